@@ -1,0 +1,5 @@
+"""``python -m nastdata``."""
+
+from nastdata.cli import main
+
+main()

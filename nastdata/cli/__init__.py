@@ -1,0 +1,79 @@
+"""The command line: one module per command, imported when that command is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from nastdata import __version__
+from nastdata.errors import CheckFailedError, UserError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "build": ("nastdata.cli.build", "Build a dataset from a recipe."),
+    "preview": ("nastdata.cli.preview", "Show a few rows of what a recipe would make."),
+    "recipes": ("nastdata.cli.recipes", "List, show or copy the built-in recipes."),
+    "sources": ("nastdata.cli.sources", "Say what each corpus needs, and what was found here."),
+    "parse": ("nastdata.cli.parse", "Read sentences from stdin and print the facts they state."),
+    "validate": ("nastdata.cli.validate", "Check a dataset folder, or a table of captions."),
+    "audit": ("nastdata.cli.audit", "Try to solve a dataset without its images."),
+    "report": ("nastdata.cli.report", "Write the report page of a dataset folder."),
+    "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),
+}
+"""Command -> (module with a ``command``, its one-line help)."""
+
+
+class LazyGroup(click.Group):
+    """A click group whose help needs none of its commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return command names in the order of the contract."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table above, importing nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nastdata")
+def cli() -> None:
+    """Build, check and publish datasets that test and teach negation in medical vision-language models."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted."""
+    try:
+        cli.main(args=argv, prog_name="nastdata", standalone_mode=False)
+    except UserError as e:
+        _fail(str(e), 2)
+    except CheckFailedError as e:
+        _fail(str(e), 1)
+    except click.ClickException as e:
+        e.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; run the same command again to go on", 130)
+    except MemoryError:
+        _fail("out of memory\nlower --limit, or use a machine with more memory", 2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except OSError as e:
+        where = f"{e.filename}: " if e.filename else ""
+        _fail(f"{where}{e.strerror or e}", 2)
+    sys.exit(0)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"nastdata: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""The dataset folder: parquet, splits, manifest, card, exports."""

@@ -1,0 +1,1 @@
+"""Which statements to make: pure functions from frames to frames."""

@@ -1,0 +1,71 @@
+"""Column types of the frames that stages hand over, derived from the row models in ``records``."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Literal, get_args, get_origin
+
+import polars as pl
+from pydantic import BaseModel
+
+from nastdata.ontology import Ontology
+from nastdata.records import COLUMN_ORDER, CONFIG_ROWS, RejectRow
+
+STUDY_COLUMNS: dict[str, pl.DataType] = {
+    "source": pl.String(),
+    "patient_id": pl.String(),
+    "study_id": pl.String(),
+    "image_id": pl.String(),
+    "image": pl.String(),
+    "own_split": pl.String(),
+}
+"""Keys of one study: ``image`` is its preferred image, ``own_split`` the corpus's own split or null."""
+
+
+def labels_schema(ontology: Ontology) -> dict[str, pl.DataType]:
+    """Return the schema of a label frame: one row a study, one Int8 column (1, 0, -1, null) a condition."""
+    return {**STUDY_COLUMNS, **{c.name: pl.Int8() for c in ontology.conditions}}
+
+
+FACTS_SCHEMA: dict[str, pl.DataType] = {
+    **STUDY_COLUMNS,
+    "condition": pl.String(),
+    "existence": pl.String(),
+    "location": pl.String(),
+    "severity": pl.String(),
+}
+"""Schema of a fact frame: one row a fact; existence is present or absent, names are the ontology's."""
+
+
+def polars_type(annotation: Any) -> pl.DataType:
+    """Translate a field annotation of a row model into a polars type."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return polars_type(next(a for a in args if a is not type(None)))
+    if origin is list:
+        return pl.List(polars_type(args[0]))
+    if origin is Literal:
+        return pl.String()
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return pl.Struct({k: polars_type(f.annotation) for k, f in annotation.model_fields.items()})
+    if annotation is int:
+        return pl.Int64()
+    if annotation is str:
+        return pl.String()
+    raise TypeError(f"no polars type for {annotation!r}")
+
+
+def config_schema(config: str) -> dict[str, pl.DataType]:
+    """Return the parquet schema of a dataset config, columns in their written order.
+
+    Raises:
+        KeyError: if there is no such config.
+    """
+    fields = CONFIG_ROWS[config].model_fields
+    return {name: polars_type(fields[name].annotation) for name in COLUMN_ORDER[config]}
+
+
+REJECTS_SCHEMA: dict[str, pl.DataType] = {
+    name: polars_type(field.annotation) for name, field in RejectRow.model_fields.items()
+}

@@ -1,0 +1,1 @@
+"""Adapters to language models, the cache of their answers and the ledger of their cost."""

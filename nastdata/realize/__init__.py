@@ -1,0 +1,1 @@
+"""Which words to use: sentence plans, the template writer, the LLM writers."""

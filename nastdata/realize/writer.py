@@ -1,0 +1,46 @@
+"""What a writer is: something that puts statements into words. The template writer is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from nastdata.ontology import Ontology
+from nastdata.recipe import WriterSettings
+from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A statement that could not be worded, with the last refused text and the reason."""
+
+    statement: OptionStatement | Fact
+    index: int
+    reason: str
+    text: str | None = None
+
+
+class Writer(Protocol):
+    """Words distinct statements; ``index`` numbers the wordings of a statement from 0.
+
+    Results stand in the order asked for. What a writer returns for (statement, index) depends on these,
+    the ontology and the seed only, never on what else was asked for in the same call.
+    """
+
+    name: str
+
+    def write_options(self, wanted: Sequence[tuple[OptionStatement, int]]) -> list[OptionWording | Failure]:
+        """Word MCQ options; options of three equal conditions with equal index share a plan."""
+        ...
+
+    def write_facts(self, wanted: Sequence[tuple[Fact, int]]) -> list[FactWording | Failure]:
+        """Word facts, one sentence each."""
+        ...
+
+
+def make_writer(settings: WriterSettings, ontology: Ontology, seed: int) -> Writer:
+    """Return the writer that the recipe names, importing only what it needs."""
+    from nastdata.realize.template import TemplateWriter
+
+    return TemplateWriter(ontology, seed)

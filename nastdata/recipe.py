@@ -1,0 +1,332 @@
+"""Recipes: everything that decides what a build makes, in one typed, checked, fingerprinted object.
+
+A recipe is a YAML file whose ``recipe`` key names its kind. Unknown keys are forbidden, and all mistakes
+are told at once, with the nearest known key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from nastdata.errors import UserError, name_nearest
+from nastdata.resources import find_resource
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Settings(BaseModel):
+    """Base of every part of a recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitShares(Settings):
+    """Shares of patients in each split; patients are assigned by a hash of their id."""
+
+    train: Share = 0.8
+    validation: Share = 0.1
+    test: Share = 0.1
+    keep_own: bool = False
+    """Use the corpus's own split where it has one (MIMIC-CXR)."""
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> SplitShares:
+        if abs(self.train + self.validation + self.test - 1.0) > 1e-9:
+            raise ValueError("train, validation and test must add up to 1")
+        return self
+
+
+class Prices(Settings):
+    """Price of a million tokens, in the currency of your bill; unknown is null, never guessed."""
+
+    input: float | None = None
+    output: float | None = None
+
+
+class Attestation(Settings):
+    """What the user warrants about an LLM service before restricted data may be sent to it."""
+
+    zero_retention: bool = False
+    no_training: bool = False
+    no_human_review: bool = False
+    attested_by: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all three warranties are given, and by whom."""
+        return self.zero_retention and self.no_training and self.no_human_review and bool(self.attested_by)
+
+
+class WriterSettings(Settings):
+    """Who words the statements, and how."""
+
+    realizer: Literal["template", "openai", "local"] = "template"
+    wordings: int = Field(64, ge=1, le=10_000)
+    """Wordings made of each distinct statement; rows pick one by a hash."""
+    per_item: bool = False
+    """Ask once per study, as in the paper, instead of once per distinct statement."""
+    base_url: str | None = None
+    model: str | None = None
+    backend: Literal["transformers", "llamacpp"] = "transformers"
+    """Of ``local``."""
+    constraint: Literal["grammar", "vocabulary"] = "grammar"
+    """Of ``local``: the sentence plans, or the looser closed vocabulary."""
+    temperature: float = Field(0.8, ge=0.0, le=2.0)
+    top_p: float = Field(1.0, gt=0.0, le=1.0)
+    max_tokens: int = Field(512, ge=1)
+    seed: int | None = None
+    """Sampling seed sent to the model; the recipe's seed if null."""
+    batch_size: int = Field(16, ge=1)
+    max_concurrency: int = Field(32, ge=1)
+    timeout: float = Field(60.0, gt=0)
+    """Seconds that one request may take."""
+    max_retries: int = Field(8, ge=0)
+    max_attempts: int = Field(3, ge=1)
+    """Times that a text is asked for when the validator refuses it."""
+    on_failure: Literal["template", "reject"] = "template"
+    max_calls: int | None = Field(None, ge=0)
+    max_cost: float | None = Field(None, ge=0)
+    prices: Prices = Prices()
+    batch_api: bool = False
+    cache: Path | None = None
+    """SQLite file of answers; in the user's cache folder if null."""
+    attestation: Attestation = Attestation()
+
+
+class AuditSettings(Settings):
+    """How hard the blind solvers try during a build (``nastdata audit`` repeats it at full strength)."""
+
+    enabled: bool = True
+    seeds: int = Field(1, ge=1)
+    folds: int = Field(5, ge=2)
+    threshold: Share = 0.27
+    """Highest blind accuracy that a balanced MCQ dataset may show (chance is 0.25)."""
+
+
+class BuildRecipe(Settings):
+    """What every build has."""
+
+    source: tuple[str, ...] = ("phantom",)
+    data: dict[str, Path] = {}
+    """Source name -> file or folder; looked for in the usual places if it isn't named."""
+    seed: int = 0
+    limit: int | None = Field(None, ge=1)
+    """Highest number of items (sets, pairs) to make; balance is kept."""
+    ontology: str = "chest_xray"
+    images: Literal["none", "path", "embed"] = "path"
+    image_root: Path | None = None
+    phantom_patients: int = Field(4000, ge=1)
+    """Of the ``phantom`` source: how many patients to draw."""
+    splits: SplitShares = SplitShares()
+    writer: WriterSettings = WriterSettings()
+    audit: AuditSettings = AuditSettings()
+    engine: Literal["local", "ray"] = "local"
+    workers: int = Field(0, ge=0)
+    """Processes for realisation and validation; 0: as many as there are cores. Never changes a byte."""
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        return tuple(s.strip() for s in value.split(",") if s.strip()) if isinstance(value, str) else value
+
+
+class MednegaRecipe(BuildRecipe):
+    """Paired negated/affirmative multiple-choice questions (``method.md`` 1)."""
+
+    recipe: Literal["mednega"]
+    design: Literal["paper", "balanced"] = "balanced"
+    items_per_study: int = Field(1, ge=1)
+    """Of ``balanced``: how many items one study may serve."""
+    eligibility: Literal["any", "paper"] = "any"
+    """``any``: >= 1 present, >= 1 absent, >= 3 definite; ``paper``: >= 2 present, >= 3 absent, not normal."""
+    avoid_contradictions: bool = True
+    """Leave out options in which a child finding is present while its parent is absent."""
+    avoid_clashes: bool = True
+    """Leave out options whose affirmative phrases mislead beside a present finding."""
+    triple_share: float | None = Field(0.05, gt=0.0, le=1.0)
+    """Highest share of a split's items that one triple of conditions may have; null: no cap."""
+
+
+class ClaimSettings(Settings):
+    """Claim sets."""
+
+    enabled: bool = True
+    k_min: int = Field(5, ge=2)
+    k_max: int = Field(7, ge=2)
+    balanced: bool = True
+    """Closed families whose every member is true for some image, equally often."""
+    per_study: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ClaimSettings:
+        if self.k_max < self.k_min:
+            raise ValueError("k_max is less than k_min")
+        return self
+
+
+class CaptionSettings(Settings):
+    """Single captions."""
+
+    enabled: bool = True
+    balanced: bool = True
+    """Polarity not predictable from condition, place or grade."""
+    affirmative_controls: bool = True
+
+
+class ContextualRecipe(BuildRecipe):
+    """Claim sets and captions in which exactly one attribute is altered (``method.md`` 2)."""
+
+    recipe: Literal["contextual"]
+    negation_types: tuple[Literal["existence", "location", "severity"], ...] = (
+        "existence",
+        "location",
+        "severity",
+    )
+    claims: ClaimSettings = ClaimSettings()
+    captions: CaptionSettings = CaptionSettings()
+    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
+    """How close a source's own term must be to the ontology's condition."""
+    closed_world: bool = False
+    """PadChest: take ``normal`` studies as showing none of the conditions."""
+
+
+class ProbesRecipe(BuildRecipe):
+    """Pairs for causal tracing (``method.md`` 3)."""
+
+    recipe: Literal["probes"]
+    tokenizer: str = "open_clip"
+    """``open_clip`` (its bundled BPE) or the folder of a Hugging Face tokenizer."""
+    present_word: str | None = "severe"
+    """Word before the condition in the present caption, for equal token counts; null for none."""
+
+
+class OppositionRecipe(BuildRecipe):
+    """Quadruplets for CON2 / CoN-CLIP, and the retrieval prompts of CON (``method.md`` 5, 6)."""
+
+    recipe: Literal["opposition"]
+    conditions: tuple[str, ...] = ()
+    """Which conditions; all if empty."""
+    styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
+
+
+KINDS: dict[str, str] = {
+    "mednega": "nastdata.recipe:MednegaRecipe",
+    "contextual": "nastdata.recipe:ContextualRecipe",
+    "probes": "nastdata.recipe:ProbesRecipe",
+    "opposition": "nastdata.recipe:OppositionRecipe",
+    "train": "nastdata.train.settings:TrainRecipe",
+}
+"""Recipe kind -> where its model is; imported when asked for."""
+
+
+def list_builtin() -> list[Path]:
+    """Return the recipe files that ship with the package."""
+    return sorted(find_resource("recipes").glob("*.yaml"))
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """Return the file of a built-in recipe name, or the path itself.
+
+    Raises:
+        UserError: if it is neither.
+    """
+    builtin = {p.stem: p for p in list_builtin()}
+    if name_or_path in builtin:
+        return builtin[name_or_path]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    hint = name_nearest(name_or_path, builtin)
+    raise UserError("no such recipe", where=name_or_path, how=f"{hint}; or give the path of a YAML file")
+
+
+def load_recipe(name_or_path: str, overrides: Iterable[tuple[str, str]] = ()) -> Any:
+    """Load a recipe and apply ``--set``-style overrides.
+
+    Args:
+        name_or_path: Built-in name or YAML file.
+        overrides: (dotted key, YAML value) pairs; later ones win.
+
+    Raises:
+        UserError: with every mistake in the file and the overrides.
+    """
+    path = find_recipe(name_or_path)
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
+        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
+    if not isinstance(data, dict) or "recipe" not in data:
+        raise UserError("no 'recipe' key", where=str(path), how="known kinds: " + ", ".join(KINDS))
+    for key, value in overrides:
+        _set_key(data, key, value)
+    return check_recipe(data, where=str(path))
+
+
+def check_recipe(data: Mapping[str, Any], *, where: str) -> Any:
+    """Validate a recipe mapping into the model of its kind.
+
+    Raises:
+        UserError: with every mistake, each with its key.
+    """
+    kind = str(data["recipe"])
+    if kind not in KINDS:
+        raise UserError(f"unknown recipe kind '{kind}'", where=where, how=name_nearest(kind, KINDS))
+    module, _, name = KINDS[kind].partition(":")
+    model: type[Settings] = getattr(import_module(module), name)
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as e:
+        raise UserError("; ".join(_tell(err, model) for err in e.errors()), where=where) from e
+
+
+def _set_key(data: dict[str, Any], key: str, value: str) -> None:
+    *parents, last = key.split(".")
+    for p in parents:
+        inner = data.setdefault(p, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"'{p}' holds no settings of its own", where=f"--set {key}")
+        data = inner
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        data[last] = value
+
+
+def _tell(err: Any, model: type[Settings]) -> str:
+    loc = [str(p) for p in err["loc"]]
+    key = ".".join(loc)
+    if err["type"] == "extra_forbidden":
+        return f"unknown key '{key}' ({name_nearest(loc[-1], _keys_at(model, loc[:-1]))})"
+    message = err["msg"].removeprefix("Value error, ")
+    given = f", not {err['input']!r}" if not isinstance(err["input"], dict) else ""
+    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _keys_at(model: type[BaseModel], loc: list[str]) -> list[str]:
+    for part in loc:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def fingerprint(recipe: Settings) -> str:
+    """Return the sha256 of what decides a build's bytes.
+
+    Where the work runs (engine, workers, paths of data, cache) does not enter; what is made does.
+    """
+    data = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
+    writer = data.get("writer", {})
+    for where in ("cache", "max_concurrency", "batch_size", "timeout", "max_retries", "base_url", "prices"):
+        writer.pop(where, None)
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

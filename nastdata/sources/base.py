@@ -1,0 +1,87 @@
+"""What a source is: a corpus that can say what it needs, find its files, and yield labels or facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from nastdata.ontology import Ontology
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the corpus's owners allow (``docs/terms.md``); a build inherits the strictest of its inputs."""
+
+    licence: str
+    """As stated in cards: an SPDX id or a plain name."""
+    may_leave_machine: bool
+    """May patient rows go to an LLM service."""
+    may_publish: Literal["yes", "private", "no"]
+    """To a hub: yes; only to a private repository; not at all."""
+    citation: str
+    url: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that a build read, for the manifest."""
+
+    path: Path
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a source yields.
+
+    ``rows_in`` counts units of the input (image rows, reports, entities); it equals ``rows_out`` +
+    ``len(rejects)`` + the sum of ``left_out``, asserted by the pipeline.
+    """
+
+    frame: pl.DataFrame
+    """``frames.labels_schema`` or ``frames.FACTS_SCHEMA``, sorted by (patient, study, ...)."""
+    rejects: pl.DataFrame
+    """``frames.REJECTS_SCHEMA``, stage "source"."""
+    files: tuple[InputFile, ...]
+    rows_in: int
+    rows_out: int
+    """Input units that the frame accounts for (image rows that were folded into a study count here)."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Reason -> input units that carry nothing usable (not mistakes: uncertain, not mapped ...)."""
+    report: dict[str, object] = field(default_factory=dict)
+    """Counts for the source's report: facts by condition, existence, place, grade."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a recipe may tell a source."""
+
+    seed: int = 0
+    phantom_patients: int = 4000
+    strength: tuple[str, ...] = ("exact",)
+    closed_world: bool = False
+
+
+Loader = Callable[[Path | None, Ontology, Options], Loaded]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One corpus. ``data`` paths are files or folders given by the user; None means "look for it"."""
+
+    name: str
+    title: str
+    terms: Terms
+    needs: tuple[str, ...]
+    """What to provide, a line each, for ``nastdata sources``."""
+    find: Callable[[Path | None], tuple[list[Path], list[str]]]
+    """Returns (files found, places looked at), never raises."""
+    load_labels: Loader
+    load_facts: Loader
+    one_report_one_patient: bool = False

@@ -1,0 +1,1 @@
+"""Trace, weight, fine-tune, evaluate, explain."""

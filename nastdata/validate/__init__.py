@@ -1,0 +1,1 @@
+"""Does the text say just that: the parser, the checks on texts and tables, the blind solvers."""
