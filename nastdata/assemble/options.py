@@ -1,0 +1,163 @@
+"""MedNega: from designed items to rows with texts, each text worded once and read back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from nastdata.draws import draw_int
+from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.ontology import Ontology
+from nastdata.realize.bank import word_options
+from nastdata.realize.stems import write_question
+from nastdata.realize.writer import Failure, Writer
+from nastdata.recipe import MednegaRecipe
+from nastdata.records import OptionStatement, OptionWording
+from nastdata.validate.texts import check_option, check_question, read_texts
+
+Wanted = tuple[OptionStatement, int]
+
+
+@dataclass
+class Worded:
+    """Accepted wordings by what was wanted, and the refusals: (wanted, reason, text)."""
+
+    accepted: dict[Wanted, OptionWording] = field(default_factory=dict)
+    refused: list[tuple[Wanted, str, str | None]] = field(default_factory=list)
+    regenerated: Counter[str] = field(default_factory=Counter)
+    """Reason -> how often a text was refused and asked for again."""
+
+
+def word_checked(
+    writer: Writer,
+    wanted: Sequence[Wanted],
+    ontology: Ontology,
+    *,
+    wordings: int,
+    attempts: int,
+    workers: int,
+) -> Worded:
+    """Word statements, read every text back, and ask again for those that do not say just that.
+
+    Attempt ``k`` of wording ``i`` asks for wording ``i + k * wordings``, so that it is a new text and
+    still depends on the statement and its index only.
+    """
+    done = Worded()
+    open_: dict[Wanted, Wanted] = {w: w for w in wanted}
+    for attempt in range(attempts):
+        results = word_options(writer, list(open_.values()), workers)
+        again: dict[Wanted, Wanted] = {}
+        reasons = _judge(results, ontology, workers)
+        for origin, result, reason in zip(open_, results, reasons, strict=True):
+            if reason is None and isinstance(result, OptionWording):
+                done.accepted[origin] = result
+                continue
+            text = result.negated if isinstance(result, OptionWording) else result.text
+            if attempt + 1 < attempts:
+                statement, index = origin
+                again[origin] = (statement, index + (attempt + 1) * wordings)
+                done.regenerated[str(reason)] += 1
+            else:
+                done.refused.append((origin, str(reason), text))
+        open_ = again
+        if not open_:
+            break
+    return done
+
+
+def _judge(results: Sequence[OptionWording | Failure], ontology: Ontology, workers: int) -> list[str | None]:
+    """Return the reason against each result, or None: the round trip of both texts."""
+    texts = [t for r in results if isinstance(r, OptionWording) for t in (r.negated, r.affirmative)]
+    readings = iter(read_texts(texts, ontology, workers))
+    out: list[str | None] = []
+    for r in results:
+        if isinstance(r, Failure):
+            out.append(r.reason)
+        else:
+            out.append(check_option(next(readings), next(readings), r, ontology))
+    return out
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """Rows of one config (its columns plus ``split``), what was rejected, and counts for the manifest."""
+
+    frame: pl.DataFrame
+    rejects: pl.DataFrame
+    report: dict[str, Any]
+
+
+def assemble_mednega(
+    items: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: MednegaRecipe
+) -> Assembled:
+    """Put designed items into words.
+
+    An item whose texts can't be had is rejected together with its whole group, since a group that lacks a
+    member would no longer be balanced.
+    """
+    n = recipe.writer.wordings
+    records = items.to_dicts()
+    wanted: dict[Wanted, None] = {}
+    asked: list[list[Wanted]] = []
+    for r in records:
+        index = draw_int(recipe.seed, "wording", r["group_id"]) % n
+        names = tuple(r["conditions"])
+        four = [(OptionStatement(names, tuple(labels)), index) for labels in r["choice_labels"]]
+        asked.append(four)
+        wanted.update(dict.fromkeys(four))
+    worded = word_checked(
+        writer,
+        list(wanted),
+        ontology,
+        wordings=n,
+        attempts=recipe.writer.max_attempts,
+        workers=recipe.workers,
+    )
+    refused = {w: (reason, text) for w, reason, text in worded.refused}
+    bad_groups = {
+        r["group_id"] for r, four in zip(records, asked, strict=True) if any(w in refused for w in four)
+    }
+    questions: dict[str, str] = {}
+    rows, rejects = [], []
+    for r, four in zip(records, asked, strict=True):
+        if r["group_id"] in bad_groups:
+            reason, text = next(
+                (refused[w] for w in four if w in refused), ("another item of its group", None)
+            )
+            rejects.append(
+                {"stage": "text", "reason": reason, "source": r["source"], "key": r["item_id"], "text": text}
+            )
+            continue
+        texts = [worded.accepted[w] for w in four]
+        group = r["group_id"]
+        if group not in questions:
+            questions[group] = write_question(ontology, recipe.seed, group)
+        rows.append(
+            {
+                **r,
+                "question": questions[group],
+                "negated_choices": [t.negated for t in texts],
+                "affirmative_choices": [t.affirmative for t in texts],
+                "plan_id": texts[0].plan_id,
+                "realizer": texts[0].realizer,
+            }
+        )
+    for question in set(questions.values()):
+        reason = check_question(question, ontology)
+        if reason:
+            raise AssertionError(f"question '{question}': {reason}")
+    schema = {**config_schema("mednega"), "split": pl.String()}
+    frame = pl.DataFrame(rows, schema=schema, orient="row") if rows else pl.DataFrame(schema=schema)
+    report = {
+        "items_in": len(records),
+        "accepted": len(rows),
+        "rejected": len(rejects),
+        "distinct_statements": len({w[0] for w in wanted}),
+        "distinct_wordings": len(wanted),
+        "regenerated": dict(sorted(worded.regenerated.items())),
+    }
+    return Assembled(frame, pl.DataFrame(rejects, schema=REJECTS_SCHEMA, orient="row"), report)

@@ -1,0 +1,42 @@
+"""``nastdata doctor``: which parts work here, and what to install for the others."""
+
+from __future__ import annotations
+
+import click
+
+EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
+    "base": (("polars", "pydantic", "datasets", "sklearn", "scipy"), "build, parse, audit, report"),
+    "llm": (("openai",), "--realizer openai"),
+    "local": (("outlines", "torch", "transformers", "llguidance"), "--realizer local"),
+    "quality": (("great_expectations", "mlcroissant"), "expectation suites, Croissant checks"),
+    "train": (("torch", "open_clip", "peft"), "trace, train, evaluate, explain"),
+    "ray": (("ray",), "--engine ray"),
+}
+"""Extra -> (modules it brings, what they are for)."""
+
+
+@click.command("doctor", short_help="Say which parts of nastdata work on this machine.")
+def command() -> None:
+    """Say which parts of nastdata work on this machine, and what to install for the others."""
+    import os
+    import platform
+    from importlib.util import find_spec
+
+    from nastdata import __version__
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    click.echo(f"nastdata {__version__}, Python {platform.python_version()}, {cores} cores")
+    for extra, (modules, use) in EXTRAS.items():
+        missing = [m for m in modules if find_spec(m) is None]
+        if missing:
+            remedy = f"pip install 'nastdata[{extra}]'"
+            click.echo(f"  missing  {extra:<8} {use}: no {', '.join(missing)}; {remedy}")
+        else:
+            click.echo(f"  ok       {extra:<8} {use}")
+    from nastdata.ontology import load_ontology
+
+    ontology = load_ontology("chest_xray")
+    click.echo(
+        f"  ok       ontology chest_xray: {len(ontology.conditions)} conditions, {ontology.review.status}"
+    )
+    click.echo("corpora on this machine: nastdata sources")

@@ -1,0 +1,101 @@
+"""Options that several commands share, and how they become a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nastdata.errors import UserError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def recipe_options(function: F) -> F:
+    """Add the RECIPE argument and the options that change it."""
+    decorators = [
+        click.argument("recipe"),
+        click.option("--source", help="Corpus or corpora, comma-separated (see `nastdata sources`)."),
+        click.option(
+            "--data",
+            multiple=True,
+            metavar="PATH|SOURCE=PATH",
+            help="Where a corpus is; looked for in the usual places if not given.",
+        ),
+        click.option("--limit", help="Highest number of items to make; balance is kept."),
+        click.option("--seed", help="Seed of every random choice."),
+        click.option("--realizer", help="Who words the statements: template, openai or local."),
+        click.option("--engine", help="Where the work runs: local or ray."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY.PATH=VALUE",
+            help="Change any key of the recipe; may be given several times.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def read_recipe(
+    *,
+    recipe: str,
+    source: str | None,
+    data: tuple[str, ...],
+    limit: str | None,
+    seed: str | None,
+    realizer: str | None,
+    engine: str | None,
+    settings: tuple[str, ...],
+) -> Any:
+    """Load a recipe and apply the options.
+
+    Raises:
+        UserError: with every mistake at once.
+    """
+    from nastdata.recipe import load_recipe
+
+    overrides: list[tuple[str, str]] = []
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise UserError(
+                "not of the form KEY.PATH=VALUE", where=f"--set {setting}", how="e.g. --set design=paper"
+            )
+        overrides.append((key, value))
+    named = {"source": source, "limit": limit, "seed": seed, "writer.realizer": realizer, "engine": engine}
+    overrides += [(key, value) for key, value in named.items() if value is not None]
+    loaded = load_recipe(recipe, overrides)
+    return _place_data(loaded, data)
+
+
+def _place_data(recipe: Any, data: tuple[str, ...]) -> Any:
+    """Give each ``--data`` to the source that it names, or to the only one."""
+    if not data:
+        return recipe
+    from nastdata.sources import MODULES
+
+    paths: dict[str, Path] = dict(recipe.data)
+    for item in data:
+        name, equals, path = item.partition("=")
+        if equals and name in MODULES:
+            if name not in recipe.source:
+                raise UserError(f"'{name}' is not a source of this build", where=f"--data {item}")
+            paths[name] = Path(path)
+        elif len(recipe.source) == 1:
+            paths[recipe.source[0]] = Path(item)
+        else:
+            raise UserError(
+                "several sources: say which one this is", where=f"--data {item}", how="--data SOURCE=PATH"
+            )
+    if "phantom" in paths:
+        raise UserError(
+            "the phantom source reads no files",
+            where="--data",
+            how="name the corpus with --source, e.g. chexpert",
+        )
+    return recipe.model_copy(update={"data": paths})

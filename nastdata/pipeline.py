@@ -1,0 +1,145 @@
+"""From a recipe to a dataset folder: the one place that knows every stage.
+
+    sources -> splits -> design -> words, read back -> audit -> folder
+
+Stages do not import one another; they hand over frames (``frames.py``). Every stage accounts for its rows.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nastdata.assemble.options import Assembled, assemble_mednega
+from nastdata.dataset.folder import check_output, write_dataset
+from nastdata.dataset.splits import assign_splits
+from nastdata.design.permute import design_mednega
+from nastdata.errors import UserError
+from nastdata.frames import REJECTS_SCHEMA
+from nastdata.lineage import describe_build
+from nastdata.ontology import Ontology, load_ontology
+from nastdata.progress import Progress
+from nastdata.realize.writer import make_writer
+from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
+from nastdata.sources import get_source
+from nastdata.sources.base import Loaded, Options, Source
+from nastdata.validate.audit import audit_frames
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build made. ``configs`` holds each config's rows with their split."""
+
+    configs: dict[str, pl.DataFrame]
+    rejects: pl.DataFrame
+    manifest: dict[str, Any]
+
+    @property
+    def problems(self) -> list[str]:
+        """Checks that did not hold, in words; a build with problems exits with 1."""
+        verdict = (self.manifest.get("audit") or {}).get("verdict", {})
+        return [] if verdict.get("passed", True) else list(verdict.get("warnings", ()))
+
+
+def build(recipe: BuildRecipe, out: Path, progress: Progress) -> Built:
+    """Build a dataset folder.
+
+    Raises:
+        UserError: on unusable input or output; nothing is left behind.
+    """
+    check_output(out)
+    built = make(recipe, progress)
+    with progress.stage("write") as stage:
+        write_dataset(out, built.configs, built.rejects, built.manifest, **_images(recipe))
+        stage.tell(str(out))
+    return built
+
+
+def make(recipe: BuildRecipe, progress: Progress) -> Built:
+    """Make a recipe's rows in memory (``preview`` stops here)."""
+    ontology = load_ontology(recipe.ontology)
+    sources = [get_source(name) for name in recipe.source]
+    loaded = [_load(recipe, source, ontology, progress) for source in sources]
+    studies = pl.concat([x.frame for x in loaded], how="diagonal")
+    studies = assign_splits(studies, recipe.splits, recipe.seed)
+    parts, design_report = _design_and_word(recipe, studies, ontology, progress)
+    rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
+    configs = {name: a.frame for name, a in parts.items()}
+    if not any(len(f) for f in configs.values()):
+        raise UserError(
+            "nothing could be made from this input",
+            where=", ".join(recipe.source),
+            how="see the counts above; more studies or fewer restrictions are needed",
+        )
+    audit = None
+    if recipe.audit.enabled:
+        with progress.stage("audit") as stage:
+            report = audit_frames(configs, recipe.audit, recipe.seed, ontology)
+            audit = report.to_json()
+            stage.tell(report.summary())
+    counts = {
+        "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
+        "design": design_report,
+        "text": {name: a.report for name, a in parts.items()},
+        "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
+    }
+    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit)
+    return Built(configs, rejects.select(list(REJECTS_SCHEMA)), manifest)
+
+
+def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Progress) -> Loaded:
+    options = Options(
+        seed=recipe.seed,
+        phantom_patients=recipe.phantom_patients,
+        strength=getattr(recipe, "strength", ("exact",)),
+        closed_world=getattr(recipe, "closed_world", False),
+    )
+    load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
+    with progress.stage("source") as stage:
+        loaded = load(recipe.data.get(source.name), ontology, options)
+        stage.tell(
+            f"{source.name}: {loaded.rows_in:,} rows in, {len(loaded.frame):,} "
+            f"{'studies' if isinstance(recipe, MednegaRecipe) else 'facts'}, {len(loaded.rejects):,} rejected"
+        )
+    return loaded
+
+
+def _account(source: Source, x: Loaded) -> dict[str, Any]:
+    """Rows in = used + rejected + left out, or it is a defect of ours."""
+    total = x.rows_out + len(x.rejects) + sum(x.left_out.values())
+    if total != x.rows_in:
+        raise AssertionError(f"{source.name}: {x.rows_in} rows in, but {total} accounted for")
+    return {
+        "rows_in": x.rows_in,
+        "used": x.rows_out,
+        "rejected": len(x.rejects),
+        "left_out": dict(sorted(x.left_out.items())),
+        "report": x.report,
+    }
+
+
+def _design_and_word(
+    recipe: BuildRecipe, studies: pl.DataFrame, ontology: Ontology, progress: Progress
+) -> tuple[dict[str, Assembled], dict[str, Any]]:
+    """Run the design of the recipe's kind and put it into words."""
+    writer = make_writer(recipe.writer, ontology, recipe.seed)
+    if isinstance(recipe, MednegaRecipe):
+        with progress.stage("design") as stage:
+            design = design_mednega(studies, ontology, recipe)
+            stage.tell(f"{recipe.design}: {len(design.frame):,} items")
+        with progress.stage("words") as stage:
+            part = assemble_mednega(design.frame, writer, ontology, recipe)
+            stage.tell(f"{part.report['distinct_wordings']:,} distinct options worded and read back")
+        return {"mednega": part}, design.report
+    raise UserError(f"no such design: {recipe}")
+
+
+def _images(recipe: BuildRecipe) -> dict[str, Any]:
+    return {"embed_images": recipe.images == "embed"}
+
+
+__all__ = ["Built", "ContextualRecipe", "OppositionRecipe", "ProbesRecipe", "build", "make"]

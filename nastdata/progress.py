@@ -1,0 +1,56 @@
+"""What a build tells while it runs: a moving line on a terminal, plain lines elsewhere, always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Stage:
+    """A stage that is under way; ``said`` is what its closing line tells."""
+
+    said: str = ""
+
+    def tell(self, text: str) -> None:
+        """Set what the closing line tells of the outcome."""
+        self.said = text
+
+
+class Progress:
+    """Prints one line per stage: its name, what came of it, and how long it took."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.started = time.monotonic()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Announce a stage, and close its line when it ends."""
+        stage = Stage()
+        if self.quiet:
+            yield stage
+            return
+        start = time.monotonic()
+        with _spinner(name):
+            yield stage
+        print(f"{name:<10} {stage.said}  ({time.monotonic() - start:.1f} s)", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """Print a line of its own."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _spinner(name: str) -> Iterator[None]:
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{name} ..."):
+        yield
