@@ -1,0 +1,206 @@
+"""Claims, captions and prompts: from designed facts to rows with texts.
+
+Words are made once: the millions of (row, fact) pairs come down to some thousands of distinct facts in a
+few wordings each, which are worded, read back and joined to the rows by number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nastdata.assemble.options import Assembled
+from nastdata.draws import draw_int
+from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.ontology import Ontology
+from nastdata.realize.bank import word_facts
+from nastdata.realize.writer import Failure, Writer
+from nastdata.recipe import BuildRecipe
+from nastdata.records import Fact, FactWording
+from nastdata.validate.texts import check_fact, read_texts
+
+FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
+
+
+def assemble_captions(
+    captions: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe
+) -> Assembled:
+    """Put designed captions into words; a caption whose text can't be had is rejected."""
+    long = captions.select(
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+        pl.lit(0, pl.UInt8).alias("place"),
+        pl.col("fact").struct.unnest(),
+        _denies(pl.col("negation_type"), pl.col("fact").struct.field("existence")).alias("denies"),
+        pl.col("caption_id").alias("key"),
+    )
+    worded = _word(long, writer, ontology, recipe)
+    texts = worded.long.select("row", "text", "realizer")
+    joined = captions.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
+    schema = {**config_schema("contextual_captions"), "split": pl.String()}
+    done = joined.filter(pl.col("text").is_not_null()).rename({"text": "caption"}).select(list(schema))
+    lost = joined.filter(pl.col("text").is_null()).select("source", pl.col("caption_id").alias("key"), "row")
+    return _finish(done.cast(dict(schema)), lost, worded, len(captions))
+
+
+def assemble_claims(sets: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe) -> Assembled:
+    """Put designed claim sets into words.
+
+    Sets of one group share their texts. If a text can't be had, its whole group is rejected, since what is
+    left of it would no longer be balanced.
+    """
+    long = (
+        sets.select(
+            pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+            pl.int_ranges(0, pl.col("claim_facts").list.len(), dtype=pl.UInt8).alias("place"),
+            "claim_facts",
+            "claim_negations",
+            pl.col("group_id").alias("key"),
+        )
+        .explode("place", "claim_facts", "claim_negations")
+        .with_columns(
+            _denies(pl.col("claim_negations"), pl.col("claim_facts").struct.field("existence")).alias(
+                "denies"
+            )
+        )
+        .unnest("claim_facts")
+        .select("row", "place", *FACT_KEYS, "key")
+    )
+    worded = _word(long, writer, ontology, recipe)
+    texts = (
+        worded.long.group_by("row", maintain_order=True)
+        .agg(
+            pl.col("text").alias("claims"),
+            pl.col("realizer").first(),
+            pl.col("text").has_nulls().alias("lost"),
+        )
+        .select("row", "claims", "realizer", "lost")
+    )
+    joined = sets.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
+    joined = joined.with_columns(pl.col("lost").any().over("group_id"))
+    schema = {**config_schema("contextual_claims"), "split": pl.String()}
+    done = joined.filter(~pl.col("lost")).select(list(schema)).cast(dict(schema))
+    lost = joined.filter("lost").select("source", pl.col("set_id").alias("key"), "row")
+    return _finish(done, lost, worded, len(sets))
+
+
+class _Worded:
+    """The long frame with ``text`` (null where refused), why texts were refused, and counts."""
+
+    def __init__(self, long: pl.DataFrame, refused: pl.DataFrame, report: dict[str, Any]) -> None:
+        self.long, self.refused, self.report = long, refused, report
+
+
+def _denies(negation: pl.Expr, existence: pl.Expr) -> pl.Expr:
+    """A present fact whose negation is of its place or grade denies that attribute."""
+    attribute = negation.is_in(["location", "severity"]) & (existence == "present")
+    return pl.when(attribute).then(negation)
+
+
+def _word(long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe) -> _Worded:
+    """Choose a wording for every (key, fact) and join its text.
+
+    Args:
+        long: columns row, place, the fact's attributes, ``key`` (what shares wordings).
+        writer: words the distinct ones.
+        ontology: for reading them back.
+        recipe: seed, number of wordings, attempts, workers.
+    """
+    n = recipe.writer.wordings
+    facts = long.select(FACT_KEYS).unique().sort(FACT_KEYS, nulls_last=False)
+    objects = [Fact(*values) for values in facts.iter_rows()]
+    codes = [draw_int(recipe.seed, "fact", *map(str, values)) for values in facts.iter_rows()]
+    facts = facts.with_columns(
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("fact"), pl.Series("code", codes, pl.UInt64)
+    )
+    keys = long.select("key").unique().sort("key")
+    draws = [draw_int(recipe.seed, "wording", k) for k in keys["key"]]
+    keys = keys.with_columns(pl.Series("draw", draws, pl.UInt64))
+    long = long.join(facts, on=FACT_KEYS, how="left", nulls_equal=True, maintain_order="left")
+    long = long.join(keys, on="key", how="left", maintain_order="left")
+    mixed = _mix(long["draw"].to_numpy() + long["code"].to_numpy()) % np.uint64(n)
+    long = long.select("row", "place", "fact", pl.Series("wording", mixed.astype(np.uint32)))
+    wanted = long.select("fact", "wording").unique().sort("fact", "wording")
+    texts, refused, regenerated = _word_checked(
+        [(objects[f], i) for f, i in wanted.iter_rows()], writer, ontology, recipe
+    )
+    bank = wanted.with_columns(
+        pl.Series("text", [t.text if t else None for t in texts], pl.String),
+        pl.Series("realizer", [t.realizer if t else None for t in texts], pl.String),
+    )
+    report = {
+        "distinct_facts": len(objects),
+        "distinct_wordings": len(wanted),
+        "distinct_texts": bank["text"].n_unique(),
+        "regenerated": dict(sorted(regenerated.items())),
+    }
+    why = wanted.with_columns(
+        pl.Series("reason", [r[0] for r in refused], pl.String),
+        pl.Series("bad", [r[1] for r in refused], pl.String),
+    ).filter(pl.col("reason").is_not_null())
+    lost = long.join(why, on=["fact", "wording"], how="inner").unique(
+        "row", keep="first", maintain_order=True
+    )
+    long = long.join(bank, on=["fact", "wording"], how="left", maintain_order="left")
+    return _Worded(long, lost.select("row", "reason", "bad"), report)
+
+
+def _word_checked(
+    wanted: Sequence[tuple[Fact, int]], writer: Writer, ontology: Ontology, recipe: BuildRecipe
+) -> tuple[list[FactWording | None], list[tuple[str | None, str | None]], Counter[str]]:
+    """Word each (fact, wording), read it back, ask again as often as the recipe allows.
+
+    Returns:
+        The accepted wordings (None where refused), (reason, text) of the refusals, and how often each
+        reason made us ask again; the first two in the order of ``wanted``.
+    """
+    accepted: list[FactWording | None] = [None] * len(wanted)
+    refused: list[tuple[str | None, str | None]] = [(None, None)] * len(wanted)
+    regenerated: Counter[str] = Counter()
+    attempts = recipe.writer.max_attempts
+    todo = list(range(len(wanted)))
+    for attempt in range(attempts):
+        ask = [(wanted[i][0], wanted[i][1] + attempt * recipe.writer.wordings) for i in todo]
+        results = word_facts(writer, ask, recipe.workers)
+        written = [r.text for r in results if isinstance(r, FactWording)]
+        readings = iter(read_texts(written, ontology, recipe.workers))
+        again = []
+        for i, result in zip(todo, results, strict=True):
+            if isinstance(result, Failure):
+                reason: str | None = result.reason
+            else:
+                reason = check_fact(next(readings), wanted[i][0], ontology)
+            if reason is None and isinstance(result, FactWording):
+                accepted[i], refused[i] = result, (None, None)
+                continue
+            refused[i] = (reason, result.text)
+            again.append(i)
+            if attempt + 1 < attempts:
+                regenerated[str(reason)] += 1
+        todo = again
+        if not todo:
+            break
+    return accepted, refused, regenerated
+
+
+def _mix(x: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Scramble 64-bit integers (the finaliser of splitmix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _finish(done: pl.DataFrame, lost: pl.DataFrame, worded: _Worded, rows_in: int) -> Assembled:
+    lost = lost.join(worded.refused, on="row", how="left", maintain_order="left")
+    rejects = lost.select(
+        pl.lit("text").alias("stage"),
+        pl.col("reason").fill_null("another set of its group"),
+        "source",
+        "key",
+        pl.col("bad").alias("text"),
+    ).cast(dict(REJECTS_SCHEMA))
+    report = {"rows_in": rows_in, "accepted": len(done), "rejected": len(rejects), **worded.report}
+    return Assembled(done, rejects, report)
