@@ -6,6 +6,7 @@ One file describes one organ or examination. Another organ is another file: ``--
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -173,7 +174,8 @@ class Ontology(_Part):
     @cached_property
     def fingerprint(self) -> str:
         """sha256 of the content, independent of the file's layout."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _repeated(o: Ontology) -> list[str]:
