@@ -1,0 +1,20 @@
+"""Everything in a dataset folder that is written for people and crawlers: card, Croissant, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from nastdata.dataset.images import ImageLoader
+
+
+def render_documents(
+    manifest: Mapping[str, Any],
+    frames: Mapping[str, pl.DataFrame],
+    rejects: pl.DataFrame | None,
+    image_loader: ImageLoader | None = None,
+) -> dict[str, bytes]:
+    """Return file name -> content of ``README.md``, ``croissant.json`` and ``report.html``."""
+    return {}
