@@ -1,0 +1,81 @@
+"""What a language model is to this project: requests in, answers out, every answer kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+Outcome = Literal["ok", "refusal", "truncated", "invalid"]
+"""``invalid``: an answer that is not of the form asked for (cut JSON, wrong keys, prose around it)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a model, with everything that can change its answer."""
+
+    provider: str
+    model: str
+    revision: str | None
+    messages: tuple[tuple[str, str], ...]
+    """(role, content) pairs, the system prompt included."""
+    form: dict[str, Any]
+    """JSON schema that the answer must obey, or {"grammar": ...} for a local model."""
+    sampling: tuple[tuple[str, Any], ...]
+    """Every sampling parameter, sorted by name: temperature, top_p, max_tokens, seed ..."""
+    attempt: int = 0
+    """Raised when the same question is put again, so that a refused answer isn't served from the cache."""
+
+    @property
+    def key(self) -> str:
+        """sha256 of all of it: the cache key."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, and what it cost."""
+
+    text: str
+    outcome: Outcome
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0
+    retries: int = 0
+    model_said: str | None = None
+    """Model name and fingerprint as the server reports them."""
+
+
+@dataclass(frozen=True)
+class CallFailure:
+    """A call that got no answer: what went wrong, without keys or payload."""
+
+    reason: str
+    retryable: bool = False
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """A model behind a wire or in this process.
+
+    ``complete`` hands each answer to ``keep`` as soon as it is there and before it returns, so that a kill
+    between two answers loses neither.
+    """
+
+    provider: str
+    model: str
+    revision: str | None
+
+    def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
+        """Answer requests, in their order; failures stand in their place."""
+        ...
+
+
+class Keep(Protocol):
+    """Stores an answer durably."""
+
+    def __call__(self, request: Request, answer: Answer) -> None:
+        """Commit; when it returns, the answer survives a kill."""
+        ...

@@ -1,0 +1,85 @@
+"""Answers on disk: paid work is never lost, and never paid twice.
+
+SQLite in WAL mode with full synchronisation: an answer is on the disk before it is used. The key covers the
+whole request (provider, model, revision, messages, form, sampling, attempt).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from nastdata.errors import UserError
+from nastdata.llm.base import Answer, Request
+
+SCHEMA = """
+create table if not exists answers (key text primary key, answer text not null) without rowid;
+create table if not exists batches (key text primary key, state text not null) without rowid;
+create table if not exists runs (id integer primary key, account text not null);
+"""
+
+
+def find_cache(path: Path | None) -> Path:
+    """Return the cache file: the one given, or ``answers.sqlite`` in the user's cache folder."""
+    if path is not None:
+        return path
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "nastdata" / "answers.sqlite"
+
+
+class AnswerCache:
+    """A table of answers by request key; safe to use from several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+            self._db.execute("pragma journal_mode=wal")
+            self._db.execute("pragma synchronous=full")
+            self._db.executescript(SCHEMA)
+        except (sqlite3.Error, OSError) as e:
+            how = "delete it, or name another with --set writer.cache=FILE"
+            raise UserError(f"not usable as an answer cache ({e})", where=str(path), how=how) from e
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Answer]:
+        """Return the answers that are there, by key."""
+        found: dict[str, Answer] = {}
+        with self._lock:
+            for key in keys:
+                row = self._db.execute("select answer from answers where key = ?", (key,)).fetchone()
+                if row:
+                    found[key] = Answer(**json.loads(row[0]))
+        return found
+
+    def put(self, request: Request, answer: Answer) -> None:
+        """Commit one answer; when this returns, it survives a kill. The first answer to a request stays."""
+        text = json.dumps(asdict(answer))
+        with self._lock:
+            self._db.execute("insert or ignore into answers values (?, ?)", (request.key, text))
+
+    def get_state(self, key: str) -> dict[str, object] | None:
+        """Return the saved state of a batch job, or None."""
+        with self._lock:
+            row = self._db.execute("select state from batches where key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def put_state(self, key: str, state: dict[str, object]) -> None:
+        """Save the state of a batch job."""
+        with self._lock:
+            self._db.execute("insert or replace into batches values (?, ?)", (key, json.dumps(state)))
+
+    def log_run(self, account: dict[str, object]) -> None:
+        """Keep a run's own account (retries, latencies), which is no part of the dataset."""
+        with self._lock:
+            self._db.execute("insert into runs (account) values (?)", (json.dumps(account),))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
