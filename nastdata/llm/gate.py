@@ -64,7 +64,7 @@ def check_terms(writer: WriterSettings, sources: Sequence[Source]) -> dict[str, 
         raise UserError(
             f"the terms of {', '.join(restricted)} forbid sending study rows to a service",
             where="writer.per_item",
-            how="drop per_item (words are then made from the vocabulary alone), use a server on this machine, or "
+            how="drop per_item (words then come from the vocabulary alone), use a server on this machine, or "
             "attest zero_retention, no_training, no_human_review and attested_by under writer.attestation",
         )
     return {**decision, "attestation": writer.attestation.model_dump(mode="json")}
