@@ -7,7 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from nastdata.dataset.card import render_card
+from nastdata.dataset.croissant import make_croissant
+from nastdata.dataset.describe import describe
 from nastdata.dataset.images import ImageLoader
+from nastdata.dataset.manifest import dump_json
 
 
 def render_documents(
@@ -17,4 +21,8 @@ def render_documents(
     image_loader: ImageLoader | None = None,
 ) -> dict[str, bytes]:
     """Return file name -> content of ``README.md``, ``croissant.json`` and ``report.html``."""
-    return {}
+    about = describe(manifest)
+    return {
+        "README.md": render_card(about).encode(),
+        "croissant.json": dump_json(make_croissant(about, manifest["outputs"])),
+    }

@@ -20,7 +20,7 @@ from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
 from nastdata.dataset.documents import render_documents
 from nastdata.dataset.images import ImageLoader, Tally
-from nastdata.dataset.parquet import write_config, write_rejects
+from nastdata.dataset.parquet import Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
 from nastdata.records import COLUMN_ORDER, SPLITS
 
@@ -145,15 +145,20 @@ def write_dataset(
         )
     check_output(out)
     with replace_folder(out) as partial:
-        rows: manifests.Rows = {}
+        written: dict[str, Written] = {}
         tally = Tally()
         for name, frame in configs.items():
             loader = image_loader if embed_images else None
-            rows[name], images = write_config(partial / "data" / name, name, frame, loader)
-            tally.merge(images)
+            written[name] = write_config(partial / "data" / name, name, frame, loader)
+            tally.merge(written[name].images)
         write_rejects(partial / "rejects.parquet", rejects)
         embedded = {"embedded": tally.found, "missing": tally.missing, "examples": tally.examples}
-        whole = manifests.finish_manifest(manifest, rows, embedded if embed_images else None)
+        whole = manifests.finish_manifest(
+            manifest,
+            rows={name: w.rows for name, w in written.items()},
+            arrow_bytes={name: w.arrow_bytes for name, w in written.items()},
+            images=embedded if embed_images else None,
+        )
         whole["outputs"] = manifests.hash_outputs(partial)
         _write_documents(partial, whole, configs, rejects, image_loader)
     return out

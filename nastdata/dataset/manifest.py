@@ -19,7 +19,7 @@ Rows = dict[str, dict[str, int]]
 
 
 def finish_manifest(
-    facts: Mapping[str, Any], rows: Rows, images: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any], *, rows: Rows, arrow_bytes: Rows, images: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Add to the pipeline's facts what only the written folder knows; ``outputs`` stays last."""
     out = {"format": FORMAT, **facts}
@@ -27,6 +27,7 @@ def finish_manifest(
     if images is not None:
         out["images"] = dict(images)
     out["rows"] = rows
+    out["arrow_bytes"] = arrow_bytes
     return out
 
 

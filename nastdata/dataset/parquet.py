@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,19 @@ SETTINGS: dict[str, Any] = {
 IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
+@dataclass
+class Written:
+    """What a config's files hold, by split, splits without rows included."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    arrow_bytes: dict[str, int] = field(default_factory=dict)
+    """Size in memory, as cards state it."""
+    images: Tally = field(default_factory=Tally)
+
+
 def write_config(
     folder: Path, config: str, frame: pl.DataFrame, loader: ImageLoader | None = None
-) -> tuple[dict[str, int], Tally]:
+) -> Written:
     """Write one config as ``<split>-00000-of-0000N.parquet`` files, a split without rows as no file.
 
     Args:
@@ -47,19 +58,20 @@ def write_config(
         loader: when given, image columns hold the images themselves.
 
     Returns:
-        Rows per split (zeros included), and how many images were embedded and missing.
+        Rows and bytes per split, and how many images were embedded and missing.
 
     Raises:
         ValueError: if the frame has not just these columns, or an unknown split.
     """
     _check_columns(config, frame)
     folder.mkdir(parents=True)
-    rows, tally = {}, Tally()
+    done = Written()
     for split in SPLITS:
         part = frame.filter(pl.col("split") == split).select(COLUMN_ORDER[config])
-        rows[split] = len(part)
-        written = []
-        for shard in _cut_shards(config, part, loader, tally):
+        done.rows[split], done.arrow_bytes[split] = len(part), 0
+        written: list[Path] = []
+        for shard in _cut_shards(config, part, loader, done.images):
+            done.arrow_bytes[split] += shard.nbytes
             path = folder / f"{split}-{len(written):05d}.parquet"
             pq.write_table(
                 shard, path, row_group_size=IMAGE_ROW_GROUP if loader is not None else ROW_GROUP, **SETTINGS
@@ -67,7 +79,7 @@ def write_config(
             written.append(path)
         for i, path in enumerate(written):
             path.rename(folder / f"{split}-{i:05d}-of-{len(written):05d}.parquet")
-    return rows, tally
+    return done
 
 
 def write_rejects(path: Path, rejects: pl.DataFrame) -> None:
