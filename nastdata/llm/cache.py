@@ -58,11 +58,12 @@ class AnswerCache:
                     found[key] = Answer(**json.loads(row[0]))
         return found
 
-    def put(self, request: Request, answer: Answer) -> None:
-        """Commit one answer; when this returns, it survives a kill. The first answer to a request stays."""
+    def put(self, request: Request, answer: Answer, *, replace: bool = False) -> None:
+        """Commit one answer; when this returns, it survives a kill. The first one stays unless replaced."""
         text = json.dumps(asdict(answer))
+        verb = "replace" if replace else "ignore"
         with self._lock:
-            self._db.execute("insert or ignore into answers values (?, ?)", (request.key, text))
+            self._db.execute(f"insert or {verb} into answers values (?, ?)", (request.key, text))  # noqa: S608
 
     def get_state(self, key: str) -> dict[str, object] | None:
         """Return the saved state of a batch job, or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,8 +39,33 @@ class Writer(Protocol):
         ...
 
 
-def make_writer(settings: WriterSettings, ontology: Ontology, seed: int) -> Writer:
-    """Return the writer that the recipe names, importing only what it needs."""
+@dataclass(frozen=True)
+class Checks:
+    """What a writer may ask about its own texts before it hands them over; None means "good".
+
+    The build reads every text back again afterwards: these let a writer that can be told the reason (a
+    language model) mend a text.
+    """
+
+    option: Callable[[OptionWording], str | None]
+    fact: Callable[[FactWording], str | None]
+    negated: Callable[[OptionStatement, str], str | None]
+    """Of a negated option text alone, before there is an affirmative one."""
+
+
+def make_writer(
+    settings: WriterSettings, ontology: Ontology, seed: int, checks: Checks, *, fresh: bool = False
+) -> Writer:
+    """Return the writer that the recipe names, importing only what it needs.
+
+    Raises:
+        UserError: if something that the writer needs is missing.
+    """
     from nastdata.realize.template import TemplateWriter
 
-    return TemplateWriter(ontology, seed)
+    template = TemplateWriter(ontology, seed)
+    if settings.realizer == "template":
+        return template
+    from nastdata.realize.llm import make_llm_writer
+
+    return make_llm_writer(settings, ontology, seed, checks, template, fresh=fresh)
