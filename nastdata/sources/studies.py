@@ -1,0 +1,200 @@
+"""From rows of images to studies, and from labels to facts: what the label corpora share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from nastdata.frames import FACTS_SCHEMA, REJECTS_SCHEMA, STUDY_COLUMNS
+from nastdata.ontology import Ontology
+from nastdata.sources.base import InputFile, Loaded
+
+NO_FINDING = "No Finding"
+"""Label column that is no condition; kept where the corpus has it."""
+IMAGES = "#images"
+"""Column of ``collapse_studies``: how many rows (images) a study had."""
+KEYS = list(STUDY_COLUMNS)
+
+
+def collapse_studies(
+    rows: pl.DataFrame, labels: Sequence[str], source: str, rank: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Fold image rows into one row a study.
+
+    Args:
+        rows: ``STUDY_COLUMNS`` but ``source``, the label columns, and ``rank``: the preferred image of a
+            study has the lowest rank (ties: by the image's path).
+        labels: Label columns, Int8; equal over the images of a study, or the study is rejected.
+        source: Name of the corpus.
+        rank: Name of the rank column.
+
+    Returns:
+        Studies sorted by (patient_id, study_id), with ``IMAGES``, and one reject for each row of a study
+        whose rows conflict.
+    """
+    differs = [pl.col(c).n_unique().gt(1).alias(c) for c in labels]
+    conflicts = (
+        rows.group_by("patient_id", "study_id")
+        .agg(differs)
+        .with_columns(_name_true(labels).alias("#differs"))
+        .filter(pl.col("#differs") != "")
+        .select("patient_id", "study_id", "#differs")
+    )
+    studies = (
+        rows.join(conflicts, on=["patient_id", "study_id"], how="anti")
+        .with_columns(pl.lit(source).alias("source"), pl.len().over("patient_id", "study_id").alias(IMAGES))
+        .sort("patient_id", "study_id", rank, "image_id", "image")
+        .unique(["patient_id", "study_id"], keep="first", maintain_order=True)
+        .select(*KEYS, *labels, IMAGES)
+    )
+    rejects = (
+        rows.join(conflicts, on=["patient_id", "study_id"], how="inner")
+        .sort("patient_id", "study_id", "image_id")
+        .select(
+            pl.lit("source").alias("stage"),
+            pl.lit("images of one study have different labels").alias("reason"),
+            pl.lit(source).alias("source"),
+            pl.col("study_id").alias("key"),
+            pl.format("{}: {}", pl.col("image_id"), pl.col("#differs")).alias("text"),
+        )
+    )
+    return studies, rejects.cast(pl.Schema(REJECTS_SCHEMA))
+
+
+def account_labels(
+    studies: pl.DataFrame,
+    rejects: pl.DataFrame,
+    files: tuple[InputFile, ...],
+    ontology: Ontology,
+    report: Mapping[str, object],
+) -> Loaded:
+    """Wrap collapsed studies as a label frame; every row counts."""
+    used = int(studies[IMAGES].sum())
+    return Loaded(
+        frame=studies.drop(IMAGES),
+        rejects=rejects,
+        files=files,
+        rows_in=used + len(rejects),
+        rows_out=used,
+        report={**report, **report_labels(studies, ontology)},
+    )
+
+
+def account_facts(
+    studies: pl.DataFrame,
+    rejects: pl.DataFrame,
+    files: tuple[InputFile, ...],
+    ontology: Ontology,
+    report: Mapping[str, object],
+) -> Loaded:
+    """Turn collapsed studies into a fact frame; rows of studies without a definite label are left out."""
+    facts = take_definite_facts(studies, ontology)
+    names = [c.name for c in ontology.conditions]
+    empty = studies.filter(~pl.any_horizontal(pl.col(names).is_in([0, 1]).fill_null(False)))
+    left_out = int(empty[IMAGES].sum())
+    used = int(studies[IMAGES].sum())
+    return Loaded(
+        frame=facts,
+        rejects=rejects,
+        files=files,
+        rows_in=used + len(rejects),
+        rows_out=used - left_out,
+        left_out={"no definite label": left_out} if left_out else {},
+        report={**report, **report_facts(facts)},
+    )
+
+
+def take_definite_facts(studies: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
+    """Turn definite labels (1, 0) into facts without place and grade, in ontology order within a study."""
+    names = [c.name for c in ontology.conditions]
+    facts = (
+        studies.with_row_index("#study")
+        .unpivot(on=names, index=["#study", *KEYS], variable_name="condition", value_name="label")
+        .filter(pl.col("label").is_in([0, 1]))
+        .with_columns(
+            pl.col("condition").replace_strict(ontology.order, return_dtype=pl.Int32).alias("#order"),
+            pl.when(pl.col("label") == 1)
+            .then(pl.lit("present"))
+            .otherwise(pl.lit("absent"))
+            .alias("existence"),
+            pl.lit(None, pl.String).alias("location"),
+            pl.lit(None, pl.String).alias("severity"),
+        )
+        .sort("#study", "#order")
+    )
+    return facts.select(list(FACTS_SCHEMA)).cast(pl.Schema(FACTS_SCHEMA))
+
+
+def sort_facts(facts: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
+    """Merge exact duplicates and sort by (patient, study, condition in ontology order, attributes)."""
+    order = pl.col("condition").replace_strict(ontology.order, return_dtype=pl.Int32)
+    return (
+        facts.select(list(FACTS_SCHEMA))
+        .cast(pl.Schema(FACTS_SCHEMA))
+        .unique()
+        .sort(
+            *("source", "patient_id", "study_id"),
+            order,
+            *("existence", "location", "severity", "image_id", "image"),
+            descending=[False, False, False, False, True, False, False, False, False],
+            nulls_last=True,
+        )
+    )
+
+
+def report_labels(studies: pl.DataFrame, ontology: Ontology) -> dict[str, object]:
+    """Count studies by condition and label."""
+    counts = {}
+    for c in ontology.conditions:
+        tally = dict(studies[c.name].value_counts().iter_rows())
+        counts[c.name] = {
+            "present": tally.get(1, 0),
+            "absent": tally.get(0, 0),
+            "uncertain": tally.get(-1, 0),
+            "blank": tally.get(None, 0),
+        }
+    return {"studies": len(studies), "patients": studies["patient_id"].n_unique(), "labels": counts}
+
+
+def report_facts(facts: pl.DataFrame) -> dict[str, object]:
+    """Count facts by condition and existence, place, and grade."""
+    by_condition: dict[str, dict[str, int]] = {}
+    tally = (
+        facts.group_by("condition", "existence")
+        .len()
+        .sort("condition", "existence", descending=[False, True])
+    )
+    for condition, existence, n in tally.iter_rows():
+        by_condition.setdefault(condition, {"present": 0, "absent": 0})[existence] = n
+    present = facts.filter(pl.col("existence") == "present")
+    return {
+        "facts": len(facts),
+        "studies": facts.select("patient_id", "study_id").n_unique() if len(facts) else 0,
+        "patients": facts["patient_id"].n_unique(),
+        "by_condition": by_condition,
+        "by_existence": {"present": len(present), "absent": len(facts) - len(present)},
+        "located": int(present["location"].is_not_null().sum()),
+        "graded": int(present["severity"].is_not_null().sum()),
+        "by_place": _count(present, "location"),
+        "by_grade": _count(present, "severity"),
+    }
+
+
+def reject_rows(reasons: Sequence[tuple[str, str, str | None]], source: str) -> pl.DataFrame:
+    """Return a rejects frame from (reason, key, text) triples."""
+    columns = ("stage", "reason", "source", "key", "text")
+    rows = [("source", reason, source, key, text) for reason, key, text in reasons]
+    return pl.DataFrame(rows, schema={c: REJECTS_SCHEMA[c] for c in columns}, orient="row").select(
+        list(REJECTS_SCHEMA)
+    )
+
+
+def _count(frame: pl.DataFrame, column: str) -> dict[str, int]:
+    counts = frame[column].drop_nulls().value_counts().sort(["count", column], descending=[True, False])
+    return {str(value): int(n) for value, n in counts.iter_rows()}
+
+
+def _name_true(columns: Sequence[str]) -> pl.Expr:
+    named = [pl.when(pl.col(c)).then(pl.lit(c)) for c in columns]
+    return pl.concat_str(named, separator=", ", ignore_nulls=True)

@@ -1,0 +1,201 @@
+"""Reading CSV tables of others: every mistake told with its file, row, column and value."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from nastdata.errors import UserError, name_nearest
+from nastdata.sources.base import InputFile
+
+ROW = "#row"
+"""Column that ``read_table`` adds: the row number as an editor shows it, the header being row 1."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text: every cell a stripped string, or null where blank."""
+
+    path: Path
+    frame: pl.DataFrame
+    sha256: str
+
+    @property
+    def file(self) -> InputFile:
+        """The manifest's entry of this file."""
+        return InputFile(self.path, self.sha256, len(self.frame))
+
+
+def read_table(path: Path, need: Sequence[str] = (), optional: Sequence[str] = ()) -> Table:
+    """Read a .csv or .csv.gz (told by its content, not its name) as text.
+
+    Args:
+        path: The file.
+        need: Columns that must be there.
+        optional: Columns to keep if they are there. With neither, all columns are kept.
+
+    Raises:
+        UserError: if it is missing, no text, cut off, empty, has no rows, or lacks a column.
+    """
+    raw = read_bytes(path)
+    sha = hashlib.sha256(raw).hexdigest()
+    data = unpack(raw, path)
+    header = _read_header(data, path)
+    check_columns(header, need, path)
+    kept = [c for c in header if not (need or optional) or c in {*need, *optional}]
+    # blank lines are read as rows of nulls, so that row numbers stay those of the file, and dropped later
+    try:
+        frame = pl.read_csv(io.BytesIO(data), infer_schema=False, columns=kept, row_index_name=ROW)
+    except pl.exceptions.NoDataError:
+        raise UserError("no rows below the header", where=str(path)) from None
+    except pl.exceptions.PolarsError as e:
+        _locate_bad_text(data, path)
+        raise UserError(f"not a readable CSV ({str(e).splitlines()[0]})", where=str(path)) from e
+    text = pl.col(kept).str.strip_chars()
+    frame = frame.with_columns(
+        pl.col(ROW).cast(pl.Int64) + 2, pl.when(text.str.len_bytes() > 0).then(text).name.keep()
+    )
+    frame = frame.filter(pl.any_horizontal(pl.col(kept).is_not_null()))
+    if frame.is_empty():
+        raise UserError("no rows below the header", where=str(path))
+    return Table(path, frame, sha)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        UserError: if there is no such file, it is a folder, it can't be read, or it is empty.
+    """
+    if path.is_dir():
+        raise UserError("a folder, where a file is needed", where=str(path))
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError("no such file", where=str(path)) from None
+    except OSError as e:
+        raise UserError(f"cannot be read ({e.strerror})", where=str(path)) from e
+    if not raw:
+        raise UserError("the file is empty", where=str(path))
+    return raw
+
+
+def unpack(raw: bytes, path: Path) -> bytes:
+    """Return the text of a plain or gzipped file, as UTF-8 bytes without a byte order mark.
+
+    Raises:
+        UserError: if the archive is cut off or broken, or the content is not text.
+    """
+    data = raw
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(raw)
+        except EOFError:
+            raise UserError(
+                "the gzip file is cut off before its end", where=str(path), how="download it again"
+            ) from None
+        except (gzip.BadGzipFile, zlib.error) as e:
+            raise UserError(f"a broken gzip file ({e})", where=str(path), how="download it again") from None
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UserError("encoded as UTF-16", where=str(path), how="save it as UTF-8")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise UserError(
+            f"holds a NUL byte (row {data.count(10, 0, nul) + 1}), so it is no text", where=str(path)
+        )
+    if not data.strip():
+        raise UserError("the file is empty", where=str(path))
+    return data
+
+
+def check_columns(columns: Iterable[str], need: Iterable[str], path: Path) -> None:
+    """Check that columns are there.
+
+    Raises:
+        UserError: that lists the missing ones, each with the nearest that is there.
+    """
+    have = list(columns)
+    missing = [n for n in need if n not in have]
+    if not missing:
+        return
+    spare = [c for c in have if c not in set(need)] or have
+    hints = [f"'{m}' ({name_nearest(m, spare)})" if len(missing) <= 3 else f"'{m}'" for m in missing]
+    word = "column" if len(missing) == 1 else "columns"
+    raise UserError(f"no {word} {', '.join(hints)}", where=str(path), how=f"its columns: {', '.join(have)}")
+
+
+def parse_labels(table: Table, columns: Sequence[str]) -> pl.DataFrame:
+    """Return the frame with label columns as Int8 (1, 0, -1; null where blank).
+
+    Raises:
+        UserError: on the first other value, with its row and column, and how many there are.
+    """
+    frame = table.frame
+    parsed = []
+    for name in columns:
+        cells = frame[name]
+        meaning = {v: _read_label(v) for v in cells.unique().drop_nulls().sort().to_list()}
+        bad = [v for v, label in meaning.items() if label is None]
+        if bad:
+            wrong = frame.filter(pl.col(name).is_in(bad))
+            reject_cell(table, int(wrong[ROW][0]), name, wrong[name][0], "1, 0, -1 or blank", len(wrong))
+        parsed.append(cells.replace_strict(meaning, return_dtype=pl.Int8, default=None).alias(name))
+    return frame.with_columns(parsed)
+
+
+def reject_cell(table: Table, row: int, column: str, value: str | None, wanted: str, total: int = 1) -> None:
+    """Raise a ``UserError`` for a cell of a table."""
+    more = f" ({total:,} such cells in this column)" if total > 1 else ""
+    told = "blank" if value is None else f"'{value[:80]}'"
+    raise UserError(
+        f"{told} is not {wanted}{more}",
+        where=f"{table.path}, row {row}, column '{column}'",
+        how="correct the file",
+    )
+
+
+def _read_label(text: str) -> int | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value in (1.0, 0.0, -1.0) else None
+
+
+def _read_header(data: bytes, path: Path) -> list[str]:
+    end = data.find(b"\n")
+    line = data if end < 0 else data[:end]
+    try:
+        text = line.decode("utf-8").strip("\r")
+    except UnicodeDecodeError:
+        _locate_bad_text(data, path)
+        raise
+    header = next(csv.reader([text]), [])
+    if len(header) < 2:
+        other = next((n for c, n in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if c in text), None)
+        if other:
+            raise UserError(
+                f"columns are separated by {other}", where=str(path), how="separate them by commas"
+            )
+        raise UserError("not a CSV table: its first line has no columns", where=str(path))
+    twice = sorted({h for h in header if header.count(h) > 1})
+    if twice:
+        raise UserError(f"column '{twice[0]}' stands twice", where=str(path))
+    return header
+
+
+def _locate_bad_text(data: bytes, path: Path) -> None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as e:
+        row = data.count(b"\n", 0, e.start) + 1
+        raise UserError(f"not UTF-8 text (row {row})", where=str(path), how="save it as UTF-8") from None
