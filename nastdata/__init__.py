@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nastdata.dataset.folder import read_dataset
+    from nastdata.dataset.load import attach_images, load
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "attach_images", "load", "read_dataset"]
+
+LAZY = {
+    "attach_images": "nastdata.dataset.load",
+    "load": "nastdata.dataset.load",
+    "read_dataset": "nastdata.dataset.folder",
+}
+"""Name -> module, imported when the name is first used, so that ``import nastdata`` stays light."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'nastdata' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(LAZY[name]), name)

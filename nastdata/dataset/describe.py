@@ -173,12 +173,15 @@ def _tell_method(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _tell_audit(audit: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Name the strongest solver of each config and subset, then the warnings."""
     if not audit:
         return ()
-    out = [
-        f"{s['name']} on {s['config']}"
-        + (f" ({s['subset']})" if s.get("subset") else "")
-        + f": {tell_interval(s)}"
-        for s in audit.get("solvers", [])
-    ]
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for s in audit.get("solvers", []):
+        groups.setdefault((s["config"], s.get("subset") or ""), []).append(s)
+    out = []
+    for (config, subset), solvers in groups.items():
+        best = max(solvers, key=lambda s: s["accuracy"] - s["chance"])
+        where = f"{config} ({subset})" if subset else config
+        out.append(f"{where}: at best {tell_interval(best)} ({best['name']}, of {len(solvers)} solvers)")
     return (*out, *(f"Warning: {w}" for w in audit.get("verdict", {}).get("warnings", [])))

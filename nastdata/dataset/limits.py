@@ -57,6 +57,6 @@ def list_private(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         return ("None: all patients are drawn by a program.",)
     return (
         "Health information of patients, de-identified by the sources: findings, and the sources' own "
-        "patient, study and image identifiers. Identifiers are as the sources published them; report text is not "
-        "included.",
+        "patient, study and image identifiers. Identifiers are as the sources published them; "
+        "report text is not included.",
     )
