@@ -1,0 +1,1 @@
+"""How the phantom film is drawn: anatomy, places, findings, mark."""
