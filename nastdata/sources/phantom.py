@@ -233,7 +233,7 @@ def _draw_facts(
         places[c.name] = _pick(*_list_places(ontology, c.name), _of(u, i, 2))
         grades[c.name] = _pick(scale, shares, _of(u, i, 3))
         children = [j for j, child in enumerate(ontology.conditions) if c.name in child.parents]
-        implied = truth[:, children].any(axis=1)
+        implied = truth[:, children].sum(axis=1) > 0
         places[c.name][implied] = None
         grades[c.name][implied] = None
         for j in children:
@@ -242,6 +242,8 @@ def _draw_facts(
             _inherit(grades[c.name], grades[names[j]], only, scale)
         here = np.flatnonzero(truth[:, i] | (labels[:, i] == 0))
         present = truth[here, i]
+        places[c.name][~truth[:, i]] = None
+        grades[c.name][~truth[:, i]] = None
         parts.append(
             pl.DataFrame(
                 {
@@ -251,12 +253,8 @@ def _draw_facts(
                     "#drawn": present & ~implied[here],
                     "condition": pl.Series([c.name], dtype=pl.String).new_from_index(0, len(here)),
                     "existence": pl.Series(np.where(present, "present", "absent").tolist(), dtype=pl.String),
-                    "location": pl.Series(
-                        np.where(present, places[c.name][here], None).tolist(), dtype=pl.String
-                    ),
-                    "severity": pl.Series(
-                        np.where(present, grades[c.name][here], None).tolist(), dtype=pl.String
-                    ),
+                    "location": pl.Series(places[c.name][here].tolist(), dtype=pl.String),
+                    "severity": pl.Series(grades[c.name][here].tolist(), dtype=pl.String),
                 }
             )
         )
