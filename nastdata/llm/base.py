@@ -45,7 +45,9 @@ class Answer:
     seconds: float = 0.0
     retries: int = 0
     model_said: str | None = None
-    """Model name and fingerprint as the server reports them."""
+    """Model name as the server reports it."""
+    call_id: str | None = None
+    """The server's own id of the call, for its bill."""
 
 
 @dataclass(frozen=True)

@@ -172,14 +172,14 @@ class OpenAIAdapter:
         choice = reply.choices[0]
         text = choice.message.content or ""
         usage = reply.usage
-        said = ":".join(filter(None, (reply.model, getattr(reply, "system_fingerprint", None))))
         return Answer(
             text=text,
             outcome=_judge(choice, text, request.form),
             prompt_tokens=usage.prompt_tokens if usage else None,
             completion_tokens=usage.completion_tokens if usage else None,
             retries=raw.retries_taken,
-            model_said=said or None,
+            model_said=reply.model or None,
+            call_id=reply.id or None,
         )
 
     def _over_budget(self) -> bool:
