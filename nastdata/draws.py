@@ -7,8 +7,11 @@ number of shards or workers, and whether the run was interrupted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 Key = str | int
@@ -43,3 +46,31 @@ def shuffle(items: Sequence[T], seed: int, *keys: Key) -> list[T]:
         j = draw_int(seed, *keys, i) % (i + 1)
         out[i], out[j] = out[j], out[i]
     return out
+
+
+def draw_codes(
+    seed: int, purpose: str, rows: Iterable[Sequence[Key]]
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return one uniform 64-bit integer a row: ``draw_int(seed, purpose, *row)`` of each."""
+    import numpy as np
+
+    return np.array([draw_int(seed, purpose, *row) for row in rows], np.uint64)
+
+
+def mix_codes(
+    codes: np.ndarray[Any, np.dtype[np.uint64]], other: int | np.ndarray[Any, np.dtype[np.uint64]]
+) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Combine hashed draws into new ones, by the million (the finaliser of splitmix64).
+
+    Args:
+        codes: uniform draws, e.g. one a study.
+        other: another draw, or one for each, e.g. of the purpose; must be a hashed draw itself.
+    """
+    import numpy as np
+
+    x: np.ndarray[Any, np.dtype[np.uint64]] = codes + (
+        np.uint64(other) if isinstance(other, int) else other
+    )
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
