@@ -1,8 +1,8 @@
 """The LLM writer: asks a model for words, reads them back, tells it what was wrong, gives up in good order.
 
-One question covers a *block*: all mixed polarities of three conditions in one wording, or several wordings
-of one fact. Blocks are fixed by (conditions, index) or (fact, index), so that what a model is asked never depends
-on what else a build wants, and ten thousand items share a few hundred questions.
+One question covers a *block*: all mixed polarities of three conditions in one wording, or several wordings of
+one fact. Blocks are fixed by (conditions, index) or (fact, index): what a model is asked never depends on what
+else a build wants, and ten thousand items share a few hundred questions.
 """
 
 from __future__ import annotations
