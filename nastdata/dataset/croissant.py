@@ -72,7 +72,7 @@ def make_croissant(about: Description, outputs: Mapping[str, str]) -> dict[str, 
     configs = [c for c in about.configs if c.splits]
     terms = about.terms
     licence = (
-        [f"https://spdx.org/licenses/{terms.licence_name}.html"]
+        [f"https://spdx.org/licenses/{_to_spdx(terms.licence_id)}.html"]
         if terms.licence_id not in ("other", "unknown")
         else [terms.licence_name, *terms.licence_links]
     )
@@ -99,6 +99,11 @@ def make_croissant(about: Description, outputs: Mapping[str, str]) -> dict[str, 
         "recordSet": [*(_split_names(c) for c in configs), *(_records(c, about.embedded) for c in configs)],
     }
     return made
+
+
+def _to_spdx(licence_id: str) -> str:
+    """The Hub writes identifiers in lower case, SPDX doesn't."""
+    return licence_id.upper().replace("APACHE", "Apache").replace("ODBL", "ODbL")
 
 
 def _date() -> dict[str, str]:

@@ -12,6 +12,7 @@ from nastdata.dataset.croissant import make_croissant
 from nastdata.dataset.describe import describe
 from nastdata.dataset.images import ImageLoader
 from nastdata.dataset.manifest import dump_json
+from nastdata.report.page import render_report
 
 
 def render_documents(
@@ -24,5 +25,6 @@ def render_documents(
     about = describe(manifest)
     return {
         "README.md": render_card(about).encode(),
-        "croissant.json": dump_json(make_croissant(about, manifest["outputs"])),
+        "report.html": render_report(about, manifest, frames, rejects, image_loader).encode(),
+        "croissant.json": dump_json(make_croissant(about, manifest.get("outputs", {}))),
     }

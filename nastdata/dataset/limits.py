@@ -26,8 +26,6 @@ def list_limits(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         note = s["terms"].get("note")
         if note:
             out.append(f"{s['title']}: {str(note).rstrip('.')}.")
-        if s["name"] == SYNTHETIC:
-            out.append(f"{s['title']}: synthetic; no such patient exists, and films are drawings.")
     images = manifest.get("images")
     if images and images["missing"]:
         out.append(f"{images['missing']:,} images were not found and are null.")
