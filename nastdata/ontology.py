@@ -76,6 +76,13 @@ class Place(_Part):
     synonyms: tuple[Name, ...] = ()
 
 
+class Predicate(_Part):
+    """Subjects and adjectives that state a condition together: "the heart is enlarged", "enlarged heart"."""
+
+    subjects: tuple[Name, ...]
+    adjectives: tuple[Name, ...]
+
+
 class Condition(Phrase):
     """A finding: its label, its names, its affirmative alternative, its places and grades."""
 
@@ -89,6 +96,8 @@ class Condition(Phrase):
     """Which grades it takes; none if it has none."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    predicates: tuple[Predicate, ...] = ()
+    """Sentences that state it without its name; read by the parser, never written."""
 
 
 class Clash(_Part):
