@@ -15,7 +15,7 @@ from nastdata.report.spans import Piece, mark_difference
 from nastdata.report.thumbs import make_data_uri
 
 Row = Mapping[str, Any]
-PER_CONFIG = 8
+PER_CONFIG = 6
 TRIES = 400
 """Rows looked at for examples that differ in condition."""
 

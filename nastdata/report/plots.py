@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 WIDTH, ROW, LABEL, RIGHT = 360, 20, 118, 46
 """In units of about a pixel on a phone."""
+MARGIN = 0.02
+"""Above chance that a solver may be where no threshold is set."""
 
 
 def draw_pairs(totals: Mapping[str, tuple[int, int]], labels: tuple[str, str]) -> Markup:
@@ -39,7 +41,10 @@ def draw_pairs(totals: Mapping[str, tuple[int, int]], labels: tuple[str, str]) -
 
 
 def draw_solvers(solvers: Sequence[Mapping[str, Any]], threshold: float | None) -> Markup:
-    """Draw blind accuracies as bars with intervals, from 0 to 100 %, beside the line of chance."""
+    """Draw blind accuracies as bars with intervals, from 0 to 100 %, beside the line of chance.
+
+    A bar above ``threshold`` (or chance and a margin, without one) has another colour.
+    """
     left, right = LABEL + 10, WIDTH - RIGHT
     scale = right - left
     parts = []
@@ -53,8 +58,7 @@ def draw_solvers(solvers: Sequence[Mapping[str, Any]], threshold: float | None) 
         )
     for i, s in enumerate(solvers):
         y = 18 + i * ROW
-        limit = threshold if threshold is not None else s["chance"]
-        over = s["low"] > max(limit, s["chance"])
+        over = s["accuracy"] > (s["chance"] + MARGIN if threshold is None else threshold)
         value, low, high, chance = (left + scale * s[k] for k in ("accuracy", "low", "high", "chance"))
         title = (
             f"{s['name']}: {100 * s['accuracy']:.1f} % "
