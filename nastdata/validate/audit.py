@@ -47,7 +47,7 @@ class SolverResult:
     accuracy: float
     low: float
     high: float
-    """95 % interval, clustered by held-out unit."""
+    """95 % interval, clustered by group or patient, whichever is wider."""
     chance: float
     n: int
     above_chance: bool
@@ -179,7 +179,8 @@ def _solve(
                 answers = pl.DataFrame(
                     {
                         "credit": np.mean(credits, axis=0),
-                        "cluster": [f"{subset}/{c}" for c in folds[0].cluster],
+                        "group": choices.groups,
+                        "patient": choices.patients,
                         "chance": choices.chance,
                     }
                 ).with_columns(kinds.alias("kind"))
@@ -194,18 +195,19 @@ def _describe_folds(folds: list[Folds]) -> dict[str, Any]:
     """Return how the items were held out."""
     return {
         "held_out": "whole groups and patients",
-        "units": int(folds[0].cluster.max()) + 1,
+        "divided_by": folds[0].held_out_by,
+        "folds": len(folds[0].train),
         "components_cut": folds[0].cut,
-        "purged_share": sum(f.purged for f in folds) / len(folds),
+        "trained_on": sum(f.trained for f in folds) / len(folds),
     }
 
 
 def _score(config: str, subset: str, name: str, reads: str, answers: pl.DataFrame) -> SolverResult:
     credit: Floats = answers["credit"].to_numpy()
-    cluster = rank_strings(answers["cluster"])[1]
-    accuracy, low, high = bound_accuracy(credit, cluster)
+    clusters = [rank_strings(answers[c])[1] for c in ("group", "patient")]
+    accuracy, low, high = bound_accuracy(credit, clusters)
     chance = float(answers["chance"].to_numpy().mean())
-    surely = bound_accuracy(credit, cluster, FAMILY_Z)[1]
+    surely = bound_accuracy(credit, clusters, FAMILY_Z)[1]
     return SolverResult(
         name, config, subset, reads, accuracy, low, high, chance, len(answers), surely > chance
     )

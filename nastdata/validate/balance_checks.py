@@ -201,7 +201,7 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
     )
     fold = np.array([draw_int(seed, "caption fold", p) % folds for p in names], dtype=np.int64)[patient]
     everything = np.zeros(len(frame), dtype=np.int64)
-    base = bound_accuracy(_guess_majority(everything, negated, fold, folds), patient)
+    base = bound_accuracy(_guess_majority(everything, negated, fold, folds), [patient])
     out: dict[str, Any] = {
         "n": len(frame),
         "negated": float(negated.mean()),
@@ -211,7 +211,7 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
     for name, columns in CAPTION_CELLS.items():
         key = fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
         hits = _guess_majority(rank_strings(key)[1], negated, fold, folds)
-        accuracy, low, high = bound_accuracy(hits, patient)
+        accuracy, low, high = bound_accuracy(hits, [patient])
         out["cells"][name] = {"accuracy": accuracy, "low": low, "high": high}
     return out
 
