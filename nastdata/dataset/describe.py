@@ -182,6 +182,6 @@ def _tell_audit(audit: Mapping[str, Any] | None) -> tuple[str, ...]:
     out = []
     for (config, subset), solvers in groups.items():
         best = max(solvers, key=lambda s: s["accuracy"] - s["chance"])
-        where = f"{config} ({subset})" if subset else config
+        where = f"{config} ({subset})" if subset not in ("", "all") else config
         out.append(f"{where}: at best {tell_interval(best)} ({best['name']}, of {len(solvers)} solvers)")
     return (*out, *(f"Warning: {w}" for w in audit.get("verdict", {}).get("warnings", [])))

@@ -86,8 +86,9 @@ def _show_audit(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
         plots.append(
             {"config": config, "subset": subset, "solvers": solvers, "plot": draw_solvers(solvers, limit)}
         )
-    rest = [(key, _flatten(audit[key])) for key in ("balance", "leakage") if audit.get(key)]
-    return {"plots": plots, "verdict": audit.get("verdict") or {}, "rest": rest}
+    rest = [(key, _flatten(audit[key])) for key in ("balance", "leakage", "method") if audit.get(key)]
+    best = max(audit.get("solvers", []), key=lambda s: s["accuracy"] - s["chance"], default=None)
+    return {"plots": plots, "best": best, "verdict": audit.get("verdict") or {}, "rest": rest}
 
 
 def _show_rejects(rejects: pl.DataFrame | None) -> dict[str, Any]:

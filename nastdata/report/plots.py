@@ -45,7 +45,8 @@ def draw_solvers(solvers: Sequence[Mapping[str, Any]], threshold: float | None) 
 
     A bar above ``threshold`` (or chance and a margin, without one) has another colour.
     """
-    left, right = LABEL + 10, WIDTH - RIGHT
+    left, right = LABEL + 26, WIDTH - RIGHT
+    names = [str(s["name"]) for s in solvers]
     scale = right - left
     parts = []
     for tick in (0, 25, 50, 75, 100):
@@ -58,10 +59,12 @@ def draw_solvers(solvers: Sequence[Mapping[str, Any]], threshold: float | None) 
         )
     for i, s in enumerate(solvers):
         y = 18 + i * ROW
-        over = s["accuracy"] > (s["chance"] + MARGIN if threshold is None else threshold)
+        limit = s["chance"] + MARGIN if threshold is None else threshold
+        over = s["accuracy"] > limit and s.get("above_chance", True)
         value, low, high, chance = (left + scale * s[k] for k in ("accuracy", "low", "high", "chance"))
+        label = names[i] if names.count(names[i]) == 1 else f"{names[i]}, {s.get('reads')}"
         title = (
-            f"{s['name']}: {100 * s['accuracy']:.1f} % "
+            f"{label}: {100 * s['accuracy']:.1f} % "
             f"[{100 * s['low']:.1f}, {100 * s['high']:.1f}], chance {100 * s['chance']:.1f} %, n = {s['n']:,}"
         )
         parts.append(
@@ -72,7 +75,7 @@ def draw_solvers(solvers: Sequence[Mapping[str, Any]], threshold: float | None) 
                 '<line class="chance" x1="{:.1f}" x2="{:.1f}" y1="{}" y2="{}"/>'
                 '<text class="number" x="{}" y="{}">{:.1f}</text></g>'
             ).format(
-                *(title, left - 6, y + 14, _shorten(str(s["name"]), 21)),
+                *(title, left - 6, y + 14, _shorten(label, 23)),
                 *("over" if over else "one", left, y + 5, max(value - left, 0)),
                 *(low, y + 10, high, low, y + 7, high, y + 7),
                 *(chance, chance, y, y + ROW),
