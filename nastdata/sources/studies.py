@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
-from nastdata.frames import FACTS_SCHEMA, REJECTS_SCHEMA, STUDY_COLUMNS
+from nastdata.frames import FACTS_SCHEMA, REJECTS_SCHEMA, STUDY_COLUMNS, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded
 
@@ -18,7 +19,7 @@ KEYS = list(STUDY_COLUMNS)
 
 
 def collapse_studies(
-    rows: pl.DataFrame, labels: Sequence[str], source: str, rank: str
+    rows: pl.DataFrame, labels: Sequence[str], source: str, rank: str, keep: Sequence[str] = ()
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Fold image rows into one row a study.
 
@@ -28,12 +29,17 @@ def collapse_studies(
         labels: Label columns, Int8; equal over the images of a study, or the study is rejected.
         source: Name of the corpus.
         rank: Name of the rank column.
+        keep: Other columns to keep, of the preferred image's row.
 
     Returns:
         Studies sorted by (patient_id, study_id), with ``IMAGES``, and one reject for each row of a study
         whose rows conflict.
     """
     differs = [pl.col(c).n_unique().gt(1).alias(c) for c in labels]
+    if not labels:
+        rows, labels = rows.with_columns(pl.lit(None, pl.Int8).alias("#none")), ["#none"]
+        studies, rejects = collapse_studies(rows, labels, source, rank, keep)
+        return studies.drop("#none"), rejects
     conflicts = (
         rows.group_by("patient_id", "study_id")
         .agg(differs)
@@ -46,7 +52,7 @@ def collapse_studies(
         .with_columns(pl.lit(source).alias("source"), pl.len().over("patient_id", "study_id").alias(IMAGES))
         .sort("patient_id", "study_id", rank, "image_id", "image")
         .unique(["patient_id", "study_id"], keep="first", maintain_order=True)
-        .select(*KEYS, *labels, IMAGES)
+        .select(*KEYS, *labels, *keep, IMAGES)
     )
     rejects = (
         rows.join(conflicts, on=["patient_id", "study_id"], how="inner")
@@ -141,6 +147,22 @@ def sort_facts(facts: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
             nulls_last=True,
         )
     )
+
+
+def pivot_labels(loaded: Loaded, ontology: Ontology) -> Loaded:
+    """Turn a fact frame into a label frame: 1 present, 0 wholly absent, null otherwise."""
+    plain = loaded.frame.filter(
+        (pl.col("existence") == "present") | (pl.col("location").is_null() & pl.col("severity").is_null())
+    )
+    is_there = pl.col("existence") == "present"
+    vectors = plain.group_by(KEYS, maintain_order=True).agg(
+        pl.when((pl.col("condition") == c.name).any())
+        .then(is_there.filter(pl.col("condition") == c.name).any().cast(pl.Int8))
+        .alias(c.name)
+        for c in ontology.conditions
+    )
+    frame = vectors.cast(pl.Schema(labels_schema(ontology))).sort("patient_id", "study_id")
+    return replace(loaded, frame=frame, report={**loaded.report, **report_labels(frame, ontology)})
 
 
 def report_labels(studies: pl.DataFrame, ontology: Ontology) -> dict[str, object]:
