@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from nastdata.records import LETTERS
@@ -25,6 +26,8 @@ ITEM_SCHEMA: dict[str, pl.DataType] = {
     "answer": pl.String(),
 }
 """Columns of ``Design.frame``: the ``mednega`` config without its texts, and ``split``."""
+STUDY_FIELDS = ("source", "patient_id", "study_id", "image_id", "image", "split")
+TRIPLE_FIELDS = ("first", "second", "third")
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -56,12 +59,21 @@ def place_options(
 
 
 def make_frame(items: Iterable[Item], design: str) -> pl.DataFrame:
-    """Lay out items, sorted by split, group and item."""
-    rows = [
-        (
-            *(i.item_id, *i.study, design, i.group_id, list(i.conditions)),
-            *([list(o) for o in i.options], LETTERS[i.answer]),
-        )
-        for i in sorted(items, key=lambda i: (SPLIT_ORDER[i.study[5]], i.group_id, i.item_id))
-    ]
-    return pl.DataFrame(rows, schema=ITEM_SCHEMA, orient="row")
+    """Lay out items (at least one), sorted by split, group and item."""
+    ordered = sorted(items, key=lambda i: (SPLIT_ORDER[i.study[5]], i.group_id, i.item_id))
+    studies = [list(c) for c in zip(*(i.study for i in ordered), strict=True)]
+    triples = [list(c) for c in zip(*(i.conditions for i in ordered), strict=True)]
+    columns = {
+        **dict(zip(STUDY_FIELDS, studies, strict=True)),
+        **dict(zip(TRIPLE_FIELDS, triples, strict=True)),
+        "item_id": [i.item_id for i in ordered],
+        "design": [design] * len(ordered),
+        "group_id": [i.group_id for i in ordered],
+        "answer": [LETTERS[i.answer] for i in ordered],
+    }
+    options = pl.Series("choice_labels", np.array([i.options for i in ordered], dtype=np.int64))
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String())).with_columns(
+        pl.concat_list(*TRIPLE_FIELDS).alias("conditions"),
+        options.cast(ITEM_SCHEMA["choice_labels"]),
+    )
+    return frame.select(list(ITEM_SCHEMA))

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from nastdata.design.items import Item, name_item, place_options
-from nastdata.design.planes import clashes, contradicts
 from nastdata.design.label_masks import Studies
+from nastdata.design.planes import clashes, contradicts
 from nastdata.draws import draw_int, shuffle
 from nastdata.ontology import Ontology
 

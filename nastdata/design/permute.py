@@ -10,8 +10,8 @@ import polars as pl
 from nastdata.design.balanced import draw_balanced_items
 from nastdata.design.base import Design
 from nastdata.design.items import make_frame
-from nastdata.design.paper import draw_paper_items
 from nastdata.design.label_masks import read_studies
+from nastdata.design.paper import draw_paper_items
 from nastdata.errors import UserError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
