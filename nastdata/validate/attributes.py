@@ -9,7 +9,7 @@ from nastdata.records import Denial, Existence, Fact
 from nastdata.validate.lexicon import Symbols
 from nastdata.validate.scope import Mention, Scope
 
-_AHEAD = re.compile(r"[LGgmx?eUP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}C")
+_AHEAD = re.compile(r"[LGgmx?eUP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[Cc]")
 _SUBJECT = re.compile(r"[LGg]?[mo?]?V")
 _EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
 Said = tuple[int, str, bool]
@@ -158,7 +158,7 @@ class _Owners:
             k = self.kinds[j]
             if k in ".;" or (k == "B" and j + 4 < i and not (self.denied)):
                 return []
-            if k in "CJ" and j in self.at:
+            if k in "CJcg" and j in self.at:
                 return [j]
         return []
 
@@ -168,7 +168,7 @@ class _Owners:
             k = self.kinds[j]
             if k in ".;B":
                 return []
-            if k == "C" and j in self.at:
+            if k in "CJcg" and j in self.at:
                 turn = self.turn[self.at.index(j)]
                 return [a for a, t in zip(self.at, self.turn, strict=True) if t == turn and a >= j]
         return []

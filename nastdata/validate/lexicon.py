@@ -15,7 +15,7 @@ WORD = re.compile(
     r"|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
-MARKS = {".": ".", "!": ".", "?": ".", ";": ";", ":": ":", ",": ",", "(": ",", ")": ",", "[": ",", "]": ","}
+MARKS = {".": ".", "!": ".", "?": "Q", ";": ";", ":": ":", ",": ",", "(": ",", ")": ",", "[": ",", "]": ","}
 MARKS |= {"-": ":", "--": ":", "\u2013": ":", "\u2014": ":", "\u2026": ".", "\u2022": ".", "/": "/", "&": "&"}
 PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " "})
 Payload = Any
@@ -46,7 +46,8 @@ class Symbols:
 Node = dict[str, Any]
 _END = ""
 _UNKNOWN = Entry(cues.UNKNOWN, None, "", False)
-_NUMBER = Entry(cues.UNKNOWN, None, "", False)
+_HEADING = Entry("F", None, "", False)
+_FREE = Entry("X", None, "free")
 
 
 class Lexicon:
@@ -98,6 +99,8 @@ class Lexicon:
             if node is None:
                 mark = MARKS.get(word)
                 if mark is not None:
+                    if mark == "Q" and plain[end : end + 1].isalpha() and not plain[start - 1 : start].strip():
+                        mark = "U"
                     kinds.append(mark)
                     entries.append(_UNKNOWN)
                     spans.append((start, end))
@@ -120,6 +123,10 @@ class Lexicon:
                 if best is not None:
                     end = found[last][2]
                     i = last
+            if word in cues.HEADINGS and i + 1 < count and found[i + 1][0] == ":":
+                best = _HEADING
+            elif word == cues.FREE and best is not None and best.text == word and plain[start - 1] == "-":
+                best = _FREE
             if best is None:
                 best = _UNKNOWN
                 unknown.append(text[start:end])
@@ -206,6 +213,7 @@ def _list_entries(o: Ontology) -> Iterator[tuple[str, Entry]]:
     own = (o.subject.text, *o.subject_synonyms, *o.vocabulary)
     for text in (*own, *map(pluralise, own)):
         yield text, Entry("o", None, text)
+    yield cues.FREE, Entry("m", None, cues.FREE, False)
     for text in cues.WEAK_LINKS:
         yield text, Entry("o", None, text, False)
     for text in cues.PLAIN_WORDS:

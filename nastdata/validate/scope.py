@@ -35,9 +35,16 @@ _NOT_DOUBT = re.compile(r"[mV]{0,4}U")
 _NOT_THERE = re.compile(r"[mVvop]{0,5}(?:l|[pt]{1,2}[mt]{0,2}L|L)(?:[&|!,]{1,2}(?:n?[pt]{0,2}[Ll]))*")
 _NOT_GRADE = re.compile(r"[mVt]{0,4}(?:r|p)?[mt]{0,2}[Gg](?:[&|!,]{1,2}[mt]?[Gg])*")
 _NOT_ADJECTIVE = re.compile(r"[mVGgt]{0,5}[Jg]")
-_GOES_ON = re.compile(r"[nmVt]{0,3}p?[mt]{0,2}[lLGg](?![mtGgLx?&|/]{0,8}C)")
+_GOES_ON = re.compile(r"[nmVt]{0,3}p?[mt]{0,2}[lLGg](?![mtGgLx?&|/]{0,8}[Cc])")
+_AUXILIARY = re.compile(r"[mn]{0,3}[VXZPDxk]")
+_ANSWER = re.compile(r"[NXPkn]")
 _GROUP_END = frozenset(".;,B")
 _PASSIVE = frozenset("VmtorpLlGDxvSw?" + UNKNOWN)
+
+
+_DETERMINERS = frozenset({"no", "neither", "nil", "zero", "hardly any", "not any"})
+"""Negations that make one noun phrase with what follows; the others head an adverbial phrase."""
+_HAVE = frozenset({"has", "have", "had", "having"})
 
 
 class Mention:
@@ -60,7 +67,7 @@ class Scope:
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
     __slots__ = (
-        *("_group", "_joint", "_closed", "_last", "_lexicon", "_opener", "_polarity", "_skip", "_turn"),
+        *("_group", "_joint", "_closed", "_last", "_lexicon", "_opener", "_polarity", "_section", "_skip", "_turn"),
         *("denied", "entries", "kinds", "mentions", "unsaid"),
     )
 
@@ -74,6 +81,7 @@ class Scope:
         self._last = ""
         self._opener = ""
         self._polarity: Polarity = PRESENT
+        self._section = False
         self._skip = -1
         self._turn = 0
         self.unsaid = False
@@ -95,9 +103,22 @@ class Scope:
         self._turn += 1
 
     def _end_sentence(self, i: int) -> None:
+        if not self._section:
+            self.unsaid = False
         self._end_clause(i)
         self._closed, self._last = PRESENT, ""
-        self.unsaid = False
+
+    def _head_section(self, i: int) -> None:
+        self._section = self.unsaid = False
+        self._end_sentence(i)
+
+    def _ask(self, i: int) -> None:
+        """A question mark: "Fracture? No." or an open question."""
+        if _ANSWER.match(self.kinds, i + 1):
+            return
+        for m in self._group:
+            m.polarity = DOUBTFUL
+        self._end_sentence(i)
 
     def _end_clause(self, i: int) -> None:
         if self._group and i and self.kinds[i - 1] == "V":
@@ -113,8 +134,9 @@ class Scope:
         if i and self.kinds[i - 1] in "PXZUnk" and not self.mentions_near(i):
             return
         if i and self.kinds[i - 1] in "qh":
+            self.unsaid = True
+            self._section = "F" in self.kinds[i:]
             self._open(UNSAID, "q")
-            self.unsaid = self.kinds[i - 1] == "q"
             return
         if self._group and self._polarity == PRESENT:
             return  # "Pneumothorax: absent."
@@ -163,18 +185,28 @@ class Scope:
             self._close(ABSENT, i, whole=True)
             self._skip = i + 3
             return
+        if self._group and not self._joint and (i + 1 == len(kinds) or kinds[i + 1] in ".;,:"):
+            self._close(ABSENT, i)  # "Effusion: no."
+            return
         pseudo = _PSEUDO.match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
             self._open(PRESENT, "D")
             return
-        self._open(ABSENT, "N")
+        self._open(ABSENT, "N" if self.entries[i].text in _DETERMINERS else "O")
+
+    def _there(self, i: int) -> None:
+        if self._polarity != PRESENT and not self._group and not self._joint:
+            return  # "it is unclear whether there is X"
+        self._with(i)
 
     def _with(self, i: int) -> None:
         self._open(UNSAID if self.unsaid else PRESENT, "W")
 
     def _show(self, i: int) -> None:
-        if self._polarity == ABSENT and not self._group and self._opener == "N":
+        if self.entries[i].text in _HAVE and _AUXILIARY.match(self.kinds, i + 1):
+            return
+        if self._polarity == ABSENT and not self._group and self._opener in ("N", "O"):
             return  # "no film shows X"
         if self._opener == "U" and not self._group:
             return  # "may show X"
@@ -195,6 +227,10 @@ class Scope:
     def _question(self, i: int) -> None:
         self._open(UNSAID, "q")
 
+    def _suppose(self, i: int) -> None:
+        self.unsaid = True
+        self._open(UNSAID, "q")
+
     # Cues on either side.
 
     def _absent(self, i: int) -> None:
@@ -210,12 +246,11 @@ class Scope:
             self._close(ABSENT, i)
 
     def _exclude(self, i: int) -> None:
-        self._open(UNSAID, "q")
+        doubt = self.entries[i].text == "rule out" and self._polarity == PRESENT
+        self._open(DOUBTFUL if doubt else UNSAID, "U" if doubt else "q")
 
     def _seen(self, i: int) -> None:
         if not self._group:
-            if self._polarity == UNSAID and self._opener == "q":
-                self._open(PRESENT, "P")
             return
         if self._joint and _NAME.match(self.kinds, i + 1):
             if "|" not in self._joint and "!" not in self._joint and not _LATER_OR.match(self.kinds, i + 1):
@@ -317,6 +352,12 @@ class Scope:
                     return by[adjective]
         return None
 
+    def _one(self, i: int) -> None:
+        """"A small one on the right", "one can't be excluded": the condition named before, again."""
+        named = self._last == "C" and bool(self.mentions)
+        if named and not self._group and not _NAME_NEAR.match(self.kinds, i + 1):
+            self._add(self.mentions[-1].condition, i, self._polarity)
+
     def _add(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
         mention = Mention(condition, i, polarity, self._joint, self._turn, alternative)
         self.mentions.append(mention)
@@ -332,7 +373,7 @@ class Scope:
                 self._open(ABSENT, "N")
             return self._polarity
         if polarity == PRESENT:
-            if either and "&" not in joint and not alternative and not self._group[-1].alternative:
+            if either and "&" not in joint and self._opener != "D" and not alternative and not self._group[-1].alternative:
                 self._group[-1].polarity = DOUBTFUL
                 return DOUBTFUL
             return PRESENT
@@ -377,8 +418,15 @@ class Scope:
         group = self._group
         if polarity == PRESENT:
             joint = group[-1].joint
-            if len(group) == 2 and joint and "|" not in joint and "!" not in joint and self._opener == "N":
+            either = any("|" in m.joint or "!" in m.joint for m in group[1:]) or "|" in self._joint
+            if either or not joint:
+                return
+            if len(group) == 2:
                 group[-1].polarity = PRESENT
+            elif self._opener == "O":
+                start = next((k for k, m in enumerate(group) if k and "," in m.joint), len(group))
+                for m in group[start:]:
+                    m.polarity = PRESENT
         elif polarity == ABSENT:
             if len(group) == 1:
                 group[0].polarity = PRESENT
@@ -420,18 +468,21 @@ _ACTIONS: dict[str, Callable[[Scope, int], None]] = {
     "n": Scope._not,
     "X": Scope._absent,
     "k": Scope._lacking,
+    "F": Scope._head_section,
+    "Q": Scope._ask,
+    "c": Scope._one,
     "Z": Scope._absent,
     "z": Scope._exclude,
     "P": Scope._seen,
     "T": Scope._show,
     "W": Scope._with,
-    "H": Scope._with,
+    "H": Scope._there,
     "e": Scope._head,
     "U": Scope._doubt,
     "h": Scope._history,
     "y": Scope._previous,
     "q": Scope._question,
-    "i": Scope._question,
+    "i": Scope._suppose,
     "C": Scope._name,
     "A": Scope._alternative,
     "J": Scope._adjective,
