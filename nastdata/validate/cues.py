@@ -237,7 +237,7 @@ finding findings case result results impression interpretation observation repor
 extent size sized grade degree form nature sort kind type
 side sided region regions area areas site sites location locations part parts portion zone place places
 present only just even ever further much more most less least very again
-first second two three several multiple few many number
+first second two three in-addition several multiple few many number
 suggestive consistent compatible keeping associated combined coexisting coexistent exhibiting
 statement describes description according based given
 """

@@ -46,7 +46,7 @@ class Symbols:
 Node = dict[str, Any]
 _END = ""
 _UNKNOWN = Entry(cues.UNKNOWN, None, "", False)
-_HEADING = Entry("F", None, "", False)
+_HEADING = Entry("F", None, "")
 _FREE = Entry("X", None, "free")
 
 
@@ -217,6 +217,7 @@ def _list_entries(o: Ontology) -> Iterator[tuple[str, Entry]]:
     for text in cues.WEAK_LINKS:
         yield text, Entry("o", None, text, False)
     for text in cues.PLAIN_WORDS:
+        text = text.replace("-", " ")
         yield text, Entry("r" if text in ("of", "for") else "m", None, text)
     for text in cues.CLINICAL_WORDS:
         yield text, Entry("m", None, text, False)

@@ -14,14 +14,15 @@ from itertools import repeat
 from nastdata.ontology import Ontology
 from nastdata.records import Fact, OptionWording
 from nastdata.validate.debris import find_debris
-from nastdata.validate.lexicon import WORD
+from nastdata.validate.lexicon import WORD, split_words
 from nastdata.validate.parse import Reading, get_parser
 
 LARGE = 60_000
 """Distinct texts from which on several processes pay."""
 _JOINTS = frozenset(
-    {"but", "with", "and", "or", "nor", ",", ";", "while", "although", "whereas", "yet", "though"}
+    "but with and or nor , ; : . while although whereas yet though however in addition also too plus moreover".split()
 )
+"""What the grammar may exchange: an adversative "but" becomes "and", "however" becomes "in addition"."""
 
 
 def read_texts(texts: Sequence[str], ontology: Ontology, workers: int = 0) -> list[Reading]:
@@ -91,7 +92,7 @@ def check_option(
     for which, reading in (("negated", negated), ("affirmative", affirmative)):
         if any(f.fact.location or f.fact.severity for f in reading.facts):
             return f"{which} text: names a place or a grade"
-    return _compare_texts(negated, affirmative, absent) or _check_spans(wording)
+    return _compare_texts(negated, affirmative, absent, ontology) or _check_spans(wording)
 
 
 def _compare_labels(said: dict[str, int], wanted: dict[str, int]) -> str | None:
@@ -107,8 +108,12 @@ def _compare_labels(said: dict[str, int], wanted: dict[str, int]) -> str | None:
 _NAMES = {1: "present", 0: "absent", -1: "uncertain"}
 
 
-def _compare_texts(negated: Reading, affirmative: Reading, absent: set[str]) -> str | None:
-    """Every differing stretch has to touch the name of an absent condition, its cue, or be a joint."""
+def _compare_texts(
+    negated: Reading, affirmative: Reading, absent: set[str], ontology: Ontology
+) -> str | None:
+    """Every differing stretch has to touch an absent condition, its cue or alternative, or be a joint."""
+    phrases = [ontology.condition_by_name[c].affirmative for c in absent]
+    alternative = {w for p in phrases for t in (p.text, *p.synonyms) for w in split_words(t)}
     kept = [(f.start, f.end) for f in negated.facts if f.fact.condition not in absent]
     names = [(f.start, f.end) for f in negated.facts if f.fact.condition in absent]
     cue_words = {w for c in negated.cues for w in c.lower().replace("-", " ").split()}
@@ -126,7 +131,8 @@ def _compare_texts(negated: Reading, affirmative: Reading, absent: set[str]) -> 
         around = range(max(0, i - 1), min(len(a), j + 1))
         if any(s <= a[x][1] < e for x in around for s, e in names):
             continue
-        if not any(words[x] in cue_words for x in around):
+        beside = b[max(0, k - 1) : m + 1]
+        if not any(words[x] in cue_words for x in around) and not alternative.intersection(beside):
             return f"texts differ beside the negations ('{' '.join(words[i:j] or b[k:m])}')"
     return None
 
