@@ -72,7 +72,7 @@ def test_kill_9_leaves_the_old_folder_or_the_new(tmp_path: Path, exists: bool) -
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        time.sleep(pause.uniform(0, 0.8 if exists else 0.3))
+        time.sleep(pause.uniform(0, 0.8))
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
