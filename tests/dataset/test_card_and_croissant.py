@@ -84,7 +84,7 @@ def test_mlcroissant_reads_every_record_set(out: Path, caplog: pytest.LogCapture
             assert [list(v) for v in record["mednega/choice_labels"]] == row["choice_labels"]
             seen += 1
         assert seen == 20
-        for config in SCHEMAS:
+        for config in set(SCHEMAS) - {"mednega", "contextual_claims"}:
             assert len(list(itertools.islice(dataset.records(config), 3))) == 3
         claim = next(iter(dataset.records("contextual_claims")))["contextual_claims/claim_facts"]
         assert claim[0]["contextual_claims/claim_facts/existence"] == b"absent"
