@@ -130,6 +130,8 @@ class Ontology(_Part):
     places: tuple[Place, ...] = ()
     conditions: tuple[Condition, ...] = Field(min_length=3)
     clashes: tuple[Clash, ...] = ()
+    others: tuple[Name, ...] = ()
+    """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
     vocabulary: tuple[Name, ...] = ()
     """Domain words that a text may hold beside names, places and grades without stating a fact."""
 

@@ -9,7 +9,7 @@ from nastdata.records import Denial, Existence, Fact
 from nastdata.validate.lexicon import Symbols
 from nastdata.validate.scope import Mention, Scope
 
-_AHEAD = re.compile(r"[LGgmx?eUP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[Cc]")
+_AHEAD = re.compile(r"[LGgmx?eUuP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[CcJ]")
 _SUBJECT = re.compile(r"[LGg]?[mo?]?V")
 _EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
 Said = tuple[int, str, bool]
@@ -49,7 +49,8 @@ class Attributes:
             return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
-        owners = _Owners(kinds, scope)
+        bare = {i for i, k in enumerate(kinds) if k == "L" and self._is_bare(symbols.entries[i].value)}
+        owners = _Owners(kinds, scope, bare)
         names = {m.at for m in scope.mentions}
         for i, kind in enumerate(kinds):
             if kind in "Ll":
@@ -60,6 +61,9 @@ class Attributes:
                 for at in owners.find_grade(i):
                     grades.setdefault(at, []).append((i, symbols.entries[i].text, i in scope.denied))
         return [(m, self._combine(m, places.get(m.at, []), grades.get(m.at, []))) for m in mentions]
+
+    def _is_bare(self, names: tuple[str, ...]) -> bool:
+        return len(names) == 1 and self.places[names[0]].region is None
 
     def _combine(self, m: Mention, places: list[Said], grades: list[Said]) -> list[Fact]:
         existence = _EXISTENCE[m.polarity or 0]
@@ -97,6 +101,8 @@ class Attributes:
         first, second = self.places[a], self.places[b]
         if {first.side, second.side} == {"left", "right"}:
             return self._by_region.get(("both", first.region)) if first.region == second.region else None
+        if first.side == second.side and first.region is None and first.side is not None:
+            return b
         if first.side is None or second.side is not None or second.region is None:
             return None
         if first.region in (None, second.region) or first.region in self._within.get(second.region, ()):
@@ -121,8 +127,8 @@ class Attributes:
 class _Owners:
     """Finds the mentions that a place or a grade belongs to."""
 
-    def __init__(self, kinds: str, scope: Scope) -> None:
-        self.kinds, self.denied = kinds, scope.denied
+    def __init__(self, kinds: str, scope: Scope, bare: set[int]) -> None:
+        self.kinds, self.denied, self.bare = kinds, scope.denied, bare
         self.at = [m.at for m in scope.mentions]
         self.turn = [m.turn for m in scope.mentions]
 
@@ -133,6 +139,8 @@ class _Owners:
             ahead = _AHEAD.match(kinds, i + 1)
             if ahead:
                 return [ahead.end() - 1]
+            if i in self.bare and kinds[i + 1 : i + 2] in ("?", "S"):
+                return []  # "the right atrium"
             before = self._before(i)
             if before and kinds[i - 1] in ",.;:B&" and _SUBJECT.match(kinds, i + 1):
                 return self._after(i)

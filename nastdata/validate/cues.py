@@ -74,7 +74,7 @@ _CUES: dict[str, str] = {
         presents with | contained | represent | represents | reflect | reflects | indicate | indicates |
         indicating | meet criteria for | observe | discern | note | recognize | possess | possesses |
         include | includes | including | constitute | constitutes | develop | develops | carrying |
-        harboring | disclosing | report | reports | evidencing
+        harboring | disclosing | report | reports | evidencing | representing | reflecting
     """,
     "W": """
         with | w/ | along with | together with | accompanied by | in addition to | coexisting with |
@@ -98,29 +98,35 @@ _CUES: dict[str, str] = {
     """,
     # Doubt.
     "U": """
-        possible | possibly | probable | probably | likely | most likely | suspected | suspicious for |
-        suspicion of | suspicion for | suspect | questionable | question of | may represent |
-        might represent | could represent | can represent | may reflect | might reflect | could reflect |
-        can reflect | may be | might be | could be | may indicate | might indicate | could indicate |
-        may suggest | could suggest | may well be | may well represent | may have | might have | could have
-        | may show | may also represent | may be due to | may be secondary to | could be due to |
-        may be related to | unlikely | not likely | less likely | doubtful | concern for | concerning for |
-        concern of | worrisome for | worry for | suggests | suggest | suggesting | suggestive of |
-        suggestive for | questioned | uncertain | unclear | presumed | presumably | presumptive | perhaps |
-        potential | potentially | conceivably | conceivable | equivocal | equivocal for | indeterminate |
-        indeterminate for | apparently | borderline | favored | favored to be | favored to represent | favor
-        | favors | favoring | in question | not definitely excluded | differential includes |
-        differential diagnosis includes | differential considerations include | differential consideration |
-        considerations include | consider | to be considered | considered | may exist | might exist |
-        raises the possibility of | raise the possibility of | possibility of | raising concern for |
-        raises concern for | not entirely excluded | thought to represent | thought to be |
-        felt to represent | felt to be | believed to represent | believed to be  | whether | as may
-        | question | query | suspiciously | may be present | might be present | could be present |
-        may also be present | may also be | suspicious of | to consider | cannot be certain of | not certain
-        | tentative | tentatively | could also represent | may alternatively represent |
-        might also represent | may in part represent | may partly represent | plausible | hypothetical |
-        hint at | hints at | hypothesized | improbable | would suggest | r/o | can be | presumed to be |
-        presumed to represent | seems likely  | seems possible | suspicion
+        possible | possibly | probable | probably | likely | most likely | suspected | suspect |
+        questionable | unlikely | not likely | less likely | doubtful | questioned | uncertain | unclear
+        | presumed | presumably | presumptive | perhaps | potential | potentially | conceivably |
+        conceivable | equivocal | indeterminate | apparently | borderline | favored | favor |
+        in question | not definitely excluded | to be considered | considered | may exist | might exist
+        | not entirely excluded | question | may be present | might be present | could be present |
+        may also be present | not certain | tentative | tentatively | plausible | hypothetical |
+        hypothesized | improbable | r/o | seems likely | seems possible
+    """,
+    # Doubt about what follows only ("xxxx" is a redaction, which in reports hides such words).
+    "u": """
+        suspicious for | suspicion of | suspicion for | question of | may represent | might represent |
+        could represent | can represent | may reflect | might reflect | could reflect | can reflect |
+        may be | might be | could be | may indicate | might indicate | could indicate | may suggest |
+        could suggest | may well be | may well represent | may have | might have | could have | may show
+        | may also represent | may be due to | may be secondary to | could be due to | may be related to
+        | concern for | concerning for | concern of | worrisome for | worry for | suggests | suggest |
+        suggesting | suggestive of | suggestive for | equivocal for | indeterminate for | favored to be
+        | favored to represent | favors | favoring | differential includes |
+        differential diagnosis includes | differential considerations include |
+        differential consideration | considerations include | consider | raises the possibility of |
+        raise the possibility of | possibility of | raising concern for | raises concern for |
+        thought to represent | thought to be | felt to represent | felt to be | believed to represent |
+        believed to be | whether | as may | query | suspiciously | may also be | suspicious of |
+        to consider | cannot be certain of | could also represent | may alternatively represent |
+        might also represent | may in part represent | may partly represent | hint at | hints at |
+        would suggest | can be | presumed to be | presumed to represent | suspicion | xxxx represents |
+        xxxx represent | xxxx representing | xxxx reflects | xxxx reflect | xxxx reflecting |
+        xxxx related to | xxxx due to | xxxx secondary to
     """,
     # The past, questions, conditions: nothing is said about this examination.
     "h": """
@@ -271,5 +277,5 @@ CLINICAL_WORDS: tuple[str, ...] = tuple(dict.fromkeys(_CLINICAL.split()))
 WEAK_LINKS: tuple[str, ...] = tuple(WEAK.split("|"))
 NEGATIVE_KINDS = frozenset("NnXkZ!")
 """Kinds that are negation cues, wherever they stand."""
-UNLICENSED_KINDS = frozenset("UhyqixDzZ~c")
+UNLICENSED_KINDS = frozenset("UuhyqixDzZ~c")
 """Kinds that no caption of a definite fact needs: doubt, history, change."""

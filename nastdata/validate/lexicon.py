@@ -186,6 +186,9 @@ def _collect_predicates(o: Ontology) -> dict[str, dict[str, str]]:
 
 def _list_entries(o: Ontology) -> Iterator[tuple[str, Entry]]:
     """All phrases with their entries; of equal phrases the first counts."""
+    for text in o.others:
+        for form in (text, pluralise(text)):
+            yield form, Entry(cues.UNKNOWN, None, text, False)
     places: dict[str, tuple[str, ...]] = {}
     for text, names in _list_places(o):
         places.setdefault(text, names)

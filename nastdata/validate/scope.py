@@ -17,7 +17,7 @@ PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
 Polarity = int | None
 
 # Lookahead from the symbol after a cue. "Premodifiers": what may stand between a cue and the noun it is for.
-_NAME = re.compile(r"[mtGgLxePUJ?or]{0,7}[CA]")
+_NAME = re.compile(r"[mtGgLxePUuJ?or]{0,7}[CA]")
 _NAME_NEAR = re.compile(r"[mtGgLxJU?]{0,6}[CA]")
 _NAME_FAR = re.compile(r"[^.;:,B&|!nNXZPTWH]{0,7}[CA]")
 _NAMED_AFTER_VERB = re.compile(r"V[mt]*[mtGgLx?]{0,6}C")
@@ -36,6 +36,8 @@ _NOT_THERE = re.compile(r"[mVvop]{0,5}(?:l|[pt]{1,2}[mt]{0,2}L|L)(?:[&|!,]{1,2}(
 _NOT_GRADE = re.compile(r"[mVt]{0,4}(?:r|p)?[mt]{0,2}[Gg](?:[&|!,]{1,2}[mt]?[Gg])*")
 _NOT_ADJECTIVE = re.compile(r"[mVGgt]{0,5}[Jg]")
 _GOES_ON = re.compile(r"[nmVt]{0,3}p?[mt]{0,2}[lLGg](?![mtGgLx?&|/]{0,8}[Cc])")
+_SEEN = re.compile(r"[mV]{0,2}P(?![mtGgLx?]{0,5}C)")
+_ELSEWHERE = re.compile(r"[mVt]{0,4}Pp[mtx]{0,2}")
 _AUXILIARY = re.compile(r"[mn]{0,3}[VXZPDxk]")
 _ANSWER = re.compile(r"[NXPkn]")
 _GROUP_END = frozenset(".;,B")
@@ -45,6 +47,9 @@ _PASSIVE = frozenset("VmtorpLlGDxvSw?" + UNKNOWN)
 _DETERMINERS = frozenset({"no", "neither", "nil", "zero", "hardly any", "not any"})
 """Negations that make one noun phrase with what follows; the others head an adverbial phrase."""
 _HAVE = frozenset({"has", "have", "had", "having"})
+
+
+_OTHER_VIEWS = frozenset({"lateral", "frontal", "prior", "previous", "earlier", "comparison", "portable"})
 
 
 class Mention:
@@ -270,6 +275,15 @@ class Scope:
             return
         self._open(DOUBTFUL, "U")
 
+    def _doubt_ahead(self, i: int) -> None:
+        if self._group and (found := _SEEN.match(self.kinds, i + 1)):
+            self._skip = found.end()
+            self._close(DOUBTFUL, i)
+        elif self._polarity == ABSENT and "," not in self._joint:
+            return  # "no opacity concerning for X"
+        elif self._polarity != UNSAID or self._opener == "y":
+            self._open(DOUBTFUL, "U")
+
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
         if kinds.startswith("m", at) and self.entries[at].text in ("only", "just", "merely"):
@@ -288,6 +302,10 @@ class Scope:
             self._open(DOUBTFUL, "U")
         elif (found := _NOT_THERE.match(kinds, at)) and self._deny(found, "Ll"):
             pass
+        elif kinds.startswith("mP", at) and self.entries[at].text == "well":
+            self._skip = at + 2
+        elif (found := _ELSEWHERE.match(kinds, at)) and self._is_elsewhere(at, found.end()):
+            self._skip = found.end()
         elif found := _NOT_SEEN.match(kinds, at):
             self._skip = found.end()
             self._decide(ABSENT, found.end())
@@ -310,6 +328,10 @@ class Scope:
             self._close(ABSENT, i)
         else:
             self._open(ABSENT, "N")
+
+    def _is_elsewhere(self, start: int, end: int) -> bool:
+        """Tell whether what isn't seen isn't seen on another view or an earlier examination only."""
+        return any(e.text in _OTHER_VIEWS for e in self.entries[start : end + 1])
 
     def _decide(self, polarity: Polarity, after: int) -> None:
         """Apply a cue that may stand on either side."""
@@ -479,6 +501,7 @@ _ACTIONS: dict[str, Callable[[Scope, int], None]] = {
     "H": Scope._there,
     "e": Scope._head,
     "U": Scope._doubt,
+    "u": Scope._doubt_ahead,
     "h": Scope._history,
     "y": Scope._previous,
     "q": Scope._question,
