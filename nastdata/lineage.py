@@ -23,7 +23,8 @@ def describe_build(
     loaded: Sequence[Loaded],
     counts: dict[str, Any],
     audit: dict[str, Any] | None,
-    ledger: dict[str, Any] | None = None,
+    ledger: dict[str, Any] | None,
+    sent: dict[str, Any],
 ) -> dict[str, Any]:
     """Return the manifest without what only the written folder knows (row counts and sha256s of files).
 
@@ -64,6 +65,7 @@ def describe_build(
         "counts": counts,
         "audit": audit,
         "ledger": ledger,
+        "sent_to_services": sent,
     }
 
 

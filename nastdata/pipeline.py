@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from nastdata.assemble.checks import make_checks
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.splits import assign_splits
@@ -21,9 +22,10 @@ from nastdata.design.permute import design_mednega
 from nastdata.errors import UserError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.lineage import describe_build
+from nastdata.llm.gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
-from nastdata.realize.writer import make_writer
+from nastdata.realize.writer import Writer, make_writer
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options, Source
@@ -45,28 +47,30 @@ class Built:
         return [] if verdict.get("passed", True) else list(verdict.get("warnings", ()))
 
 
-def build(recipe: BuildRecipe, out: Path, progress: Progress) -> Built:
-    """Build a dataset folder.
+def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = False) -> Built:
+    """Build a dataset folder; ``fresh`` puts questions to language models again.
 
     Raises:
         UserError: on unusable input or output; nothing is left behind.
     """
     check_output(out)
-    built = make(recipe, progress)
+    built = make(recipe, progress, fresh=fresh)
     with progress.stage("write") as stage:
         write_dataset(out, built.configs, built.rejects, built.manifest, **_images(recipe))
         stage.tell(str(out))
     return built
 
 
-def make(recipe: BuildRecipe, progress: Progress) -> Built:
+def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False) -> Built:
     """Make a recipe's rows in memory (``preview`` stops here)."""
     ontology = load_ontology(recipe.ontology)
     sources = [get_source(name) for name in recipe.source]
+    sent = check_terms(recipe.writer, sources)
+    writer = make_writer(recipe.writer, ontology, recipe.seed, make_checks(ontology), fresh=fresh)
     loaded = [_load(recipe, source, ontology, progress) for source in sources]
     studies = pl.concat([x.frame for x in loaded], how="diagonal")
     studies = assign_splits(studies, recipe.splits, recipe.seed)
-    parts, design_report = _design_and_word(recipe, studies, ontology, progress)
+    parts, design_report = _design_and_word(recipe, studies, ontology, writer, progress)
     rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
     configs = {name: a.frame for name, a in parts.items()}
     if not any(len(f) for f in configs.values()):
@@ -87,7 +91,8 @@ def make(recipe: BuildRecipe, progress: Progress) -> Built:
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
     }
-    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit)
+    ledger = writer.account()
+    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent)
     return Built(configs, rejects.select(list(REJECTS_SCHEMA)), manifest)
 
 
@@ -123,10 +128,9 @@ def _account(source: Source, x: Loaded) -> dict[str, Any]:
 
 
 def _design_and_word(
-    recipe: BuildRecipe, studies: pl.DataFrame, ontology: Ontology, progress: Progress
+    recipe: BuildRecipe, studies: pl.DataFrame, ontology: Ontology, writer: Writer, progress: Progress
 ) -> tuple[dict[str, Assembled], dict[str, Any]]:
     """Run the design of the recipe's kind and put it into words."""
-    writer = make_writer(recipe.writer, ontology, recipe.seed)
     if isinstance(recipe, MednegaRecipe):
         with progress.stage("design") as stage:
             design = design_mednega(studies, ontology, recipe)

@@ -6,7 +6,9 @@ from nastdata.ontology import Ontology
 from nastdata.realize.writer import Checks
 from nastdata.records import FactWording, OptionStatement, OptionWording
 from nastdata.validate.parse import get_parser
-from nastdata.validate.texts import check_fact, check_negated, check_option
+from nastdata.validate.texts import check_fact, check_option
+
+SAYS = {1: "present", 0: "absent", -1: "uncertain", None: "not mentioned"}
 
 
 def make_checks(ontology: Ontology) -> Checks:
@@ -22,6 +24,17 @@ def make_checks(ontology: Ontology) -> Checks:
         return check_fact(parser.parse(wording.text), wording.fact, ontology)
 
     def negated(statement: OptionStatement, text: str) -> str | None:
-        return check_negated(parser.parse(text), statement, ontology)
+        said = parser.parse(text)
+        if said.unlicensed:
+            return f"a word that the facts do not license: {said.unlicensed[0]}"
+        if said.alternatives:
+            return f"states {said.alternatives[0]} by its affirmative alternative"
+        wanted = dict(zip(statement.conditions, statement.labels, strict=True))
+        for condition in {**wanted, **said.labels}:
+            if said.labels.get(condition) != wanted.get(condition):
+                return (
+                    f"{condition}: {SAYS[said.labels.get(condition)]}, wanted {SAYS[wanted.get(condition)]}"
+                )
+        return None
 
     return Checks(option=option, fact=fact, negated=negated)

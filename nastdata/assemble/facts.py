@@ -43,7 +43,7 @@ def assemble_captions(
     schema = {**config_schema("contextual_captions"), "split": pl.String()}
     done = joined.filter(pl.col("text").is_not_null()).rename({"text": "caption"}).select(list(schema))
     lost = joined.filter(pl.col("text").is_null()).select("source", pl.col("caption_id").alias("key"), "row")
-    return _finish(done.cast(dict(schema)), lost, worded, len(captions))
+    return _finish(done.cast(pl.Schema(schema)), lost, worded, len(captions))
 
 
 def assemble_claims(sets: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe) -> Assembled:
@@ -82,7 +82,7 @@ def assemble_claims(sets: pl.DataFrame, writer: Writer, ontology: Ontology, reci
     joined = sets.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
     joined = joined.with_columns(pl.col("lost").any().over("group_id"))
     schema = {**config_schema("contextual_claims"), "split": pl.String()}
-    done = joined.filter(~pl.col("lost")).select(list(schema)).cast(dict(schema))
+    done = joined.filter(~pl.col("lost")).select(list(schema)).cast(pl.Schema(schema))
     lost = joined.filter("lost").select("source", pl.col("set_id").alias("key"), "row")
     return _finish(done, lost, worded, len(sets))
 
@@ -160,7 +160,7 @@ def _word_checked(
     accepted: list[FactWording | None] = [None] * len(wanted)
     refused: list[tuple[str | None, str | None]] = [(None, None)] * len(wanted)
     regenerated: Counter[str] = Counter()
-    attempts = recipe.writer.max_attempts
+    attempts = 1 if writer.tries_again else recipe.writer.max_attempts
     todo = list(range(len(wanted)))
     for attempt in range(attempts):
         ask = [(wanted[i][0], wanted[i][1] + attempt * recipe.writer.wordings) for i in todo]
@@ -201,6 +201,6 @@ def _finish(done: pl.DataFrame, lost: pl.DataFrame, worded: _Worded, rows_in: in
         "source",
         "key",
         pl.col("bad").alias("text"),
-    ).cast(dict(REJECTS_SCHEMA))
+    ).cast(pl.Schema(REJECTS_SCHEMA))
     report = {"rows_in": rows_in, "accepted": len(done), "rejected": len(rejects), **worded.report}
     return Assembled(done, rejects, report)

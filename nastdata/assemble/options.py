@@ -114,7 +114,7 @@ def assemble_mednega(
         list(wanted),
         ontology,
         wordings=n,
-        attempts=recipe.writer.max_attempts,
+        attempts=1 if writer.tries_again else recipe.writer.max_attempts,
         workers=recipe.workers,
     )
     refused = {w: (reason, text) for w, reason, text in worded.refused}
@@ -146,10 +146,10 @@ def assemble_mednega(
                 "realizer": texts[0].realizer,
             }
         )
-    for question in set(questions.values()):
-        reason = check_question(question, ontology)
-        if reason:
-            raise AssertionError(f"question '{question}': {reason}")
+    for question in sorted(set(questions.values())):
+        problem = check_question(question, ontology)
+        if problem:
+            raise AssertionError(f"question '{question}': {problem}")
     schema = {**config_schema("mednega"), "split": pl.String()}
     frame = pl.DataFrame(rows, schema=schema, orient="row") if rows else pl.DataFrame(schema=schema)
     report = {

@@ -34,7 +34,7 @@ def command(out: Path | None, fresh: bool, **given: Any) -> None:
 
     folder = out or Path(f"nast-{recipe.recipe}-{'-'.join(recipe.source)}")
     progress = Progress()
-    built = build(recipe, folder, progress)
+    built = build(recipe, folder, progress, fresh=fresh)
     for name, frame in built.configs.items():
         splits = {s: int((frame["split"] == s).sum()) for s in ("train", "validation", "test")}
         click.echo(

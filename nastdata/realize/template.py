@@ -23,6 +23,7 @@ class TemplateWriter:
     """
 
     name = "template"
+    tries_again = False
 
     def __init__(self, ontology: Ontology, seed: int) -> None:
         self.ontology = ontology
@@ -31,6 +32,10 @@ class TemplateWriter:
         self._facts = FactGrammar(ontology)
         self._plans: dict[tuple[tuple[str, ...], int], Plan] = {}
         self._sentences: dict[Fact, tuple[Sentence, ...]] = {}
+
+    def account(self) -> None:
+        """Words from plans cost nothing."""
+        return
 
     def write_options(self, wanted: Sequence[tuple[OptionStatement, int]]) -> list[OptionWording | Failure]:
         """Word options; the plan depends on the three conditions and the index, never on the labels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from nastdata.ontology import Ontology
 from nastdata.recipe import WriterSettings
@@ -29,6 +29,12 @@ class Writer(Protocol):
     """
 
     name: str
+    tries_again: bool
+    """Whether it reads its own texts back and mends them, so that asking again is of no use."""
+
+    def account(self) -> dict[str, Any] | None:
+        """Return what the words cost, for the manifest; None if nothing."""
+        ...
 
     def write_options(self, wanted: Sequence[tuple[OptionStatement, int]]) -> list[OptionWording | Failure]:
         """Word MCQ options; options of three equal conditions with equal index share a plan."""
