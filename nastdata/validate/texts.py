@@ -189,7 +189,7 @@ def _tell_difference(said: list[Fact], fact: Fact) -> str:
 def check_question(text: str, ontology: Ontology) -> str | None:
     """Check a question stem: it names no condition, place or alternative, and holds no negation."""
     reading = get_parser(ontology).parse(text)
-    if debris := find_debris(text, end="?"):
+    if debris := find_debris(text, end="?" if text.endswith("?") else "."):
         return debris
     if reading.labels or reading.facts:
         return f"mentions {next(iter(reading.labels))}"
