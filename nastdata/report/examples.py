@@ -59,7 +59,7 @@ def pick_examples(
             seen.add(about)
         if len(chosen) >= min(PER_CONFIG, len(frame)):
             break
-    starts = {split: i for i, split in reversed(list(enumerate(frame["split"].to_list())))}
+    starts = dict(frame.with_row_index("at").group_by("split").agg(pl.col("at").min()).iter_rows())
     out = []
     for at in chosen:
         row = frame.row(at, named=True)
