@@ -28,7 +28,7 @@ OWN_SPLIT = {"train": "train", "validate": "validation", "test": "test"}
 class Files:
     """The tables of one version of the corpus; the labels are CheXpert's where both kinds are there."""
 
-    labels: Path
+    labels: Path | None
     split: Path | None
     metadata: Path | None
 
@@ -44,7 +44,7 @@ def find(data: Path | None) -> tuple[list[Path], list[str]]:
     return [], looked
 
 
-def find_tables(place: Path) -> Files | None:
+def find_tables(place: Path, need_labels: bool = True) -> Files | None:
     """Find the tables at or below a folder, or beside a named label file; the newest version wins."""
     named = place if place.is_file() else None
     folders: dict[Path, dict[str, Path]] = {}
@@ -57,11 +57,14 @@ def find_tables(place: Path) -> Files | None:
         beside = folders.get(named.parent, {})
         return Files(named, beside.get("split"), beside.get("metadata"))
     found = [
-        Files(labels, kinds.get("split"), kinds.get("metadata"))
-        for kinds in folders.values()
-        if (labels := kinds.get("chexpert") or kinds.get("negbio"))
+        (max(path.name for path in kinds.values()), folder)
+        for folder, kinds in folders.items()
+        if not need_labels or "chexpert" in kinds or "negbio" in kinds
     ]
-    return max(found, key=lambda f: (f.labels.name, f.labels), default=None)
+    if not found:
+        return None
+    kinds = folders[max(found)[1]]
+    return Files(kinds.get("chexpert") or kinds.get("negbio"), kinds.get("split"), kinds.get("metadata"))
 
 
 def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
@@ -134,7 +137,7 @@ def _load(
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[InputFile, ...], Ontology, dict[str, object]]:
     looked = [str(p) for p in list_places("mimic-cxr", data)]
     files = next((f for p in looked if (f := find_tables(Path(p)))), None)
-    if files is None:
+    if files is None or files.labels is None:
         if data is not None and not data.exists():
             raise UserError("no such file or folder", where=str(data))
         raise tell_missing("MIMIC-CXR", looked, NEEDS)

@@ -6,7 +6,6 @@ Patients can't be linked across reports, so that one report counts as one patien
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -16,9 +15,10 @@ from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.records import Fact, ParsedFact
 from nastdata.sources.base import InputFile, Loaded, Options, Source
+from nastdata.sources.denials import find_conflict
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
 from nastdata.sources.openi_files import Report, hash_input, read_members, read_report
-from nastdata.sources.openi_headings import HeadingFact, HeadingReader, HeadingTally
+from nastdata.sources.openi_headings import HeadingReader, HeadingTally
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import OPENI
 from nastdata.validate.parse import Parser, get_parser
@@ -129,7 +129,15 @@ def _read_facts(
         if f.certain and f.strength in options.strength
     ]
     absent = _read_absences(report, parser, counts)
-    kept = [a for a in absent if _may_be_absent(a, said, ontology, counts)]
+    # a broad heading is too far from its condition to overrule the report's own words
+    others = [Fact(f.condition, "present", f.location, f.severity) for f in said if f.strength != "broad"]
+    kept = []
+    for fact in absent:
+        conflict = find_conflict(fact, others, ontology)
+        if conflict:
+            counts[f"text and headings: {conflict}"] += 1
+        else:
+            kept.append(fact)
     return list(dict.fromkeys([*present, *kept]))
 
 
@@ -154,32 +162,6 @@ def _read_absences(report: Report, parser: Parser, counts: Counter[str]) -> list
 def _is_redacted(text: str, parsed: ParsedFact) -> bool:
     """Whether the word before the finding was blacked out: it may have been a place or a grade."""
     return text[: parsed.start].rstrip().endswith(REDACTED)
-
-
-def _may_be_absent(
-    absent: Fact, said: Iterable[HeadingFact], ontology: Ontology, counts: Counter[str]
-) -> bool:
-    """Whether a denial can stand beside the headings (of any strength but broad, doubtful ones too)."""
-    for fact in said:
-        if fact.strength == "broad":
-            continue
-        if absent.condition in ontology.ancestors[fact.condition]:
-            counts["absent in the text, but a kind of it is in the headings"] += 1
-            return False
-        if fact.condition == absent.condition and not _differ(absent, fact, ontology):
-            counts["absent in the text, but in the headings"] += 1
-            return False
-    return True
-
-
-def _differ(absent: Fact, present: HeadingFact, ontology: Ontology) -> bool:
-    """Whether a denied place or grade is surely another than that of the finding."""
-    if absent.severity and present.severity and absent.severity != present.severity:
-        return True
-    if not (absent.location and present.location):
-        return False
-    sides = {ontology.place_by_name[p].side for p in (absent.location, present.location)}
-    return sides == {"left", "right"}
 
 
 def _make_frame(rows: list[tuple[str, str, Fact]], ontology: Ontology) -> pl.DataFrame:

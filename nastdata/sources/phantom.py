@@ -16,57 +16,25 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nastdata.draws import draw_int
 from nastdata.frames import FACTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import Loaded, Options, Source
+from nastdata.sources.phantom_truth import (
+    BLANK,
+    Flags,
+    Floats,
+    calibrate,
+    draw_truth,
+    draw_uniforms,
+    get_draws,
+    order_children_first,
+    tell_labels,
+)
 from nastdata.sources.studies import KEYS, NO_FINDING, reject_rows, report_facts, report_labels
 from nastdata.sources.terms import PHANTOM
 
-MAX_STUDIES = 3
-"""A patient has 1 to 3 studies."""
-SHARES: dict[str, tuple[float, float, float]] = {
-    "Enlarged Cardiomediastinum": (0.048, 0.080, 0.054),
-    "Cardiomegaly": (0.123, 0.041, 0.035),
-    "Lung Opacity": (0.494, 0.026, 0.023),
-    "Lung Lesion": (0.037, 0.004, 0.006),
-    "Edema": (0.261, 0.083, 0.062),
-    "Consolidation": (0.068, 0.102, 0.128),
-    "Pneumonia": (0.024, 0.010, 0.083),
-    "Atelectasis": (0.156, 0.005, 0.157),
-    "Pneumothorax": (0.092, 0.251, 0.014),
-    "Pleural Effusion": (0.403, 0.132, 0.050),
-    "Pleural Other": (0.013, 0.001, 0.009),
-    "Fracture": (0.039, 0.010, 0.003),
-    "Support Devices": (0.564, 0.028, 0.005),
-}
-"""Condition -> share of CheXpert's studies in which it is present, absent, uncertain; the rest is blank."""
-DEFAULT_SHARES = (0.15, 0.10, 0.05)
-LOADINGS: dict[str, tuple[float, float]] = {
-    "Enlarged Cardiomediastinum": (0.5, 0.1),
-    "Cardiomegaly": (0.6, 0.0),
-    "Lung Opacity": (0.3, 0.0),
-    "Lung Lesion": (0.0, 0.0),
-    "Edema": (0.7, 0.0),
-    "Consolidation": (0.3, 0.0),
-    "Pneumonia": (0.2, 0.0),
-    "Atelectasis": (0.4, 0.2),
-    "Pneumothorax": (-0.2, 0.6),
-    "Pleural Effusion": (0.6, 0.2),
-    "Pleural Other": (0.0, 0.2),
-    "Fracture": (0.0, 0.5),
-    "Support Devices": (0.4, 0.4),
-}
-"""Condition -> how strongly it goes with fluid overload, and with injury: why findings co-occur."""
-TELL_ABSENT = 0.35
-"""Least share of absent findings that a report tells; CheXpert's own share where that is higher."""
 GRADE_SHARES = (0.4, 0.35, 0.25)
 """Of a three-grade scale, lightest first; other scales are cut evenly."""
-_HEAD, _EACH = 6, 5
-"""Draws a study: four factors and two spare; draws a condition: truth, telling, place, grade, parent."""
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -87,14 +55,14 @@ class Phantoms:
 
 def draw_phantoms(ontology: Ontology, seed: int, patients: int) -> Phantoms:
     """Draw patients 1..``patients`` with their studies, labels and facts, for any ontology."""
-    u, patient, study = _draw_uniforms(seed, patients, len(ontology.conditions))
+    u, patient, study = draw_uniforms(seed, patients, len(ontology.conditions))
     names = [c.name for c in ontology.conditions]
-    truth, unsaid = _draw_truth(ontology, u, _calibrate(ontology))
-    labels = _tell(ontology, u, truth, unsaid)
+    truth, unsaid = draw_truth(ontology, u, calibrate(ontology))
+    labels = tell_labels(ontology, u, truth, unsaid)
     keys = _name_studies(patient, study)
     columns = {n: pl.Series(n, labels[:, i], pl.Int8) for i, n in enumerate(names)}
     frame = keys.with_columns(
-        pl.when(column == _BLANK).then(None).otherwise(column).alias(n) for n, column in columns.items()
+        pl.when(column == BLANK).then(None).otherwise(column).alias(n) for n, column in columns.items()
     )
     findings = [n for n in names if n != "Support Devices"]
     normal = ~pl.any_horizontal(pl.col(findings).is_in([1, -1]).fill_null(False))
@@ -138,87 +106,6 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     )
 
 
-_BLANK = 2
-
-
-def _draw_uniforms(
-    seed: int, patients: int, conditions: int
-) -> tuple[Floats, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return uniforms (studies x draws), the patient's number and the study's number (from 1) of each row."""
-    width = _HEAD + _EACH * conditions
-    stream = np.random.Philox(key=draw_int(seed, "phantom"))
-    raw = stream.random_raw(patients * (1 + MAX_STUDIES * width)).reshape(patients, -1)
-    unit = ((raw >> np.uint64(11)).astype(np.float64) + 0.5) / (1 << 53)
-    per_patient = unit[:, 1:].reshape(patients, MAX_STUDIES, width)
-    # the patient's own part of the two factors is that of the first study
-    per_patient[:, :, :2] = per_patient[:, :1, :2]
-    count = 1 + np.floor(unit[:, 0] * MAX_STUDIES).astype(np.int64)
-    kept = np.arange(MAX_STUDIES)[None, :] < count[:, None]
-    patient, study = np.nonzero(kept)
-    return per_patient[kept], patient + 1, study + 1
-
-
-Rates = dict[str, tuple[float, float]]
-
-
-def _calibrate(ontology: Ontology) -> Rates:
-    """Find the rates of ``_draw_truth`` on a fixed sample: they must not depend on the drawn patients."""
-    u, _, _ = _draw_uniforms(0, 1500, len(ontology.conditions))
-    rates: Rates = {}
-    _draw_truth(ontology, u, rates)
-    return rates
-
-
-def _draw_truth(ontology: Ontology, u: Floats, rates: Rates) -> tuple[Flags, Flags]:
-    """Return which conditions are present, and which of these are parents that a report leaves unsaid.
-
-    Args:
-        ontology: Its conditions are the columns.
-        u: Uniforms, studies x draws.
-        rates: Condition -> (share to draw beside what its children imply, share of implied ones to tell),
-            such that told ones have the condition's own share. Missing ones are found on this sample.
-    """
-    from scipy.special import ndtri
-
-    factors = np.sqrt(0.6) * ndtri(u[:, 0:2]) + np.sqrt(0.4) * ndtri(u[:, 2:4])
-    n = len(ontology.conditions)
-    truth = np.zeros((len(u), n), dtype=bool)
-    unsaid = np.zeros((len(u), n), dtype=bool)
-    for i in _order_children_first(ontology):
-        c = ontology.conditions[i]
-        children = [j for j, child in enumerate(ontology.conditions) if c.name in child.parents]
-        below = truth[:, children].any(axis=1)
-        if c.name not in rates:
-            rates[c.name] = _find_rates(SHARES.get(c.name, DEFAULT_SHARES)[0], float(below.mean()))
-        own, tell = rates[c.name]
-        load = np.array(LOADINGS.get(c.name, (0.4, 0.0)))
-        z = factors @ load + np.sqrt(1.0 - load @ load) * ndtri(_of(u, i, 0))
-        truth[:, i] = below | (z > ndtri(1.0 - own))
-        unsaid[:, i] = below & (_of(u, i, 4) >= tell)
-    return truth, unsaid
-
-
-def _find_rates(share: float, implied: float) -> tuple[float, float]:
-    tell = min(0.6, 0.8 * share / implied) if implied else 0.0
-    own = (share - tell * implied) / max(1e-9, 1.0 - implied)
-    return min(max(own, 1e-6), 0.999), tell
-
-
-def _tell(ontology: Ontology, u: Floats, truth: Flags, unsaid: Flags) -> npt.NDArray[np.int8]:
-    """Return labels: 1, 0, -1 or ``_BLANK``; never one that the truth contradicts."""
-    out = np.full(truth.shape, _BLANK, dtype=np.int8)
-    for i, c in enumerate(ontology.conditions):
-        present, absent, uncertain = SHARES.get(c.name, DEFAULT_SHARES)
-        rest = 1.0 - present
-        hedge = uncertain / rest
-        told = absent / max(1e-9, rest - uncertain)
-        tell = TELL_ABSENT + (1.0 - TELL_ABSENT) * told
-        v = _of(u, i, 1)
-        not_there = np.where(v < hedge, -1, np.where(v < hedge + (1.0 - hedge) * tell, 0, _BLANK))
-        out[:, i] = np.where(truth[:, i], np.where(unsaid[:, i], _BLANK, 1), not_there)
-    return out
-
-
 def _draw_facts(
     ontology: Ontology, u: Floats, truth: Flags, labels: npt.NDArray[np.int8], keys: pl.DataFrame
 ) -> pl.DataFrame:
@@ -226,12 +113,12 @@ def _draw_facts(
     places: dict[str, npt.NDArray[np.object_]] = {}
     grades: dict[str, npt.NDArray[np.object_]] = {}
     parts = []
-    for i in _order_children_first(ontology):
+    for i in order_children_first(ontology):
         c = ontology.conditions[i]
         scale = ontology.grades(c.name)
         shares = GRADE_SHARES if len(scale) == len(GRADE_SHARES) else (1.0,) * len(scale)
-        places[c.name] = _pick(*_list_places(ontology, c.name), _of(u, i, 2))
-        grades[c.name] = _pick(scale, shares, _of(u, i, 3))
+        places[c.name] = _pick(*_list_places(ontology, c.name), get_draws(u, i, 2))
+        grades[c.name] = _pick(scale, shares, get_draws(u, i, 3))
         children = [j for j, child in enumerate(ontology.conditions) if c.name in child.parents]
         implied = truth[:, children].sum(axis=1) > 0
         places[c.name][implied] = None
@@ -249,7 +136,7 @@ def _draw_facts(
                 {
                     "#study": here,
                     "#condition": np.full(len(here), i),
-                    "#told": labels[here, i] != _BLANK,
+                    "#told": labels[here, i] != BLANK,
                     "#drawn": present & ~implied[here],
                     "condition": pl.Series([c.name], dtype=pl.String).new_from_index(0, len(here)),
                     "existence": pl.Series(np.where(present, "present", "absent").tolist(), dtype=pl.String),
@@ -290,16 +177,6 @@ def _pick(names: tuple[str, ...], shares: tuple[float, ...], u: Floats) -> npt.N
     edges = np.cumsum(np.array(shares) / sum(shares))
     index = np.minimum(np.searchsorted(edges, u, side="right"), len(names) - 1)
     return np.array(names, dtype=object)[index]
-
-
-def _of(u: Floats, condition: int, purpose: int) -> Floats:
-    column: Floats = u[:, _HEAD + _EACH * condition + purpose]
-    return column
-
-
-def _order_children_first(ontology: Ontology) -> list[int]:
-    depth = {c.name: len(ontology.ancestors[c.name]) for c in ontology.conditions}
-    return sorted(range(len(ontology.conditions)), key=lambda i: (-depth[ontology.conditions[i].name], i))
 
 
 def _name_studies(patient: npt.NDArray[np.int64], study: npt.NDArray[np.int64]) -> pl.DataFrame:
