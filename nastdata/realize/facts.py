@@ -196,11 +196,24 @@ class FactGrammar:
             yield self._make_noun(condition, grade)
             return
         both = place.side == "both"
-        if place.adjective is not None:
+        if place.adjective is not None and not self._misleads(place, condition):
             noun = self._make_noun(condition, grade, place.adjective, many=both)
             yield noun
         noun = self._make_noun(condition, grade, many=both)
         yield _Noun("after", noun.bare, noun.articled, noun.plural, f" {place.phrase}")
+
+    def _misleads(self, place: Place, condition: Condition) -> bool:
+        """Whether the adjective can't stand before the name.
+
+        It can't if it and the name's first words name another place ("right" + "lung lesion"), or if a word
+        would come twice ("right lung" + "lung lesion").
+        """
+        words = condition.text.split(" ")
+        if str(place.adjective).split(" ")[-1] == words[0]:
+            return True
+        starts = {f"{place.adjective} {' '.join(words[:n])}" for n in range(1, len(words))}
+        others = (p for p in self._ontology.places if p.name != place.name)
+        return any(starts & {p.name, p.adjective, *p.synonyms} for p in others)
 
     def _make_noun(
         self, condition: Condition, grade: str | None, adjective: str | None = None, *, many: bool = False

@@ -171,7 +171,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "the {subject} demonstrates [no {o}|{a}]",
     ),
     GroupFrame(
-        "the {subject} shows {P} [and is free of {o}|together with {a}]",
+        "the {subject} shows {P} [but is free of {o}|together with {a}]",
         "the {subject} shows {P}",
         "the {subject} [is free of {o}|shows {a}]",
     ),
@@ -183,7 +183,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame("[{neither} {nl}|{a} {abe}] {w}, with {p} {v}", "{p} {v}", "[{neither} {nl}|{a} {abe}] {w}"),
     GroupFrame("[{neither} {nl}|{a} {abe}] {w}, while " + _ARE, _ARE, "[{neither} {nl}|{a} {abe}] {w}"),
     GroupFrame(_WITHOUT + ", showing {p}", "showing {p}", _WITHOUT),
-    GroupFrame("[without {o} but with|with {a} and] {p}", "with {p}", _WITHOUT),
+    GroupFrame("[without {o}, but|with {a}, and] with {p}", "with {p}", _WITHOUT),
     GroupFrame(_ABSENT + ", with {p} {v}", "{p} {v}", _ABSENT),
     GroupFrame("[{n} not {w}|{a} {w}], with {p} {v}", "{p} {v}", "[{n} not {w}|{a} {w}]"),
     GroupFrame(
@@ -227,11 +227,11 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "the {subject} [lacks {o}|shows {a}]",
     ),
     GroupFrame(
-        "the {subject} [is negative for {o} but|shows {a} and is] positive for {p}",
+        "the {subject} [is negative for {o} but|shows {a} and] is positive for {p}",
         "the {subject} is positive for {p}",
         "the {subject} [is negative for {o}|shows {a}]",
     ),
-    GroupFrame("[absent: {n}. Present:|seen: {a}. Also present:] {p}", "present: {p}", _LISTED),
+    GroupFrame(_LISTED + ". Present: {p}", "present: {p}", _LISTED),
 )
 
 FRAMES: tuple[SegmentFrame | GroupFrame, ...] = (*SEGMENT_FRAMES, *GROUP_FRAMES)

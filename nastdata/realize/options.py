@@ -18,7 +18,7 @@ Texts = tuple[str, str, tuple[tuple[str, str], ...]]
 
 # A preposition that need not be said again: "with A, with B" becomes "with A and B". Not before "no",
 # whose scope would change.
-_SHARED = re.compile(r"(with|showing|demonstrating) (?!no |evidence )")
+_SHARED = re.compile(r"(with) (?!no |evidence )")
 
 
 class OptionGrammar:

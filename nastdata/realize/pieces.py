@@ -14,6 +14,7 @@ from functools import cache
 Piece = tuple[str, str]
 """(text in the negated sentence, text in the affirmative one); equal where they do not differ."""
 
+_WORD = re.compile(r"\S+|\s+")
 _BRACKET = re.compile(r"\[([^|\]]*)\|([^\]]*)\]")
 
 
@@ -49,7 +50,7 @@ def finish_texts(pieces: Sequence[Piece]) -> tuple[str, str, tuple[tuple[str, st
 
     Returns:
         (negated text, affirmative text, spans); ``spans`` are the differing pieces in order, without
-        surrounding blanks or words that both begin with. Everything outside the spans is the same.
+        the words that both begin with. Everything outside the spans is the same to the letter.
     """
     left, left_spans = _join([p[0] for p in pieces])
     right, right_spans = _join([p[1] for p in pieces])
@@ -70,9 +71,10 @@ def _join(parts: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _trim(negated: str, affirmative: str) -> tuple[str, str]:
-    """Drop the words that both pieces begin with, and blanks around."""
-    a, b = negated.split(), affirmative.split()
+    """Drop what both pieces begin with, by whole words, so that the rest is the same to the letter."""
     same = 0
-    while same < min(len(a), len(b)) and a[same] == b[same]:
-        same += 1
-    return " ".join(a[same:]), " ".join(b[same:])
+    for a, b in zip(_WORD.findall(negated), _WORD.findall(affirmative), strict=False):
+        if a != b:
+            break
+        same += len(a)
+    return negated[same:], affirmative[same:]

@@ -14,7 +14,7 @@ from math import gcd
 
 from nastdata.draws import draw_int
 from nastdata.realize.cues import CUES
-from nastdata.realize.grammar import FRAMES, SegmentFrame
+from nastdata.realize.grammar import FRAMES, GroupFrame, SegmentFrame
 
 ORDERS: tuple[tuple[int, ...], ...] = tuple(permutations(range(3)))
 """The orders in which three conditions can be mentioned; a plan names one by its place here."""
@@ -59,10 +59,12 @@ def draw_plan(seed: int, conditions: Sequence[str], index: int) -> Plan:
     draw, order = divmod(draw, len(ORDERS))
     n_present, n_absent = count_cues(frame)
     digits: list[int] = []
-    for size in (n_present,) * 3 + (n_absent,) * 3:
+    for size in (n_present, n_absent) * 3:
         draw, digit = divmod(draw, size)
         digits.append(digit)
-    return Plan(frame, order, (digits[0], digits[1], digits[2]), (digits[3], digits[4], digits[5]))
+    if isinstance(FRAMES[frame], GroupFrame):  # one verb for each of the two lists
+        digits = digits[:2] * 3
+    return Plan(frame, order, (digits[0], digits[2], digits[4]), (digits[1], digits[3], digits[5]))
 
 
 def count_cues(frame: int) -> tuple[int, int]:
