@@ -93,14 +93,30 @@ def write_phantom_images(facts: pl.DataFrame, root: Path, seed: int = 0, size: i
 class PhantomImages:
     """Draws films when they are asked for (an ``ImageLoader``): nothing need lie on the disk."""
 
-    def __init__(self, facts: pl.DataFrame, seed: int = 0, size: int = 128) -> None:
+    def __init__(
+        self, facts: pl.DataFrame, seed: int = 0, size: int = 128, studies: pl.DataFrame | None = None
+    ) -> None:
+        """Take facts, and the studies (``image``, ``patient_id``, ``study_id``) that may show none."""
         self.seed, self.size = seed, size
-        self._studies = {image: (p, s, shown) for image, p, s, shown in group_studies(facts)}
+        self._studies: dict[str, tuple[str, str, list[Fact]]] = {}
+        if studies is not None:
+            known = studies.select("image", "patient_id", "study_id")
+            self._studies = {image: (p, s, []) for image, p, s in known.iter_rows()}
+        self._studies.update((image, (p, s, shown)) for image, p, s, shown in group_studies(facts))
 
     def load(self, source: str, image: str) -> bytes | None:
         """Return the PNG of a study's film, or None if the frame has no such study."""
         found = self._studies.get(image) if source == "phantom" else None
         return None if found is None else draw_study(found[2], found[0], found[1], self.seed, self.size)
+
+
+def find_phantom_images(ontology: str, seed: int, patients: int, size: int = 128) -> PhantomImages:
+    """Return the films of the phantom source as a build with these settings has them."""
+    from nastdata.ontology import load_ontology
+    from nastdata.sources.phantom import draw_phantoms
+
+    drawn = draw_phantoms(load_ontology(ontology), seed, patients)
+    return PhantomImages(drawn.facts.filter(drawn.drawn), seed, size, drawn.labels)
 
 
 def draw_study(facts: Sequence[Fact], patient: str, study: str, seed: int, size: int = 128) -> bytes:

@@ -18,7 +18,7 @@ WORDS = (
 ).split()
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
@@ -44,7 +44,6 @@ def write_model(folder: Path, config: dict[str, Any], seed: int = 0) -> Path:
 
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    open_clip.add_model_config  # noqa: B018 - fails early where open_clip is too old
     build = open_clip.model.CustomTextCLIP if "hf_model_name" in config["text_cfg"] else open_clip.model.CLIP
     model = build(**config)
     with torch.no_grad():
@@ -165,3 +164,16 @@ def make_hf(kind: str, folder: Path) -> Any:
     processor.save_pretrained(folder)
     make_tokenizer(folder)
     return load_encoder(f"transformers:{folder}")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(dataset folder, image root of its source ``tiny``)."""
+    import sys
+
+    sys.path.insert(0, str(Path(__file__).parent))
+    from tiny import write_dataset, write_films
+
+    folder, root = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("images")
+    write_films(root)
+    return write_dataset(folder), root

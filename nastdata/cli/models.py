@@ -1,0 +1,66 @@
+"""Options that the commands of the training half share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from nastdata.errors import UserError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def image_options(function: F) -> F:
+    """Add the options that say where images are and where models run."""
+    decorators = [
+        click.option(
+            "--images",
+            multiple=True,
+            metavar="SOURCE=FOLDER",
+            help="Image root of a source; phantom films are drawn if it is not given.",
+        ),
+        click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
+        click.option(
+            "--cache",
+            type=click.Path(path_type=Path),
+            default=Path(".nastdata-cache"),
+            show_default=True,
+            help="Folder where image features are kept.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def read_roots(images: tuple[str, ...]) -> dict[str, Path]:
+    """Return source -> image root.
+
+    Raises:
+        UserError: if one is not SOURCE=FOLDER, or there is no such folder.
+    """
+    roots = {}
+    for item in images:
+        source, equals, folder = item.partition("=")
+        if not equals or not source:
+            raise UserError("not of the form SOURCE=FOLDER", where=f"--images {item}")
+        if not Path(folder).is_dir():
+            raise UserError("no such folder", where=f"--images {item}")
+        roots[source] = Path(folder)
+    return roots
+
+
+def need_train() -> None:
+    """Say what to install where the training half's libraries are missing.
+
+    Raises:
+        UserError: if torch or open_clip can't be found.
+    """
+    from importlib.util import find_spec
+
+    missing = [n for n in ("torch", "open_clip", "peft", "safetensors", "matplotlib") if find_spec(n) is None]
+    if missing:
+        raise UserError(f"{', '.join(missing)} not installed", how="pip install 'nastdata[train]'")

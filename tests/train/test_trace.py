@@ -1,0 +1,128 @@
+"""A trace says where negation is carried, how sure it is, and what it left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from nastdata.errors import UserError  # noqa: E402
+from nastdata.train.images import embed_images  # noqa: E402
+from nastdata.train.models import fingerprint_text, load_encoder  # noqa: E402
+from nastdata.train.rows import get_keys, open_data  # noqa: E402
+from nastdata.train.trace import Trace, TraceSettings, read_trace, run_trace  # noqa: E402
+
+SETTINGS = TraceSettings(threshold=1e-4, controls=2, bootstrap=100)
+
+
+@pytest.fixture(scope="module")
+def traced(native_folder: Path, tiny: tuple[Path, Path]) -> tuple[Any, pl.DataFrame, Any, Trace]:
+    encoder = load_encoder(f"open_clip:{native_folder}")
+    data = open_data(tiny[0], {"tiny": tiny[1]})
+    probes = data.rows("probes")
+    features = embed_images(encoder, data.store, get_keys(probes))
+    return encoder, probes, features, run_trace(encoder, probes, features, SETTINGS)
+
+
+def test_the_effect_equals_the_formula(traced: Any) -> None:
+    """CTE(l, p) = (S_corr - S_patched) / d, averaged over pairs with d above the threshold."""
+    encoder, probes, features, trace = traced
+    with torch.no_grad():
+        ratios = []
+        for i, row in enumerate(probes.iter_rows(named=True)):
+            both = torch.cat([encoder.tokenize([row["correct"]]), encoder.tokenize([row["foil"]])])
+            z = encoder.encode_texts(both)
+            d = float(features[i] @ z[0] - features[i] @ z[1])
+            if d > SETTINGS.threshold:
+                p = int((both[0] != both[1]).nonzero()[0])
+                states = encoder.text.capture(both)
+                x = states[2][:1].clone()
+                x[0, p] = states[2][1, p]
+                patched = torch.nn.functional.normalize(encoder.text.resume(x, both[:1], 2), dim=-1)[0]
+                ratios.append(float(features[i] @ z[0] - features[i] @ patched) / d)
+    counts = trace.facts["segments_by_negation_in"]
+    assert sum(c["correct"] for c in counts.values()) == len(ratios) > 10
+    assert trace.arrays["noising_mean_of_ratios"][2] == pytest.approx(np.mean(ratios), rel=1e-3)
+
+
+def test_everything_is_counted_and_bounded(traced: Any) -> None:
+    encoder, probes, _, trace = traced
+    rows = trace.facts["rows"]
+    assert rows["given"] == len(probes) == rows["traced"] + rows["left_out_unequal_tokens"]
+    segments = trace.facts["segments_by_negation_in"]
+    assert sum(n for c in segments.values() for n in c.values()) == rows["traced"]
+    for kind in ("mean_of_ratios", "ratio_of_means"):
+        low, high = trace.arrays[f"noising_{kind}_interval"]
+        value = trace.arrays[f"noising_{kind}"]
+        assert (low <= value + 1e-9).all() and (value <= high + 1e-9).all()
+        assert value[0] == pytest.approx(1, abs=1e-3)
+        assert trace.arrays[f"denoising_{kind}"][0] == pytest.approx(1, abs=1e-3)
+    assert trace.arrays["text_space_control"].shape == (2, encoder.text.depth + 1)
+    assert trace.facts["text_tower"] == fingerprint_text(encoder), "tracing must leave the model as it was"
+    assert trace.facts["attribution_correlation"] > 0.3
+
+
+def test_a_trace_is_reproduced_to_the_byte_and_read_back(traced: Any, tmp_path: Path) -> None:
+    encoder, probes, features, trace = traced
+    again = run_trace(encoder, probes, features, SETTINGS)
+    trace.write(tmp_path / "a")
+    again.write(tmp_path / "b")
+    for name in ("trace.json", "trace.safetensors"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    back = read_trace(tmp_path / "a")
+    assert back.facts == json.loads(json.dumps(trace.facts))
+    assert np.array_equal(back.arrays["attention"], trace.arrays["attention"])
+
+
+def test_no_difference_anywhere_is_told(traced: Any) -> None:
+    encoder, probes, features, _ = traced
+    with pytest.raises(UserError, match="no caption scores above"):
+        run_trace(encoder, probes, features, TraceSettings(threshold=5.0))
+
+
+def test_a_damaged_or_missing_trace_is_told(traced: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no trace here"):
+        read_trace(tmp_path)
+    traced[3].write(tmp_path)
+    whole = (tmp_path / "trace.safetensors").read_bytes()
+    (tmp_path / "trace.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="damaged"):
+        read_trace(tmp_path)
+
+
+def test_features_are_kept_and_a_broken_cache_is_no_harm(traced: Any, tiny: Any, tmp_path: Path) -> None:
+    encoder, probes, features, _ = traced
+    data = open_data(tiny[0], {"tiny": tiny[1]})
+    keys = get_keys(probes)[:6]
+    first = embed_images(encoder, data.store, keys, tmp_path)
+    assert torch.allclose(first, features[:6], atol=1e-5)
+    (cached,) = tmp_path.glob("*.safetensors")
+    assert torch.equal(embed_images(encoder, Namer(data.store), keys, tmp_path), first)
+    cached.write_bytes(cached.read_bytes()[:100])
+    assert torch.equal(embed_images(encoder, data.store, keys, tmp_path), first)
+
+
+class Namer:
+    """Knows names only: loading would fail."""
+
+    def __init__(self, store: Any) -> None:
+        self.identify = store.identify
+
+
+def test_a_missing_image_is_named(traced: Any, tiny: Any) -> None:
+    data = open_data(tiny[0])
+    with pytest.raises(UserError, match=r"tiny: films/i000\.png"):
+        embed_images(traced[0], data.store, get_keys(data.rows("probes"))[:1])
+
+
+def test_pictures_are_drawn(traced: Any, tmp_path: Path) -> None:
+    from nastdata.train.plots import plot_trace
+
+    for path in plot_trace(traced[3], tmp_path):
+        assert path.stat().st_size > 3000
