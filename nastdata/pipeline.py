@@ -20,6 +20,7 @@ from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.permute import design_mednega
 from nastdata.errors import UserError
+from nastdata.films import find_films
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.lineage import describe_build
 from nastdata.llm.gate import check_terms
@@ -54,9 +55,10 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
         UserError: on unusable input or output; nothing is left behind.
     """
     check_output(out)
+    films = _images(recipe)
     built = make(recipe, progress, fresh=fresh)
     with progress.stage("write") as stage:
-        write_dataset(out, built.configs, built.rejects, built.manifest, **_images(recipe))
+        write_dataset(out, built.configs, built.rejects, built.manifest, **films)
         stage.tell(str(out))
     return built
 
@@ -143,7 +145,12 @@ def _design_and_word(
 
 
 def _images(recipe: BuildRecipe) -> dict[str, Any]:
-    return {"embed_images": recipe.images == "embed"}
+    """Films to embed, or to show beside the report's examples."""
+    if recipe.images == "none":
+        return {}
+    roots = dict.fromkeys(recipe.source, recipe.image_root) if recipe.image_root else {}
+    loader = find_films(recipe.model_dump(mode="json"), roots)
+    return {"embed_images": recipe.images == "embed", "image_loader": loader}
 
 
 __all__ = ["Built", "ContextualRecipe", "OppositionRecipe", "ProbesRecipe", "build", "make"]

@@ -38,13 +38,15 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
     """
     from nastdata.dataset.folder import read_dataset, update_dataset
     from nastdata.errors import CheckFailedError
+    from nastdata.films import find_films
     from nastdata.validate.audit_folder import audit_folder
 
     dataset = read_dataset(folder)
     report = audit_folder(dataset, seeds=seeds, folds=folds)
     written = dataset.manifest is not None and not no_write
     if written:
-        update_dataset(dataset, {"audit": report.to_json()})
+        films = find_films((dataset.manifest or {}).get("recipe"))
+        update_dataset(dataset, {"audit": report.to_json()}, films)
     if as_json:
         import json
 

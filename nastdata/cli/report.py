@@ -25,12 +25,12 @@ def command(folder: Path, images: tuple[str, ...]) -> None:
     """
     roots = dict(_read_root(item) for item in images)
     from nastdata.dataset.folder import read_dataset, update_dataset
-    from nastdata.dataset.images import ImageFinder
+    from nastdata.films import find_films
 
     opened = read_dataset(folder)
     for note in opened.notes:
         click.echo(f"nastdata: {note}", err=True)
-    update_dataset(opened, {}, ImageFinder(roots).load if roots else None)
+    update_dataset(opened, {}, find_films((opened.manifest or {}).get("recipe"), roots))
     click.echo(f"report: {folder / 'report.html'}")
 
 
@@ -38,6 +38,4 @@ def _read_root(item: str) -> tuple[str, Path]:
     source, equals, path = item.partition("=")
     if not equals or not source:
         raise UserError("not of the form SOURCE=FOLDER", where=f"--images {item}")
-    if not Path(path).expanduser().is_dir():
-        raise UserError("no such folder", where=f"--images {item}")
     return source, Path(path)

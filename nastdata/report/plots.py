@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-WIDTH, ROW, LABEL, RIGHT = 360, 20, 118, 46
+WIDTH, ROW, LABEL, RIGHT = 360, 20, 124, 46
 """In units of about a pixel on a phone."""
 MARGIN = 0.02
 """Above chance that a solver may be where no threshold is set."""
@@ -90,7 +90,7 @@ def _frame(height: int, what: str, parts: Sequence[Markup]) -> Markup:
     return svg.format(WIDTH, height, what, Markup("").join(parts))
 
 
-def _shorten(name: str, longest: int = 19) -> str:
+def _shorten(name: str, longest: int = 17) -> str:
     return name if len(name) <= longest else name[: longest - 1].rstrip() + "\u2026"
 
 
