@@ -6,6 +6,7 @@ import re
 
 from nastdata.ontology import Ontology
 from nastdata.records import Denial, Existence, Fact
+from nastdata.validate.cues import PRONOUNS
 from nastdata.validate.lexicon import Symbols
 from nastdata.validate.scope import Mention, Scope
 
@@ -49,7 +50,7 @@ class Attributes:
             return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
-        bare = {i for i, k in enumerate(kinds) if k == "L" and self._is_bare(symbols.entries[i].value)}
+        bare = {i for i, k in enumerate(kinds) if k in "Ll" and self._is_bare(symbols.entries[i].value)}
         owners = _Owners(kinds, scope, bare)
         names = {m.at for m in scope.mentions}
         for i, kind in enumerate(kinds):
@@ -128,6 +129,7 @@ class _Owners:
     """Finds the mentions that a place or a grade belongs to."""
 
     def __init__(self, kinds: str, scope: Scope, bare: set[int]) -> None:
+        self.entries = scope.entries
         self.kinds, self.denied, self.bare = kinds, scope.denied, bare
         self.at = [m.at for m in scope.mentions]
         self.turn = [m.turn for m in scope.mentions]
@@ -139,13 +141,19 @@ class _Owners:
             ahead = _AHEAD.match(kinds, i + 1)
             if ahead:
                 return [ahead.end() - 1]
-            if i in self.bare and kinds[i + 1 : i + 2] in ("?", "S"):
-                return []  # "the right atrium"
+            if self._is_of_something_else(i):
+                return []
             before = self._before(i)
             if before and kinds[i - 1] in ",.;:B&" and _SUBJECT.match(kinds, i + 1):
                 return self._after(i)
             return before or self._after(i)
+        if self._is_of_something_else(i):
+            return []
         return self._before(i) or self._after(i)
+
+    def _is_of_something_else(self, i: int) -> bool:
+        """A bare side before a word that is no name: "the right atrium"."""
+        return i in self.bare and self.kinds[i + 1 : i + 2] in ("?", "S")
 
     def find_grade(self, i: int) -> list[int]:
         """Return the positions of the mentions that the grade at ``i`` is said of."""
@@ -164,6 +172,8 @@ class _Owners:
     def _before(self, i: int) -> list[int]:
         for j in range(i - 1, max(-1, i - 40), -1):
             k = self.kinds[j]
+            if k in ".;" and self.entries[j + 1].text in PRONOUNS:
+                continue
             if k in ".;" or (k == "B" and j + 4 < i and not (self.denied)):
                 return []
             if k in "CJcg" and j in self.at:

@@ -63,6 +63,8 @@ _CUES: dict[str, str] = {
         to be seen | seen again | again seen | again noted | on display | obvious | existing | exhibited |
         existent | recognizable | indicated
         | yes | found to be present | confirmed to be present
+        | imaged | viewed | spotted | noticed | captured | substantiated | evidenced | delineated | outlined | elicited
+        | pictured | represented | witnessed | registered | proven | proved
     """,
     "T": """
         show | shows | showing | showed | demonstrate | demonstrates | demonstrating | reveal | reveals |
@@ -106,6 +108,7 @@ _CUES: dict[str, str] = {
         | not entirely excluded | question | may be present | might be present | could be present |
         may also be present | not certain | tentative | tentatively | plausible | hypothetical |
         hypothesized | improbable | r/o | seems likely | seems possible
+        | a possibility | a consideration | a concern | a differential consideration | of concern | not entirely certain
     """,
     # Doubt about what follows only ("xxxx" is a redaction, which in reports hides such words).
     "u": """
@@ -201,6 +204,9 @@ _CUES: dict[str, str] = {
         pre existing | progressive | longstanding | long standing | remaining | stably | partially resolved
         | partly resolved | incompletely resolved | nearly resolved | not resolved | improving but |
         grossly unchanged
+        | near complete resolution of | nearly complete resolution of | partial resolution of
+        | incomplete resolution of | partial clearing of | near resolution of | persistence of | no resolution of
+        | no clearing of
     """,
     "V": """
         is | are | was | were | be | been | being | has been | have been | had been | appear | appears |
@@ -263,6 +269,8 @@ FREE = "free"
 """Negates the word that it hangs on by a hyphen only: "fracture-free"."""
 HEADINGS = frozenset({"findings", "finding", "impression", "impressions", "conclusion", "conclusions", "report"})
 """With a colon, they end the section of a report that tells why it was made."""
+PRONOUNS = frozenset({"it", "it is", "they", "these", "these are", "this is"})
+"""At the head of a sentence they stand for what the sentence before named."""
 WEAK = (
     "consistent with|compatible with|associated with|in keeping with|related to|due to|secondary to|caused by"
 )

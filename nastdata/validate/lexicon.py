@@ -164,7 +164,11 @@ def pluralise(phrase: str) -> str:
     """Return the regular plural of a phrase's last word."""
     if phrase.endswith(("is", "us")):
         return phrase[:-2] + {"is": "es", "us": "i"}[phrase[-2:]]
-    if phrase.endswith("x"):
+    if phrase.endswith("ex"):
+        return phrase[:-2] + "ices"
+    if phrase.endswith("um"):
+        return phrase[:-2] + "a"
+    if phrase.endswith(("ax", "ix")):
         return phrase[:-1] + "ces"
     if phrase.endswith(("s", "sh", "ch")):
         return phrase + "es"
@@ -256,17 +260,29 @@ def _list_names(c: Condition, places: dict[str, tuple[str, ...]]) -> Iterator[tu
 
 
 def _list_places(o: Ontology) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Every phrase of every place, and the coordinations of two ("right upper and lower lobes")."""
+    """Every phrase of every place, and the coordinations of two ("right upper and lower lobes").
+
+    Where one phrase belongs to several places the first counts.
+    """
     said: list[tuple[tuple[str, ...], str]] = []
     for place in o.places:
         for text in _list_phrases(place):
-            said.append((tuple(split_words(text)), place.name))
+            words = split_words(text)
+            said.append((tuple(words), place.name))
+            if place.side is None:
+                said.append((tuple(split_words(pluralise(" ".join(words)))), place.name))
     for words, name in said:
         yield " ".join(words), (name,)
-    for a, first in said:
-        for b, second in said:
-            if first != second:
-                yield from _coordinate(a, b, (first, second))
+    alike: dict[tuple[int, tuple[str, ...]], list[tuple[tuple[str, ...], str]]] = {}
+    for words, name in said:
+        for k in range(len(words) - 1):
+            alike.setdefault((k, words[:k] + words[k + 1 :]), []).append((words, name))
+    for (k, _), group in alike.items():
+        for a, first in group:
+            for b, second in group:
+                if first != second:
+                    for text in _coordinate(a, b, k):
+                        yield text, (first, second)
 
 
 def _list_phrases(place: Place) -> Iterable[str]:
@@ -276,19 +292,11 @@ def _list_phrases(place: Place) -> Iterable[str]:
     return texts
 
 
-def _coordinate(
-    a: tuple[str, ...], b: tuple[str, ...], names: tuple[str, str]
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Join two phrases of equal length that differ in one word: "right and left base"."""
-    if len(a) != len(b) or len(a) < 2:
-        return
-    differ = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
-    if len(differ) != 1 or differ[0] == len(a) - 1:
-        return
-    i = differ[0]
-    head, tail = " ".join(a[:i]), " ".join(a[i + 1 :])
+def _coordinate(a: tuple[str, ...], b: tuple[str, ...], k: int) -> Iterator[str]:
+    """Join two phrases that differ in word ``k`` only: "right and left base", "right base and left base"."""
+    head, tail = " ".join(a[:k]), " ".join(a[k + 1 :])
     for joint in ("and", "or", "and the", "or the", "and/or"):
         for end in (tail, pluralise(tail)):
-            yield f"{head} {a[i]} {joint} {b[i]} {end}".strip(), names
+            yield f"{head} {a[k]} {joint} {b[k]} {end}".strip()
             if head and not joint.endswith("the"):
-                yield f"{head} {a[i]} {joint} {head} {b[i]} {end}".strip(), names
+                yield f"{head} {a[k]} {joint} {head} {b[k]} {end}".strip()

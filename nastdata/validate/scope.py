@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nastdata.validate.cues import UNKNOWN
+from nastdata.validate.cues import PRONOUNS, UNKNOWN
 from nastdata.validate.lexicon import Lexicon, Symbols
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
@@ -38,6 +38,8 @@ _NOT_ADJECTIVE = re.compile(r"[mVGgt]{0,5}[Jg]")
 _GOES_ON = re.compile(r"[nmVt]{0,3}p?[mt]{0,2}[lLGg](?![mtGgLx?&|/]{0,8}[Cc])")
 _SEEN = re.compile(r"[mV]{0,2}P(?![mtGgLx?]{0,5}C)")
 _ELSEWHERE = re.compile(r"[mVt]{0,4}Pp[mtx]{0,2}")
+_ELLIPSIS = re.compile(r"[mVt]{0,4}(?=[.;,:BWQ&|!]|$)")
+_ANY_NAME = re.compile(r"[^.;]{0,24}C")
 _AUXILIARY = re.compile(r"[mn]{0,3}[VXZPDxk]")
 _ANSWER = re.compile(r"[NXPkn]")
 _GROUP_END = frozenset(".;,B")
@@ -46,6 +48,7 @@ _PASSIVE = frozenset("VmtorpLlGDxvSw?" + UNKNOWN)
 
 _DETERMINERS = frozenset({"no", "neither", "nil", "zero", "hardly any", "not any"})
 """Negations that make one noun phrase with what follows; the others head an adverbial phrase."""
+_CONTRASTS = frozenset({"neither", "in neither", "rather than", "instead of"})
 _HAVE = frozenset({"has", "have", "had", "having"})
 
 
@@ -111,7 +114,8 @@ class Scope:
         if not self._section:
             self.unsaid = False
         self._end_clause(i)
-        self._closed, self._last = PRESENT, ""
+        if i + 1 < len(self.entries) and self.entries[i + 1].text not in PRONOUNS:
+            self._closed, self._last = PRESENT, ""
 
     def _head_section(self, i: int) -> None:
         self._section = self.unsaid = False
@@ -193,6 +197,10 @@ class Scope:
         if self._group and not self._joint and (i + 1 == len(kinds) or kinds[i + 1] in ".;,:"):
             self._close(ABSENT, i)  # "Effusion: no."
             return
+        if self.entries[i].text in _CONTRASTS:
+            found = _NOT_THERE.match(kinds, i + 1) or _NOT_GRADE.match(kinds, i + 1)
+            if found and self._deny(found, "LlGg"):
+                return
         pseudo = _PSEUDO.match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
@@ -239,7 +247,9 @@ class Scope:
     # Cues on either side.
 
     def _absent(self, i: int) -> None:
-        if not self._group or (self._joint and _NAME.match(self.kinds, i + 1)):
+        if not self._group and self._refers_back(i + 1):
+            self.mentions[-1].polarity = ABSENT
+        elif not self._group or (self._joint and _NAME.match(self.kinds, i + 1)):
             self._open(ABSENT, "N")
         else:
             self._close(ABSENT, i)
@@ -339,6 +349,10 @@ class Scope:
             self._close(polarity, after - 1)
         else:
             self._open(polarity, "N" if polarity == ABSENT else "U" if polarity == DOUBTFUL else "P")
+
+    def _refers_back(self, after: int) -> bool:
+        """Tell whether a cue that has no list open is about the name before it: "but has resolved"."""
+        return self._last == "C" and bool(self.mentions) and not _ANY_NAME.match(self.kinds, after)
 
     def _deny(self, found: re.Match[str], wanted: str) -> bool:
         """Mark places or grades that are denied of the condition just named; tell whether they are."""

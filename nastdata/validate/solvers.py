@@ -21,7 +21,7 @@ from nastdata.validate.features import (
 from nastdata.validate.folds import Folds
 from nastdata.validate.logit import fit_logit
 
-TREES = 60
+TREES = 40
 COMMON_WORDS = 24
 """Words that boosting sees as features of their own."""
 
@@ -96,7 +96,7 @@ class Boosting:
         prior = self.prior @ fit_logit(self.prior, choices, train)
         x = np.hstack([self.dense, subtract_item_mean(prior[:, None], choices)])
         model = HistGradientBoostingClassifier(
-            max_iter=TREES, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0
+            max_iter=TREES, learning_rate=0.2, max_leaf_nodes=15, early_stopping=False, random_state=0
         )
         model.fit(x[rows], choices.is_right[rows])
         out: Floats = model.decision_function(x)
