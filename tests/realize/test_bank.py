@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import combinations
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from nastdata.ontology import Ontology
 from nastdata.realize import bank
 from nastdata.realize.template import TemplateWriter
-from nastdata.records import Fact, OptionStatement
+from nastdata.realize.writer import Failure
+from nastdata.records import Fact, FactWording, OptionStatement
 
 SCRIPT = """
 from nastdata.ontology import load_ontology
@@ -31,7 +33,7 @@ def test_repeats_are_worded_once_and_order_is_kept(ontology: Ontology) -> None:
     class Counting(TemplateWriter):
         asked = 0
 
-        def write_facts(self, wanted):  # type: ignore[no-untyped-def]
+        def write_facts(self, wanted: Sequence[tuple[Fact, int]]) -> list[FactWording | Failure]:
             self.asked += len(wanted)
             return super().write_facts(wanted)
 
