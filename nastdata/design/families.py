@@ -8,23 +8,30 @@ are false for certain; a family can be used as often as its rarest member allows
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nastdata.design.scopes import TRUE, UNUSABLE, Bools, Scope, Sheet, list_scopes, open_scope
-from nastdata.design.study_states import StudyTable
+from nastdata.design.study_states import Ints, StudyTable
 from nastdata.draws import choose, draw_int, draw_unit
 from nastdata.recipe import ContextualRecipe
 from nastdata.records import NegationType
 
-MOST_SCOPES = 40
+MOST_SCOPES = 24
 """Scopes of one size that are searched."""
 LEAST_STUDIES = 10
 """Fewest studies that a scope is searched for."""
-TRIES_ALONE, TRIES_MIXED = 400, 12
+TRIES_ALONE, TRIES_MIXED = 400, 4
 """Searches for each (scope, kind, K), of one condition and of several."""
-PATIENCE = 60
+MOST_STATES = 384
+"""Joint states, the commonest ones, that a search looks at."""
+PATIENCE = 40
 """Searches in a row without a new family after which a (scope, kind, K) is given up."""
+
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+ALL: Bools = np.ones((0, 0), bool)
+"""Stands for "no restriction" on a board."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +45,62 @@ class Family:
     places or grades may hold plain absences."""
 
 
-def search_family(
-    scope: Scope, sheet: Sheet, kind: NegationType, k: int, seed: int, attempt: int
-) -> tuple[Family, int] | None:
+@dataclass(frozen=True)
+class Board:
+    """The part of a scope that the search looks at: its commonest joint states, as numbers to multiply."""
+
+    scope: Scope
+    weight: Floats
+    """Studies in each joint state."""
+    true: Floats
+    """Joint states x columns: 1 where the statement is true."""
+    false: Floats
+    """The same, where it is false by exactly one attribute."""
+    negation: tuple[NegationType, ...]
+    single: Bools
+    """Columns x columns: fit to stand side by side in a set about one condition."""
+    about: Ints
+    """Condition of each column."""
+
+
+def set_board(scope: Scope, sheet: Sheet) -> Board:
+    """Take the commonest joint states of a scope (ties: the first ones)."""
+    rows = np.sort(np.argsort(-scope.counts, kind="stable")[:MOST_STATES])
+    verdicts = scope.verdicts[rows]
+    owner = np.empty(len(sheet.facts), np.int32)
+    for c in scope.conditions:
+        owner[list(sheet.by_condition[c])] = c
+    return Board(
+        scope,
+        scope.counts[rows].astype(np.float32),
+        (verdicts == TRUE).astype(np.float32),
+        ((verdicts != TRUE) & (verdicts != UNUSABLE)).astype(np.float32),
+        tuple(sheet.negation[c] for c in scope.columns),
+        sheet.single[np.ix_(scope.columns, scope.columns)] if len(scope.conditions) == 1 else ALL,
+        owner[scope.columns],
+    )
+
+
+def search_family(board: Board, kind: NegationType, k: int, seed: int, attempt: int) -> Family | None:
     """Grow one family by a hashed, greedy search.
 
     It starts from a statement that the kind asks for and adds, one at a time, a hashed choice among the
     statements that leave the rarest member the most studies (at least half of the best).
 
     Args:
-        scope: studies and verdicts.
-        sheet: statements.
+        board: of a scope.
         kind: what the family is to deny.
         k: how many claims it is to have.
         seed: of the recipe.
         attempt: number of the try; every try goes another way.
 
     Returns:
-        The family and how many studies its rarest member has; None where the search got stuck.
+        The family, or None where the search got stuck.
     """
+    scope = board.scope
     keys = ("family", *scope.conditions, kind, k, attempt)
-    allowed, wanted = _columns(scope, sheet, kind)
-    weight = scope.counts.astype(np.float64)
-    true, usable = scope.verdicts == TRUE, scope.verdicts != UNUSABLE
-    false = usable & ~true
-    support = weight @ true
+    allowed, wanted = _columns(board, kind)
+    support = board.weight @ board.true
     starts = np.flatnonzero(allowed & wanted & (support > 0))
     if not len(starts):
         return None
@@ -70,27 +108,31 @@ def search_family(
     # The square leans towards frequent statements without ever shutting out the rare ones.
     first = int(ranked[int(draw_unit(seed, *keys, "start") ** 2 * len(ranked))])
     picked = [first]
-    alive: Bools = usable[:, first].copy()
-    owner = np.where(true[:, first], 0, -1)
+    members = np.zeros((k, len(board.weight)), np.float32)
+    members[0] = board.weight * board.true[:, first]
+    free = board.weight * board.false[:, first]
     while len(picked) < k:
-        scores = _score(picked, k, alive, owner, weight, true, false)
+        scores = np.minimum((members[: len(picked)] @ board.false).min(axis=0), free @ board.true)
+        if k - len(picked) > 1:
+            # What is still to come shares the studies in which nothing is true yet: a broad statement
+            # ("there is X") that leaves them none is no good.
+            scores = np.minimum(scores, free @ board.false / (k - len(picked) - 1))
         scores[~allowed] = 0
         scores[picked] = 0
-        if len(scope.conditions) == 1:
-            scores[~sheet.single[np.ix_(scope.columns[picked], scope.columns)].all(axis=0)] = 0
+        if board.single is not ALL:
+            scores[~board.single[picked].all(axis=0)] = 0
         best = scores.max()
         if best < 1:
             return None
         good = np.flatnonzero(scores >= max(1.0, best / 2))
         new = int(choose(good.tolist(), seed, *keys, len(picked)))
-        alive &= usable[:, new] & ~(true[:, new] & (owner >= 0))
-        owner = np.where(alive & true[:, new], len(picked), owner)
+        members[len(picked)] = free * board.true[:, new]
+        members[: len(picked)] *= board.false[:, new]
+        free = free * board.false[:, new]
         picked.append(new)
-    if not _speaks_of_all(scope, sheet, picked):
+    if len(set(board.about[picked].tolist())) < len(scope.conditions):
         return None
-    claims = tuple(sorted(int(scope.columns[i]) for i in picked))
-    least = min(float(weight[alive & (owner == i)].sum()) for i in range(k))
-    return Family(scope.conditions, claims, kind), int(least)
+    return Family(scope.conditions, tuple(sorted(int(scope.columns[i]) for i in picked)), kind)
 
 
 def match_cells(scope: Scope, family: Family) -> list[np.ndarray]:
@@ -101,37 +143,14 @@ def match_cells(scope: Scope, family: Family) -> list[np.ndarray]:
     return [np.flatnonzero(fit & (verdicts[:, i] == TRUE)) for i in range(len(family.claims))]
 
 
-def _columns(scope: Scope, sheet: Sheet, kind: NegationType) -> tuple[Bools, Bools]:
+def _columns(board: Board, kind: NegationType) -> tuple[Bools, Bools]:
     """Statements that a family of this kind may hold, and those that it must hold one of."""
-    negation = np.array([sheet.negation[c] for c in scope.columns])
+    negation = np.array(board.negation)
     wanted = negation == kind
     allowed = wanted | (negation == "none")
     if kind in ("location", "severity"):
         allowed |= negation == "existence"
     return allowed, wanted
-
-
-def _score(
-    picked: list[int], k: int, alive: Bools, owner: np.ndarray, weight: np.ndarray, true: Bools, false: Bools
-) -> np.ndarray:
-    """Return, for each statement, the studies that the rarest member would have after adding it.
-
-    The members still to come share the studies in which nothing is true yet: a broad statement ("there is X")
-    that leaves them none is no good.
-    """
-    members = np.stack([np.where(alive & (owner == i), weight, 0.0) for i in range(len(picked))])
-    free = np.where(alive & (owner < 0), weight, 0.0)
-    kept = members @ false.astype(np.float64)
-    scores: np.ndarray = np.minimum(kept.min(axis=0), free @ true.astype(np.float64))
-    to_come = k - len(picked) - 1
-    if to_come:
-        scores = np.minimum(scores, free @ false.astype(np.float64) / to_come)
-    return scores
-
-
-def _speaks_of_all(scope: Scope, sheet: Sheet, picked: list[int]) -> bool:
-    said = {sheet.facts[scope.columns[i]].condition for i in picked}
-    return len(said) == len(scope.conditions)
 
 
 def find_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecipe) -> list[Family]:
@@ -142,23 +161,23 @@ def find_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecipe) -> 
         within a kind.
     """
     sizes = (1, 2, 3, *range(max(4, recipe.claims.k_min), recipe.claims.k_max + 1))
-    found: dict[Family, int] = {}
+    found: set[Family] = set()
     for conditions in list_scopes(table, sizes, MOST_SCOPES, LEAST_STUDIES, recipe.seed):
-        scope = open_scope(table, sheet, conditions)
+        board = set_board(open_scope(table, sheet, conditions), sheet)
         tries = TRIES_ALONE if len(conditions) == 1 else TRIES_MIXED
         kinds: tuple[NegationType, ...] = ("none", *recipe.negation_types)
         for kind in kinds:
             for k in range(recipe.claims.k_min, recipe.claims.k_max + 1):
                 missed = 0
                 for attempt in range(tries):
-                    result = search_family(scope, sheet, kind, k, recipe.seed, attempt)
-                    if result is None or result[0] in found:
+                    family = search_family(board, kind, k, recipe.seed, attempt)
+                    if family is None or family in found:
                         missed += 1
                         if missed == PATIENCE:
                             break
                         continue
                     missed = 0
-                    found[result[0]] = result[1]
+                    found.add(family)
     rank = {kind: i for i, kind in enumerate(("severity", "location", "existence", "none"))}
 
     def place(family: Family) -> tuple[bool, int, int]:
