@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ def describe(manifest: Mapping[str, Any]) -> Description:
     recipe = manifest.get("recipe") or {}
     kind = str(recipe.get("recipe") or "+".join(manifest["rows"]))
     names = [str(s["name"]) for s in sources]
-    title = TITLES.get(kind, kind) + (f" ({', '.join(str(s['title']) for s in sources)})" if sources else "")
+    title = TITLES.get(kind, kind) + (f", from {join(str(s['title']) for s in sources)}" if sources else "")
     configs = tuple(
         Config(c, CONFIG_NOTES[c], rows, (manifest.get("arrow_bytes") or {}).get(c, {}))
         for c, rows in manifest["rows"].items()
@@ -122,10 +122,16 @@ def tell_interval(solver: Mapping[str, Any]) -> str:
     return f"{100 * solver['accuracy']:.1f} % [{low:.1f}, {high:.1f}], chance {100 * solver['chance']:.1f} %"
 
 
+def join(names: Iterable[str]) -> str:
+    """Join names as in running text: a, b and c."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _summarise(configs: tuple[Config, ...], names: list[str]) -> str:
     parts = [f"{c.name}: {sum(c.rows.values()):,} rows. {c.note}" for c in configs]
     start = "Tests and teaches negation in medical vision-language models"
-    made = f", made from {', '.join(names)}" if names else ""
+    made = f", made from {join(names)}" if names else ""
     return f"{start}{made}. " + " ".join(parts)
 
 

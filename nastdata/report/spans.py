@@ -20,11 +20,25 @@ def mark_difference(a: str, b: str) -> tuple[list[Piece], list[Piece]]:
     for tag, i, j, k, m in SequenceMatcher(None, x, y, autojunk=False).get_opcodes():
         _add(left, "".join(x[i:j]), tag != "equal")
         _add(right, "".join(y[k:m]), tag != "equal")
-    return left, right
+    return _trim(left), _trim(right)
 
 
 def _cut(text: str) -> list[str]:
     return re.findall(r"\w+|\s+|[^\w\s]", text)
+
+
+def _trim(pieces: list[Piece]) -> list[Piece]:
+    """Take blanks at the ends of differing stretches out of them: a mark begins and ends with a word."""
+    out: list[Piece] = []
+    for text, differs in pieces:
+        core = text.strip() if differs else ""
+        if not core:
+            out.append((text, False))
+            continue
+        start = text.index(core)
+        parts = ((text[:start], False), (core, True), (text[start + len(core) :], False))
+        out += [part for part in parts if part[0]]
+    return out
 
 
 def _add(pieces: list[Piece], text: str, differs: bool) -> None:
