@@ -8,14 +8,17 @@ import click
 
 
 @click.command("sources", short_help="Say what each corpus needs, and what was found here.")
-@click.option("--data", type=click.Path(path_type=Path), help="Look here only, for every corpus.")
+@click.option("--data", type=click.Path(path_type=Path), help="Look in this folder only, for every corpus.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 def command(data: Path | None, as_json: bool) -> None:
     """Say what each corpus needs, where it was looked for, what was found, and what its terms allow."""
     from dataclasses import asdict
 
+    from nastdata.errors import UserError
     from nastdata.sources import MODULES, get_source
 
+    if data is not None and not data.is_dir():
+        raise UserError("no such folder", where=str(data), how="give the folder that holds the corpora")
     rows = []
     for name in MODULES:
         source = get_source(name)

@@ -57,7 +57,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     """
     found, looked = find(data)
     if not found:
-        raise tell_missing("CAD-Chest", looked, NEEDS)
+        raise tell_missing("CAD-Chest", data, looked, NEEDS)
     tables = _find_mimic(data if data is not None else Path(looked[-1]))
     stream = RecordStream(found[0])
     reader = MentionReader(ontology, options.strength)

@@ -59,7 +59,7 @@ def _load(
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[InputFile, ...], Ontology, dict[str, object]]:
     files, looked = find(data)
     if not files:
-        raise tell_missing("CheXpert", looked, NEEDS)
+        raise tell_missing("CheXpert", data, looked, NEEDS)
     labels = [c.name for c in ontology.conditions]
     tables = [read_table(f, ["Path", *labels], ["Frontal/Lateral", "AP/PA", NO_FINDING]) for f in files]
     if any(NO_FINDING in t.frame.columns for t in tables) and NO_FINDING not in labels:

@@ -44,8 +44,10 @@ def walk_tables(folder: Path, depth: int = 5) -> Iterator[Path]:
                 yield from walk_tables(entry, depth - 1)
 
 
-def tell_missing(title: str, looked: list[str], needs: tuple[str, ...]) -> UserError:
+def tell_missing(title: str, data: Path | None, looked: list[str], needs: tuple[str, ...]) -> UserError:
     """Return the error for a corpus that was not found."""
+    if data is not None and not data.exists():
+        return UserError("no such file or folder", where=str(data), how=f"needed: {'; '.join(needs)}")
     return UserError(
         f"no {title} files found in {' or '.join(looked)}",
         how=f"needed: {'; '.join(needs)}; name them with --data PATH",

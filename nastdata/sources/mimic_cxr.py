@@ -8,7 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import list_places, tell_missing, walk_tables
@@ -138,9 +137,7 @@ def _load(
     looked = [str(p) for p in list_places("mimic-cxr", data)]
     files = next((f for p in looked if (f := find_tables(Path(p)))), None)
     if files is None or files.labels is None:
-        if data is not None and not data.exists():
-            raise UserError("no such file or folder", where=str(data))
-        raise tell_missing("MIMIC-CXR", looked, NEEDS)
+        raise tell_missing("MIMIC-CXR", data, looked, NEEDS)
     labels = [c.name for c in ontology.conditions]
     table = read_table(files.labels, ["subject_id", "study_id", *labels], [NO_FINDING])
     if NO_FINDING in table.frame.columns and NO_FINDING not in labels:

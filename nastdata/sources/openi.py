@@ -56,7 +56,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     """
     found, looked = find(data)
     if not found:
-        raise tell_missing("Open-i", looked, NEEDS)
+        raise tell_missing("Open-i", data, looked, NEEDS)
     reader, parser = HeadingReader(ontology), get_parser(ontology)
     tally, counts = HeadingTally(), Counter[str]()
     left_out = Counter[str]()

@@ -54,7 +54,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     """
     files, looked = find(data)
     if not files:
-        raise tell_missing("PadChest", looked, NEEDS)
+        raise tell_missing("PadChest", data, looked, NEEDS)
     table = read_table(
         files[0], ["ImageID", "StudyID", "PatientID", LIST, LABELS], ["ImageDir", "Projection"]
     )

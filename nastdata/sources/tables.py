@@ -50,6 +50,7 @@ def read_table(path: Path, need: Sequence[str] = (), optional: Sequence[str] = (
     data = unpack(raw, path)
     header = _read_header(data, path)
     check_columns(header, need, path)
+    _check_end(data, header, path)
     kept = [c for c in header if not (need or optional) or c in {*need, *optional}]
     # blank lines are read as rows of nulls, so that row numbers stay those of the file, and dropped later
     try:
@@ -191,6 +192,15 @@ def _read_header(data: bytes, path: Path) -> list[str]:
     if twice:
         raise UserError(f"column '{twice[0]}' stands twice", where=str(path))
     return header
+
+
+def _check_end(data: bytes, header: list[str], path: Path) -> None:
+    """A short last row is how a cut-off plain file looks; polars would fill it with blanks."""
+    start, _, last = data.rstrip(b"\r\n").rpartition(b"\n")
+    cells = last.count(b",") + 1
+    if start and b'"' not in last and last.strip() and cells < len(header):
+        told = f"the last row has {cells} cells of {len(header)}: the file is cut off"
+        raise UserError(told, where=str(path), how="download it again")
 
 
 def _locate_bad_text(data: bytes, path: Path) -> None:
