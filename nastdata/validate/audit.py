@@ -154,8 +154,8 @@ def _solve(
 ) -> tuple[list[SolverResult], dict[str, Any], dict[str, ChoiceSet]]:
     """Train and try the solvers on each part; for claims also report all parts together and by kind of set.
 
-    BLAS and OpenMP run on one thread: the sums, and thus the figures, don't depend on the number of cores, and
-    small problems don't lose more by waiting for threads than they gain.
+    BLAS and OpenMP run on one thread: the figures don't depend on the number of cores, and on a busy machine
+    nothing is lost by threads that wait for one another.
     """
     from threadpoolctl import threadpool_limits
 
@@ -250,8 +250,8 @@ def _judge(
         limit = settings.threshold if config == "mednega" else best.chance + CLAIM_MARGIN
         others = f", {len(found_by) - 1} more solvers too" if len(found_by) > 1 else ""
         (failures if promised.get(config) else warnings).append(
-            f"{config} ({subset}): without the image, '{best.name}' ({best.reads}) gets {best.accuracy:.1%} where "
-            f"chance is {best.chance:.1%} and the limit {limit:.1%}{others}"
+            f"{config} ({subset}): without the image, '{best.name}' ({best.reads}) gets {best.accuracy:.1%} "
+            f"where chance is {best.chance:.1%} and the limit {limit:.1%}{others}"
         )
     for config, found in leakage.items():
         for what in ("patients_in_two_splits", "groups_in_two_splits"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import audit_items as made
-import numpy as np
 import polars as pl
 import pytest
 
@@ -88,7 +87,7 @@ def test_few_items_do_not_fail_by_luck(ontology: Ontology) -> None:
 
 
 def test_patients_and_groups_in_two_splits_fail(balanced: pl.DataFrame, ontology: Ontology) -> None:
-    first = np.arange(len(balanced)) == 0
+    first = pl.int_range(pl.len()) == 0
     moved = balanced.with_columns(pl.when(first).then(pl.lit("test")).otherwise("split").alias("split"))
     failures = audit_frames({"mednega": moved}, QUICK, 0, ontology).verdict["failures"]
     assert any("1 groups in two splits" in f for f in failures)
