@@ -11,6 +11,7 @@ import yaml
 from nastdata.dataset.columns import COLUMN_NOTES
 from nastdata.dataset.describe import Config, Description
 from nastdata.dataset.images import IMAGE_COLUMNS
+from nastdata.dataset.terms import slugify
 from nastdata.frames import config_schema
 from nastdata.records import SPLITS
 
@@ -44,8 +45,8 @@ def make_head(about: Description) -> dict[str, Any]:
         "license": about.terms.licence_id,
     }
     if about.terms.licence_id == "other":
-        head["license_name"] = about.terms.licence_name
-        head["license_link"] = next(iter(about.terms.licence_links), "LICENSE")
+        head["license_name"] = slugify(about.terms.licence_name)
+        head |= {"license_link": link for link in about.terms.licence_links[:1]}
     head |= {
         "tags": [*about.keywords],
         "task_categories": sorted({TASKS[c.name] for c in about.configs}),

@@ -60,12 +60,17 @@ def inherit_terms(sources: Sequence[Mapping[str, Any]]) -> Inherited:
     )
 
 
+def slugify(licence: str) -> str:
+    """Write a licence's name as the Hub wants it: small letters, digits, dots and dashes."""
+    return re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-")
+
+
 def _rank(terms: Mapping[str, Any]) -> int:
     return STRICTNESS.get(terms["may_publish"], 2)
 
 
 def _to_hub_id(licence: str) -> str:
-    slug = re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-")
+    slug = slugify(licence)
     return slug if slug in HUB_LICENCES else "other"
 
 
