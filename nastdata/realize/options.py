@@ -18,7 +18,7 @@ Texts = tuple[str, str, tuple[tuple[str, str], ...]]
 
 # A preposition that need not be said again: "with A, with B" becomes "with A and B". Not before "no",
 # whose scope would change.
-_SHARED = re.compile(r"(with) (?!no |evidence )")
+_SHARED = re.compile(r"with (?!no |evidence )")
 
 
 class OptionGrammar:
@@ -135,13 +135,13 @@ def _side(pieces: Sequence[Piece], side: int) -> str:
 
 def _share_heads(joiners: Sequence[str], segments: Sequence[str]) -> list[str]:
     """Join phrases, saying a preposition once where neighbours share it."""
-    heads = [m[1] if (m := _SHARED.match(s)) else None for s in segments]
-    shares = [False, *(a is not None and a == b for a, b in pairwise(heads)), False]
+    heads = [_SHARED.match(s) is not None for s in segments]
+    shares = [False, *(a and b for a, b in pairwise(heads))]
     out = []
     for i, (joiner, segment) in enumerate(zip(joiners, segments, strict=True)):
         if shares[i]:
             _, _, rest = segment.partition(" ")
-            out.append((", " if shares[i + 1] else " and ") + rest)
+            out.append((", and " if shares[i - 1] else " and ") + rest)
         else:
             out.append(joiner + segment)
     return out

@@ -16,7 +16,7 @@ from nastdata.realize.plans import Plan, count_cues, draw_plan
 from nastdata.realize.template import TemplateWriter
 from nastdata.records import OptionStatement, OptionWording
 
-POLARITIES = list(product((0, 1), repeat=3))
+POLARITIES = [(a, b, c) for a, b, c in product((0, 1), repeat=3)]
 CHEST = load_ontology("chest_xray")
 WRITER = TemplateWriter(CHEST, seed=3)
 
@@ -41,7 +41,7 @@ def test_every_frame_is_good_english_for_every_condition_and_cue(frame: int, any
     grammar = OptionGrammar(any_ontology)
     names = [c.name for c in any_ontology.conditions]
     present, absent = count_cues(frame)
-    faults = []
+    faults: list[tuple[str, str]] = []
     for i, first in enumerate(names):
         triple = (first, names[(i + 1) % len(names)], names[(i + 4) % len(names)])
         for cue in range(max(present, absent)):
@@ -161,7 +161,7 @@ def test_prepositions_are_not_said_twice_in_a_row(ontology: Ontology) -> None:
         Plan(frame, 0, (0, 0, 0), (0, 0, 0)), ("Cardiomegaly", "Edema", "Fracture"), (1, 0, 1)
     )
     assert negated == "Chest radiograph with cardiomegaly, but without pulmonary edema, and with fracture."
-    assert affirmative == "Chest radiograph with cardiomegaly, normal pulmonary vascularity and fracture."
+    assert affirmative == "Chest radiograph with cardiomegaly and normal pulmonary vascularity, and fracture."
 
 
 def test_texts_fit_clip() -> None:
@@ -170,7 +170,7 @@ def test_texts_fit_clip() -> None:
     grammar = OptionGrammar(CHEST)
     longest = sorted(CHEST.conditions, key=lambda c: -max(len(c.text), len(c.affirmative.text)))[:3]
     names = [c.name for c in longest]
-    texts = []
+    texts: list[str] = []
     for i in range(len(FRAMES)):
         present, absent = count_cues(i)
         for cue, labels in product(range(max(present, absent)), POLARITIES):

@@ -21,10 +21,10 @@ def misread_options(ontology: Ontology, indices: range) -> list[tuple[str, str]]
     parse = get_parser(ontology).parse
     triples = combinations([c.name for c in ontology.conditions], 3)
     wanted = [
-        (OptionStatement(t, labels), i)
+        (OptionStatement(t, (a, b, c)), i)
         for t in triples
         for i in indices
-        for labels in product((0, 1), repeat=3)
+        for a, b, c in product((0, 1), repeat=3)
     ]
     out = []
     for w in TemplateWriter(ontology, 11).write_options(wanted):
