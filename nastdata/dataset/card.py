@@ -46,7 +46,8 @@ def make_head(about: Description) -> dict[str, Any]:
     }
     if about.terms.licence_id == "other":
         head["license_name"] = slugify(about.terms.licence_name)
-        head |= {"license_link": link for link in about.terms.licence_links[:1]}
+        if about.terms.licence_links:
+            head["license_link"] = about.terms.licence_links[0]
     head |= {
         "tags": [*about.keywords],
         "task_categories": sorted({TASKS[c.name] for c in about.configs}),
