@@ -22,9 +22,9 @@ from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
 from nastdata.records import SPLITS
 
-MOST_USES = 24
+MOST_USES = 48
 """Sets that one study may serve where the recipe names no number."""
-MOST_GROUPS = 150
+MOST_GROUPS = 400
 """Groups that one family may make in a split, so that no family outweighs the rest."""
 
 
@@ -104,6 +104,10 @@ def _form_groups(
         The groups by K, and how many sets there could be if studies served without limit.
     """
     most = recipe.claims.per_study or MOST_USES
+    share = MOST_GROUPS
+    if recipe.limit is not None and families:
+        # Three times what is asked for is formed, evenly over families; the hash takes from these.
+        share = min(share, 1 + 3 * recipe.limit // (recipe.claims.k_min * len(families)))
     uses = np.zeros(len(table.studies), np.uint64)
     made: dict[int, list[Groups]] = {}
     possible = 0
@@ -119,7 +123,7 @@ def _form_groups(
             here = [m[table.split[m] == split] for m in members]
             possible += k * min(len(h) for h in here)
             here = [h[uses[h] < most] for h in here]
-            n = min(MOST_GROUPS, *(len(h) for h in here))
+            n = min(share, *(len(h) for h in here))
             if n == 0:
                 continue
             picked = np.stack([_pick(h, n, uses, table.draw, code) for h in here], axis=1)
