@@ -20,12 +20,13 @@ def command(as_json: bool, ontology: str) -> None:
     1 is present, 0 absent, -1 uncertain; a condition that nothing is said about isn't listed.
     """
     import json
+    import sys
 
     from nastdata.ontology import load_ontology
     from nastdata.validate.parse import Parser
 
     parser = Parser(load_ontology(ontology))
-    for number, raw in enumerate(click.get_binary_stream("stdin"), 1):
+    for number, raw in enumerate(sys.stdin.buffer, 1):
         reading = parser.parse(_decode(raw, number))
         if as_json:
             facts = [_describe(p.fact) for p in reading.facts]
@@ -33,7 +34,7 @@ def command(as_json: bool, ontology: str) -> None:
             click.echo(json.dumps(line, ensure_ascii=False))
         else:
             click.echo(_tabulate(reading))
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()
 
 
 def _decode(raw: bytes, number: int) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 
 _CHATTER = re.compile(
-    r"^\W*(sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)\b.*:|here you go|as an ai\b|i'm sorry|sorry"
-    r"|i (?:can|cannot|can't|am|apologi[sz]e|hope|will|have)\b|the (?:following|rewritten|revised|corrected)\b"
+    r"^\W*(sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)\b.*:|here you go|as an ai\b"
+    r"|i'm sorry|sorry|i (?:can|cannot|can't|am|apologi[sz]e|hope|will|have)\b|let me\b|please\b|thank"
+    r"|the (?:following|rewritten|revised|corrected)\b"
     r"|(?:note|answer|output|response|result|caption|sentence|statement|option|negated|affirmative|rewritten"
-    r"|corrected|explanation|claim)\s*(?:[a-d\d])?\s*:|let me\b|please\b|thank)",
+    r"|corrected|explanation|claim)\s*(?:[a-d\d])?\s*:)",
     re.IGNORECASE,
 )
 _CHATTER_INSIDE = re.compile(
-    r"\b(as an ai|language model|let me know|hope this helps|note that|please note|rewritten|the user|this sentence"
-    r"|the prompt|in other words|the statement (?:is|says|means|above|below)|caption)\b|\(note\b|<[^>]{0,40}>|\bhttps?:",
+    r"\b(as an ai|language model|let me know|hope this helps|note that|please note|rewritten|the user"
+    r"|this sentence|the prompt|in other words|the statement|caption)\b|\(note\b|<[^>]{0,40}>|\bhttps?:",
     re.IGNORECASE,
 )
 _NUMBERING = re.compile(r"^\s*(?:\(?\d{1,3}[.):]\s|\(?[A-Da-d][.):]\s|[-*\u2022+>]\s)")

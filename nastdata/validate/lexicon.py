@@ -99,7 +99,11 @@ class Lexicon:
             if node is None:
                 mark = MARKS.get(word)
                 if mark is not None:
-                    if mark == "Q" and plain[end : end + 1].isalpha() and not plain[start - 1 : start].strip():
+                    if (
+                        mark == "Q"
+                        and plain[end : end + 1].isalpha()
+                        and not plain[start - 1 : start].strip()
+                    ):
                         mark = "U"
                     kinds.append(mark)
                     entries.append(_UNKNOWN)
@@ -267,10 +271,9 @@ def _list_places(o: Ontology) -> Iterator[tuple[str, tuple[str, ...]]]:
     said: list[tuple[tuple[str, ...], str]] = []
     for place in o.places:
         for text in _list_phrases(place):
-            words = split_words(text)
-            said.append((tuple(words), place.name))
+            said.append((tuple(split_words(text)), place.name))
             if place.side is None:
-                said.append((tuple(split_words(pluralise(" ".join(words)))), place.name))
+                said.append((tuple(split_words(pluralise(" ".join(split_words(text))))), place.name))
     for words, name in said:
         yield " ".join(words), (name,)
     alike: dict[tuple[int, tuple[str, ...]], list[tuple[tuple[str, ...], str]]] = {}

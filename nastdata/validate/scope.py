@@ -22,6 +22,7 @@ _NAME_NEAR = re.compile(r"[mtGgLxJU?]{0,6}[CA]")
 _NAME_FAR = re.compile(r"[^.;:,B&|!nNXZPTWH]{0,7}[CA]")
 _NAMED_AFTER_VERB = re.compile(r"V[mt]*[mtGgLx?]{0,6}C")
 _LATER_OR = re.compile(r"[^.;:BNWTH]{0,48}?[|!][mtGgLxeJU?or]{0,7}[CA]")
+_LATER_AND = re.compile(r"[^.;:BNWTH]{0,20}?&")
 _PSEUDO = re.compile(r"[mxtGg?]{0,5}D[rp]")
 _DOUBLE = re.compile(r"[mteV]{0,4}N")
 _NOT_NO = re.compile(r"[mVt]{0,4}N")
@@ -75,7 +76,18 @@ class Scope:
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
     __slots__ = (
-        *("_group", "_joint", "_closed", "_last", "_lexicon", "_opener", "_polarity", "_section", "_skip", "_turn"),
+        *(
+            "_group",
+            "_joint",
+            "_closed",
+            "_last",
+            "_lexicon",
+            "_opener",
+            "_polarity",
+            "_section",
+            "_skip",
+            "_turn",
+        ),
         *("denied", "entries", "kinds", "mentions", "unsaid"),
     )
 
@@ -389,7 +401,7 @@ class Scope:
         return None
 
     def _one(self, i: int) -> None:
-        """"A small one on the right", "one can't be excluded": the condition named before, again."""
+        """Name the condition before again: "a small one on the right"."""
         named = self._last == "C" and bool(self.mentions)
         if named and not self._group and not _NAME_NEAR.match(self.kinds, i + 1):
             self._add(self.mentions[-1].condition, i, self._polarity)
@@ -409,7 +421,13 @@ class Scope:
                 self._open(ABSENT, "N")
             return self._polarity
         if polarity == PRESENT:
-            if either and "&" not in joint and self._opener != "D" and not alternative and not self._group[-1].alternative:
+            if (
+                either
+                and "&" not in joint
+                and self._opener != "D"
+                and not alternative
+                and not self._group[-1].alternative
+            ):
                 self._group[-1].polarity = DOUBTFUL
                 return DOUBTFUL
             return PRESENT
@@ -420,7 +438,7 @@ class Scope:
         fresh = alternative or self._premodified(i) or polarity == UNSAID
         doubt = polarity == DOUBTFUL and "&" not in joint
         if (over or fresh or doubt) and not _LATER_OR.match(self.kinds, i + 1):
-            if not (doubt and re.compile(r"[^.;:BNWTH]{0,20}?&").match(self.kinds, i + 1)):
+            if not (doubt and _LATER_AND.match(self.kinds, i + 1)):
                 self._open(PRESENT, "")
         return self._polarity
 
@@ -442,7 +460,7 @@ class Scope:
         before = self._polarity
         if before == ABSENT and not whole:
             self._close_negated(polarity, reach, i)
-        elif before in (DOUBTFUL, UNSAID) and polarity == PRESENT and before == DOUBTFUL:
+        elif before == DOUBTFUL and polarity == PRESENT:
             pass
         else:
             for m in reach:
@@ -471,7 +489,7 @@ class Scope:
                 m.polarity = ABSENT if len(group) == len(reach) else polarity
 
     def _reach(self, i: int) -> list[Mention]:
-        """Return the tail of the list that a cue after it is for: "A, B and C absent" all, "A, B absent" B."""
+        """Return the tail of the list that a cue after it is for: "A, B and C absent": all three."""
         group = self._group
         k = len(group) - 1
         joined = False

@@ -20,9 +20,12 @@ from nastdata.validate.parse import Reading, get_parser
 LARGE = 60_000
 """Distinct texts from which on several processes pay."""
 _JOINTS = frozenset(
-    "but with and or nor , ; : . while although whereas yet though however in addition also too plus moreover".split()
+    "but with and or nor , ; : . while although whereas yet though however in addition also too plus".split()
 )
 """What the grammar may exchange: an adversative "but" becomes "and", "however" becomes "in addition"."""
+
+_AGREEING = frozenset("is are was were a an the any there has have been in evidence sign signs of by".split())
+"""What may change before a replaced name since the grammar asks for it: "There is no X", "There are Y"."""
 
 
 def read_texts(texts: Sequence[str], ontology: Ontology, workers: int = 0) -> list[Reading]:
@@ -117,17 +120,21 @@ def _compare_texts(
     kept = [(f.start, f.end) for f in negated.facts if f.fact.condition not in absent]
     names = [(f.start, f.end) for f in negated.facts if f.fact.condition in absent]
     cue_words = {w for c in negated.cues for w in c.lower().replace("-", " ").split()}
-    a = [(m.group().lower(), m.start()) for m in WORD.finditer(negated.text)]
-    b = [m.group().lower() for m in WORD.finditer(affirmative.text)]
+    a = [(w, m.start()) for m in WORD.finditer(negated.text) if (w := m.group().lower()) not in _JOINTS]
+    b = [w for m in WORD.finditer(affirmative.text) if (w := m.group().lower()) not in _JOINTS]
     words = [w for w, _ in a]
+    first = next((x for x, (v, w) in enumerate(zip(words, b, strict=False)) if v != w), min(len(a), len(b)))
+    x = next((x for x in range(first, len(a)) if words[x] not in _AGREEING), None)
+    y = next((y for y in range(first, len(b)) if b[y] not in _AGREEING), None)
+    told = x is not None and (words[x] in cue_words or any(s <= a[x][1] < e for s, e in names))
+    if words != b and not told and not (y is not None and b[y] in alternative):
+        return f"texts differ beside the negations ('{' '.join(words[first : first + 2])}')"
     matcher = SequenceMatcher(None, words, b, autojunk=False)
     for tag, i, j, k, m in matcher.get_opcodes():
         if tag == "equal":
             continue
         if any(s <= a[x][1] < e for x in range(i, j) for s, e in kept):
             return f"texts differ in a present condition ('{' '.join(words[i:j])}')"
-        if set(words[i:j]) | set(b[k:m]) <= _JOINTS:
-            continue
         around = range(max(0, i - 1), min(len(a), j + 1))
         if any(s <= a[x][1] < e for x in around for s, e in names):
             continue
@@ -188,7 +195,7 @@ def _tell_difference(said: list[Fact], fact: Fact) -> str:
 
 def check_question(text: str, ontology: Ontology) -> str | None:
     """Check a question stem: it names no condition, place or alternative, and holds no negation."""
-    reading = get_parser(ontology).parse(text)
+    reading = get_parser(ontology).parse(text.replace("?", "."))
     if debris := find_debris(text, end="?" if text.endswith("?") else "."):
         return debris
     if reading.labels or reading.facts:

@@ -38,7 +38,11 @@ regions:
 places:
   - {name: right, side: right, phrase: on the right, adjective: right, mirror: left}
   - {name: left, side: left, phrase: on the left, adjective: left, mirror: right}
-  - {name: left frontal lobe, side: left, region: frontal lobe, phrase: in the left frontal lobe, adjective: left frontal}
+  - name: left frontal lobe
+    side: left
+    region: frontal lobe
+    phrase: in the left frontal lobe
+    adjective: left frontal
   - {name: frontal lobe, region: frontal lobe, phrase: in a frontal lobe, adjective: frontal}
 conditions:
   - name: Haemorrhage

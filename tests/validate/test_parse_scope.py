@@ -22,15 +22,42 @@ BEFORE_ABSENT = [
     *("no", "without", "without any", "free of", "free from", "devoid of", "lacking", "clear of"),
     *("absence of", "no sign of", "no evidence of", "no radiographic evidence of", "negative for"),
     *("there is no", "there are no", "the film shows no", "no definite", "no obvious", "minus"),
-    *("absent", "not showing", "does not show", "fails to demonstrate", "without evidence of", "nothing to suggest"),
+    *(
+        "absent",
+        "not showing",
+        "does not show",
+        "fails to demonstrate",
+        "without evidence of",
+        "nothing to suggest",
+    ),
     *("lack of", "in the absence of", "no suggestion of", "resolution of", "lungs are free of", "denies"),
 ]
 AFTER_ABSENT = [
     *("absent", "not seen", "not identified", "not evident", "not present", "not noted", "not visible"),
     *("is absent", "are absent", "is not seen", "are not identified", "is not visualised", "has resolved"),
-    *("is not evident", "are not demonstrated", "have been ruled out", "is excluded", "ruled out", "is lacking"),
-    *("cannot be seen", "could not be identified", "is no longer present", "isn't seen", "is missing", "is gone"),
-    *("was not detected", "is not clearly visible", "were never seen", "has disappeared", "is not appreciated"),
+    *(
+        "is not evident",
+        "are not demonstrated",
+        "have been ruled out",
+        "is excluded",
+        "ruled out",
+        "is lacking",
+    ),
+    *(
+        "cannot be seen",
+        "could not be identified",
+        "is no longer present",
+        "isn't seen",
+        "is missing",
+        "is gone",
+    ),
+    *(
+        "was not detected",
+        "is not clearly visible",
+        "were never seen",
+        "has disappeared",
+        "is not appreciated",
+    ),
 ]
 BEFORE_PRESENT = [
     *("", "with", "showing", "there is", "there are", "evidence of", "presence of", "positive for"),
@@ -38,8 +65,26 @@ BEFORE_PRESENT = [
     *("unchanged", "no increase in", "persistent", "the study reveals"),
 ]
 AFTER_PRESENT = [
-    *("present", "noted", "evident", "seen", "is present", "are seen", "is noted", "are identified", "in place"),
-    *("is again seen", "remains", "are visible", "is demonstrated", "persists", "is unchanged", "has not changed"),
+    *(
+        "present",
+        "noted",
+        "evident",
+        "seen",
+        "is present",
+        "are seen",
+        "is noted",
+        "are identified",
+        "in place",
+    ),
+    *(
+        "is again seen",
+        "remains",
+        "are visible",
+        "is demonstrated",
+        "persists",
+        "is unchanged",
+        "has not changed",
+    ),
     *("is not absent", "has not resolved"),
 ]
 BEFORE_DOUBT = [
