@@ -110,6 +110,7 @@ _CUES: dict[str, str] = {
         may also be present | not certain | tentative | tentatively | plausible | hypothetical |
         hypothesized | improbable | r/o | seems likely | seems possible | a possibility |
         a consideration | a concern | a differential consideration | of concern | not entirely certain
+        | difficult to exclude | hard to exclude | difficult to rule out | hard to rule out
     """,
     # Doubt about what follows only ("xxxx" is a redaction, which in reports hides such words).
     "u": """
@@ -131,6 +132,7 @@ _CUES: dict[str, str] = {
         would suggest | can be | presumed to be | presumed to represent | suspicion | xxxx represents |
         xxxx represent | xxxx representing | xxxx reflects | xxxx reflect | xxxx reflecting |
         xxxx related to | xxxx due to | xxxx secondary to
+        | insufficient evidence of | insufficient evidence for | limited evidence of
     """,
     # The past, questions, conditions: nothing is said about this examination.
     "h": """
@@ -250,6 +252,7 @@ patient patients person subject finding findings case result results impression 
 observation report reading extent size sized grade degree form nature sort kind type side sided
 region regions area areas site sites location locations part parts portion zone place places present
 only just even ever further much more most less least very again first second two three in-addition
+not-the-only
 several multiple few many number suggestive consistent compatible keeping combined coexisting
 coexistent exhibiting statement describes description according based given
 """

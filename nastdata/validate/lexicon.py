@@ -11,12 +11,23 @@ from nastdata.ontology import Condition, Ontology, Place
 from nastdata.validate import cues
 
 WORD = re.compile(
-    r"(?:w/o|w/|r/o|h/o|and/or|c/w)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
+    r"\([+-]\)|(?:w/o|w/|r/o|h/o|and/or|c/w)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
     r"|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
 MARKS = {".": ".", "!": ".", "?": "Q", ";": ";", ":": ":", ",": ",", "(": ",", ")": ",", "[": ",", "]": ","}
-MARKS |= {"-": ":", "--": ":", "\u2013": ":", "\u2014": ":", "\u2026": ".", "\u2022": ".", "/": "/", "&": "&"}
+MARKS |= {
+    "(+)": "P",
+    "(-)": "X",
+    "-": ":",
+    "--": ":",
+    "\u2013": ":",
+    "\u2014": ":",
+    "\u2026": ".",
+    "\u2022": ".",
+    "/": "/",
+    "&": "&",
+}
 PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " "})
 Payload = Any
 """Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""

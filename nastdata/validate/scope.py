@@ -20,7 +20,6 @@ Polarity = int | None
 _NAME = re.compile(r"[mtGgLxePUuJ?or]{0,7}[CA]")
 _NAME_NEAR = re.compile(r"[mtGgLxJU?]{0,6}[CA]")
 _NAME_FAR = re.compile(r"[^.;:,B&|!nNXZPTWH]{0,7}[CA]")
-_NAMED_AFTER_VERB = re.compile(r"V[mt]*[mtGgLx?]{0,6}C")
 _LATER_OR = re.compile(r"[^.;:BNWTH]{0,48}?[|!][mtGgLxeJU?or]{0,7}[CA]")
 _LATER_AND = re.compile(r"[^.;:BNWTH]{0,20}?&")
 _PSEUDO = re.compile(r"[mxtGg?]{0,5}D[rp]")
@@ -43,7 +42,7 @@ _ELLIPSIS = re.compile(r"[mVt]{0,4}(?=[.;,:BWQ&|!]|$)")
 _ANY_NAME = re.compile(r"[^.;]{0,24}C")
 _AUXILIARY = re.compile(r"[mn]{0,3}[VXZPDxk]")
 _ANSWER = re.compile(r"[NXPkn]")
-_GROUP_END = frozenset(".;,B")
+_BETWEEN = frozenset("nmGgx")
 _PASSIVE = frozenset("VmtorpLlGDxvSw?" + UNKNOWN)
 
 
@@ -390,11 +389,13 @@ class Scope:
     def _predicate(self, i: int) -> str | None:
         """Return the condition that the adjective at ``i`` states of a subject before it in the clause."""
         adjective = self.entries[i].text
+        if _NAME_NEAR.match(self.kinds, i + 1):
+            return None
         for j in range(i - 1, max(-1, i - 12), -1):
             kind = self.kinds[j]
             if kind in ".;:BCX":
                 return None
-            if kind in "SLl" and "V" in self.kinds[j:i]:
+            if kind in "SLl" and ("V" in self.kinds[j:i] or _BETWEEN.issuperset(self.kinds[j + 1 : i])):
                 by = self._lexicon.predicates.get(self.entries[j].text)
                 if by and adjective in by:
                     return by[adjective]
