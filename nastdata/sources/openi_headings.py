@@ -46,8 +46,11 @@ class HeadingReader:
         self._known: dict[tuple[str, frozenset[str]], list[tuple[str, str, bool]]] = {}
         heads: dict[str, set[tuple[tuple[str, str], ...]]] = {}
         for row in read_map("openi_headings"):
+            # a heading that means no condition stays known: nothing is guessed from its head
             meanings = self._known.setdefault(_split(row["heading"]), [])
-            meanings.append((row["condition"], row["strength"], row["existence"] == "present"))
+            meaning = (row["condition"], row["strength"], row["existence"] == "present")
+            if row["condition"] and meaning not in meanings:
+                meanings.append(meaning)
         for (head, _), meanings in self._known.items():
             heads.setdefault(head, set()).add(tuple(sorted((c, s) for c, s, _ in meanings)))
         self._by_head = {head: [(c, s, True) for c, s in min(m)] for head, m in heads.items() if len(m) == 1}

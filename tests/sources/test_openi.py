@@ -15,6 +15,7 @@ from nastdata.ontology import Ontology, load_ontology
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options
 from nastdata.sources.openi_headings import HeadingReader, HeadingTally
+from nastdata.sources.places import read_map
 
 SOURCE = get_source("openi")
 KNEE = Path(__file__).parents[1] / "data" / "knee.yaml"
@@ -41,7 +42,7 @@ def load(folder: Path, ontology: Ontology, *reports: bytes, options: Options | N
     return loaded
 
 
-def said(loaded: Loaded) -> list[tuple[str, ...]]:
+def said(loaded: Loaded) -> list[tuple[str | None, ...]]:
     return loaded.frame.select("condition", "existence", "location", "severity").rows()
 
 
@@ -71,6 +72,15 @@ def test_order_of_qualifiers_does_not_matter(ontology: Ontology, qualifiers: lis
     heading = "/".join(["Opacity", *qualifiers])
     (fact,) = HeadingReader(ontology).read(heading, HeadingTally())
     assert (fact.condition, fact.location, fact.severity) == ("Lung Opacity", "left lower lobe", "mild")
+
+
+def test_a_heading_known_to_mean_nothing_is_not_read_by_its_head(ontology: Ontology) -> None:
+    reader, tally = HeadingReader(ontology), HeadingTally()
+    rows = [r for r in read_map("openi_headings") if r["strength"] == "none"]
+    assert len(rows) > 700
+    assert not any(reader.read(r["heading"], tally) for r in rows)
+    (fact,) = reader.read("Pneumothorax/right/unheard-of", tally)
+    assert (fact.condition, fact.location) == ("Pneumothorax", "right")
 
 
 def test_borderline_is_left_out_and_silences_the_text(tmp_path: Path, ontology: Ontology) -> None:

@@ -43,7 +43,7 @@ def test_prevalence_follows_chexpert(drawn: tuple[pl.DataFrame, pl.DataFrame]) -
     labels, _ = drawn
     for name, (present, absent, uncertain) in SHARES.items():
         share = labels[name].value_counts(normalize=True)
-        got = dict(share.iter_rows())
+        got = {label: float(x) for label, x in share.iter_rows()}
         assert got.get(1, 0.0) == pytest.approx(present, abs=0.05), name
         assert got.get(-1, 0.0) == pytest.approx(uncertain, abs=0.03), name
         assert got.get(0, 0.0) >= absent - 0.02, name
@@ -52,8 +52,8 @@ def test_prevalence_follows_chexpert(drawn: tuple[pl.DataFrame, pl.DataFrame]) -
 def test_findings_of_one_study_go_together(drawn: tuple[pl.DataFrame, pl.DataFrame]) -> None:
     labels, _ = drawn
     edema = labels.filter(pl.col("Edema") == 1)
-    rate = (labels["Pleural Effusion"] == 1).sum() / len(labels)
-    among = (edema["Pleural Effusion"] == 1).sum() / len(edema)
+    rate = int((labels["Pleural Effusion"] == 1).sum()) / len(labels)
+    among = int((edema["Pleural Effusion"] == 1).sum()) / len(edema)
     assert among > rate + 0.1
 
 
