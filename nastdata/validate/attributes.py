@@ -8,7 +8,8 @@ from nastdata.ontology import Ontology
 from nastdata.records import Denial, Existence, Fact
 from nastdata.validate.cues import PRONOUNS
 from nastdata.validate.lexicon import Symbols
-from nastdata.validate.scope import Mention, Scope
+from nastdata.validate.lists import Mention
+from nastdata.validate.scope import Scope
 
 _AHEAD = re.compile(r"[LGgmx?eUuP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[CcJ]")
 _SUBJECT = re.compile(r"[LGg]?[mo?]?V")
