@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nastdata.validate.choices import ChoiceSet, Floats
     from nastdata.validate.folds import Folds
 
-MOST_ITEMS = 10_000
+MOST_ITEMS = 12_000
 """Items (sets) of one kind that solvers are tried on; whole groups, drawn by hash."""
 CLAIM_MARGIN = 0.02
 """How far above chance a blind solver may get on claim sets of one negation type."""
