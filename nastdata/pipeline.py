@@ -15,9 +15,12 @@ from typing import Any
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
+from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.splits import assign_splits
+from nastdata.design.captions import design_captions
+from nastdata.design.claims import design_claims
 from nastdata.design.permute import design_mednega
 from nastdata.errors import UserError
 from nastdata.films import find_films
@@ -141,7 +144,33 @@ def _design_and_word(
             part = assemble_mednega(design.frame, writer, ontology, recipe)
             stage.tell(f"{part.report['distinct_wordings']:,} distinct options worded and read back")
         return {"mednega": part}, design.report
+    if isinstance(recipe, ContextualRecipe):
+        return _contextual(recipe, studies, ontology, writer, progress)
     raise UserError(f"no such design: {recipe}")
+
+
+def _contextual(
+    recipe: ContextualRecipe, facts: pl.DataFrame, ontology: Ontology, writer: Writer, progress: Progress
+) -> tuple[dict[str, Assembled], dict[str, Any]]:
+    parts: dict[str, Assembled] = {}
+    reports: dict[str, Any] = {}
+    if recipe.claims.enabled:
+        with progress.stage("design") as stage:
+            claims = design_claims(facts, ontology, recipe)
+            stage.tell(f"{len(claims.frame):,} claim sets")
+        with progress.stage("words") as stage:
+            part = assemble_claims(claims.frame, writer, ontology, recipe)
+            stage.tell(f"{part.report['distinct_texts']:,} distinct claims worded and read back")
+        parts["contextual_claims"], reports["contextual_claims"] = part, claims.report
+    if recipe.captions.enabled:
+        with progress.stage("design") as stage:
+            captions = design_captions(facts, ontology, recipe)
+            stage.tell(f"{len(captions.frame):,} captions")
+        with progress.stage("words") as stage:
+            part = assemble_captions(captions.frame, writer, ontology, recipe)
+            stage.tell(f"{part.report['distinct_texts']:,} distinct captions worded and read back")
+        parts["contextual_captions"], reports["contextual_captions"] = part, captions.report
+    return parts, reports
 
 
 def _images(recipe: BuildRecipe) -> dict[str, Any]:
