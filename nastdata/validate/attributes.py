@@ -12,6 +12,7 @@ from nastdata.validate.lists import Mention
 from nastdata.validate.scope import Scope
 
 _AHEAD = re.compile(r"[LGgmx?eUuP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[CcJ]")
+_UNNAMED = re.compile(r"(?:&L)?[?S]")
 _SUBJECT = re.compile(r"[LGg]?[mo?]?V")
 _EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
 Said = tuple[int, str, bool]
@@ -153,8 +154,13 @@ class _Owners:
         return self._before(i) or self._after(i)
 
     def _is_of_something_else(self, i: int) -> bool:
-        """A bare side before a word that is no name: "the right atrium"."""
-        return i in self.bare and self.kinds[i + 1 : i + 2] in ("?", "S")
+        """Before a word that is no name: a bare side ("the right atrium"), or any place after a comma."""
+        if not _UNNAMED.match(self.kinds, i + 1):
+            return False
+        j = i - 1
+        while j >= 0 and i - j < 8 and self.kinds[j] in "mxtGL&":
+            j -= 1
+        return i in self.bare or (j >= 0 and self.kinds[j] == ",")
 
     def find_grade(self, i: int) -> list[int]:
         """Return the positions of the mentions that the grade at ``i`` is said of."""

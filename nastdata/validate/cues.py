@@ -133,6 +133,7 @@ _CUES: dict[str, str] = {
         xxxx represent | xxxx representing | xxxx reflects | xxxx reflect | xxxx reflecting |
         xxxx related to | xxxx due to | xxxx secondary to
         | insufficient evidence of | insufficient evidence for | limited evidence of
+        | differential diagnosis including | differential including
     """,
     # The past, questions, conditions: nothing is said about this examination.
     "h": """
