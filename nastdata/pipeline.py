@@ -87,7 +87,8 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False) -> Bui
     audit = None
     if recipe.audit.enabled:
         with progress.stage("audit") as stage:
-            report = audit_frames(configs, recipe.audit, recipe.seed, ontology)
+            balanced = recipe.claims.balanced if isinstance(recipe, ContextualRecipe) else None
+            report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
             audit = report.to_json()
             stage.tell(report.summary())
     counts = {
