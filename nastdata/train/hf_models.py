@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.train.models import DualEncoder, cut_padding, first_line, need, normalize
+from nastdata.train.models import DualEncoder, first_line, need, normalize
 from nastdata.train.towers import StackTower, TextTower
 
 KINDS = ("clip", "siglip", "siglip2")
@@ -24,6 +25,7 @@ class HfEncoder:
         self.text: TextTower = StackTower(model.text_model, self._encode, causal=causal, config=config)
         self.lora_targets = r"text_model\.encoder\.layers\.\d+\.(self_attn\.\w+_proj|mlp\.fc[12])"
         self.context_length = int(config.max_position_embeddings)
+        self.pad_id = int(tokenizer.pad_token_id or 0)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """See ``DualEncoder``; SigLIP was trained with padding up to its context and keeps it."""
@@ -64,6 +66,12 @@ class HfEncoder:
         """See ``DualEncoder``."""
         return float(self.model.logit_scale.exp())
 
+    def save(self, folder: Path) -> str:
+        """See ``DualEncoder``."""
+        for part in (self.model, self.tokenizer, self.processor):
+            part.save_pretrained(folder)
+        return f"transformers:{folder}"
+
     def _encode(self, tokens: Tensor) -> Tensor:
         return _pooled(self.model.get_text_features(input_ids=tokens))
 
@@ -94,6 +102,3 @@ def load_hf(name: str) -> DualEncoder:
 def _pooled(out: Any) -> Tensor:
     """Version 5 returns an output object, older versions the tensor."""
     return out if isinstance(out, Tensor) else out.pooler_output
-
-
-__all__ = ["HfEncoder", "cut_padding", "load_hf"]

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ class DualEncoder(Protocol):
     lora_targets: str
     """Regular expression over the names of ``model``'s modules that LoRA goes into."""
     context_length: int
+    pad_id: int
+    """Token id that rows are padded with."""
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Return (batch, length) token ids, without needless padding.
@@ -60,6 +63,10 @@ class DualEncoder(Protocol):
         """The model's logit scale (inverse temperature)."""
         ...
 
+    def save(self, folder: Path) -> str:
+        """Write the whole model so that it can be loaded again; return its new name."""
+        ...
+
 
 def load_encoder(spec: str, device: str = "cpu") -> DualEncoder:
     """Load a model by its name.
@@ -81,8 +88,16 @@ def load_encoder(spec: str, device: str = "cpu") -> DualEncoder:
 class OpenClipEncoder:
     """A model of open_clip, with its own or a Hugging Face text tower."""
 
-    def __init__(self, spec: str, model: Any, tokenizer: Any, preprocess: Callable[[Any], Tensor]) -> None:
+    def __init__(
+        self,
+        spec: str,
+        model: Any,
+        tokenizer: Any,
+        preprocess: Callable[[Any], Tensor],
+        config: dict[str, Any] | None = None,
+    ) -> None:
         self.spec, self.model, self.tokenizer, self._preprocess = spec, model, tokenizer, preprocess
+        self.config = config or {}
         module = getattr(model, "text", model)
         if hasattr(module, "config"):
             self.text: TextTower = StackTower(module, model.encode_text, causal=False, config=module.config)
@@ -96,6 +111,7 @@ class OpenClipEncoder:
             prefix = r"text\." if module is not model else ""
             self.lora_targets = prefix + r"transformer\.resblocks\.\d+\.(attn|mlp\.c_fc|mlp\.c_proj)"
             self.pad = 0 if self.text.can_cut else None
+        self.pad_id = self.pad or 0
         given = getattr(tokenizer, "context_length", None)
         self.context_length = int(given or module.context_length)
 
@@ -137,6 +153,25 @@ class OpenClipEncoder:
         """See ``DualEncoder``."""
         return float(self.model.logit_scale.exp())
 
+    def save(self, folder: Path) -> str:
+        """See ``DualEncoder``: a folder in the Hub's layout, which open_clip reads as ``local-dir:``."""
+        from safetensors.torch import save_file
+
+        if not self.config:
+            raise UserError(
+                "the model's configuration isn't known, so that it can't be written", where=self.spec
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}
+        save_file(weights, str(folder / "open_clip_model.safetensors"))
+        (folder / "open_clip_config.json").write_text(
+            json.dumps(self.config, indent=1) + "\n", encoding="utf-8"
+        )
+        inner = getattr(self.tokenizer, "tokenizer", None)
+        if inner is not None:
+            inner.save_pretrained(folder)
+        return f"open_clip:{folder}"
+
     def _count(self, text: str) -> int:
         inner = getattr(self.tokenizer, "tokenizer", None)
         if inner is not None:
@@ -176,7 +211,23 @@ def load_open_clip(name: str) -> DualEncoder:
         tokenizer = open_clip.get_tokenizer(arch)
     except (OSError, RuntimeError, ValueError, KeyError) as e:
         raise UserError(f"the model can't be loaded ({first_line(e)})", where=f"open_clip:{name}") from e
-    return OpenClipEncoder(f"open_clip:{name}", model, tokenizer, preprocess)
+    return OpenClipEncoder(
+        f"open_clip:{name}", model, tokenizer, preprocess, _read_config(open_clip, arch, model)
+    )
+
+
+def _read_config(open_clip: Any, arch: str, model: Any) -> dict[str, Any]:
+    """Return what ``open_clip_config.json`` holds for a loaded model."""
+    if arch.startswith("local-dir:"):
+        path = Path(arch.removeprefix("local-dir:")) / "open_clip_config.json"
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    if arch.startswith("hf-hub:"):
+        from open_clip.factory import _get_hf_config
+
+        return dict(_get_hf_config(arch.removeprefix("hf-hub:")))
+    seen = getattr(model.visual, "preprocess_cfg", {})
+    return {"model_cfg": open_clip.get_model_config(arch), "preprocess_cfg": seen}
 
 
 def load_transformers(name: str) -> DualEncoder:

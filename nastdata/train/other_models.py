@@ -6,6 +6,7 @@ Both are BERT text encoders with a projection; they load their own weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ class BertPairEncoder:
         self.text: TextTower = StackTower(text, self._encode, causal=False, config=config)
         self.lora_targets = LORA
         self.context_length = int(config.max_position_embeddings)
-        self.pad = int(tokenizer.pad_token_id)
+        self.pad_id = int(tokenizer.pad_token_id)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """See ``DualEncoder``."""
@@ -48,7 +49,7 @@ class BertPairEncoder:
         if tokens.shape[1] > self.context_length:
             longest = max(texts, key=len)
             raise UserError(f"a text is longer than {self.context_length} tokens", where=longest[:80])
-        return cut_padding(tokens, self.pad)
+        return cut_padding(tokens, self.pad_id)
 
     def encode_texts(self, tokens: Tensor) -> Tensor:
         """See ``DualEncoder``."""
@@ -71,8 +72,17 @@ class BertPairEncoder:
         """See ``DualEncoder``."""
         return self._scale
 
+    def save(self, folder: Path) -> str:
+        """See ``DualEncoder``: weights only, to be loaded into the package's own model."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.detach().cpu().contiguous().clone() for k, v in self.model.state_dict().items()}
+        save_file(weights, str(folder / "model.safetensors"))
+        return self.spec
+
     def _encode(self, tokens: Tensor) -> Tensor:
-        return self._encode_text(tokens, (tokens != self.pad).long())
+        return self._encode_text(tokens, (tokens != self.pad_id).long())
 
 
 def load_biovil(name: str) -> DualEncoder:

@@ -1,0 +1,87 @@
+"""The ``train`` recipe: everything that decides a fine-tuning run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from nastdata.recipe import Settings, Share
+
+ObjectiveName = Literal["nast", "clip", "con1", "con2", "negclip", "groups"]
+
+
+class LoraSettings(Settings):
+    """Low-rank adapters in the text tower's attention and MLP; the image tower stays as it is."""
+
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16.0, gt=0)
+    dropout: Share = 0.0
+
+
+class LayerSettings(Settings):
+    """How much each layer learns (arXiv 2602.12498): alpha_l = (CTE_l - min) / (max - min)."""
+
+    trace: Path | None = None
+    """Folder of `nastdata trace`; without one every layer learns alike."""
+    scale: Literal["lr", "gradient", "none"] = "lr"
+    """``lr``: a learning rate a layer; ``gradient``: the paper's rule, which Adam undoes; ``none``."""
+    beta: float = Field(1.0, ge=0)
+    """Sharpness: layer l gets alpha_l ** beta."""
+    direction: Literal["noising", "denoising"] = "noising"
+    estimator: Literal["mean_of_ratios", "ratio_of_means"] = "mean_of_ratios"
+    above_control: bool = False
+    """Take what exceeds towers with shuffled weights (image-free effects) instead of the effect itself."""
+
+
+class LossSettings(Settings):
+    """Of the objective."""
+
+    captions: Share = 0.5
+    """Lambda: share of the caption loss; the rest is the claim loss."""
+    mask_same: bool = True
+    """Leave in-batch negatives that state the same facts as the positive out of the loss."""
+    scale: float | None = Field(None, gt=0)
+    """Inverse temperature; the model's own if null (CON2: 1 / 0.07)."""
+
+
+class TrainRecipe(Settings):
+    """Fine-tuning of a dual encoder's text tower on a dataset folder."""
+
+    recipe: Literal["train"]
+    model: str = ""
+    """E.g. open_clip:ViT-B-32@openai, open_clip:hf-hub:ORG/NAME, open_clip:FOLDER, transformers:FOLDER."""
+    data: Path | None = None
+    """Dataset folder."""
+    images: dict[str, Path] = Field(default_factory=dict)
+    """Source -> image root; phantom films are drawn if it is not given."""
+    phantom_size: int = Field(128, ge=16)
+    objective: ObjectiveName = "nast"
+    """nast: captions and claims; clip: captions; con1, con2, negclip: baselines; groups: MedNega blocks."""
+    lora: LoraSettings = LoraSettings()
+    layers: LayerSettings = LayerSettings()
+    loss: LossSettings = LossSettings()
+    epochs: float = Field(5.0, gt=0)
+    steps: int | None = Field(None, ge=1)
+    """Optimizer steps; overrides ``epochs``."""
+    batch_size: int = Field(64, ge=2)
+    """Captions (quadruplets; items of groups) in a step."""
+    claim_sets: int = Field(64, ge=1)
+    """Claim sets in a step (nast, negclip)."""
+    accumulate: int = Field(1, ge=1)
+    """Batches added up for one optimizer step."""
+    learning_rate: float = Field(5e-4, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: Share = 0.05
+    """Share of the steps over which the learning rate rises; it falls as a cosine afterwards."""
+    clip_norm: float | None = Field(1.0, gt=0)
+    amp: Literal["none", "bf16", "fp16"] = "none"
+    device: str = "cpu"
+    seed: int = 0
+    validate_every: int = Field(50, ge=1)
+    """Steps between validations (and checkpoints)."""
+    patience: int | None = Field(None, ge=1)
+    """Validations without improvement after which a run ends; null: never early."""
+    cache: Path | None = Path(".nastdata-cache")
+    """Where image features are kept; null: nowhere."""

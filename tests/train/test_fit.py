@@ -1,0 +1,201 @@
+"""Runs learn, resume to the same numbers, share work over processes, and say what is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from nastdata.errors import UserError  # noqa: E402
+from nastdata.progress import Progress  # noqa: E402
+from nastdata.train import fit as fitting  # noqa: E402
+from nastdata.train.fit import fit  # noqa: E402
+from nastdata.train.models import load_encoder  # noqa: E402
+from nastdata.train.settings import TrainRecipe  # noqa: E402
+
+QUIET = Progress(quiet=True)
+
+
+def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **given: Any) -> TrainRecipe:
+    settings: dict[str, Any] = {
+        "recipe": "train",
+        "model": f"open_clip:{native_folder}",
+        "data": tiny[0],
+        "images": {"tiny": tiny[1]},
+        "steps": 6,
+        "batch_size": 16,
+        "claim_sets": 12,
+        "validate_every": 2,
+        "learning_rate": 3e-3,
+        "cache": tmp_path.parent / "cache",
+    }
+    return TrainRecipe.model_validate(settings | given)
+
+
+@pytest.mark.parametrize("objective", ["nast", "clip", "con1", "con2", "negclip", "groups"])
+def test_every_objective_runs_and_learns(
+    objective: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe = make_recipe(native_folder, tiny, tmp_path, objective=objective, steps=12, validate_every=6)
+    about = fit(recipe, tmp_path / "run", QUIET)
+    losses = [json.loads(x)["loss"] for x in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert len(losses) == 12
+    assert sum(losses[-3:]) < sum(losses[:3])
+    assert about["text_tower_after"] != about["text_tower"] or about["best_step"] == 0
+    again = load_encoder(about["exported"])
+    from nastdata.train.models import fingerprint_images, fingerprint_text
+
+    assert fingerprint_text(again) == about["text_tower_after"]
+    assert fingerprint_images(again) == about["image_tower"]
+    assert (tmp_path / "run/adapter/adapter_model.safetensors").is_file()
+    assert not list((tmp_path / "run").glob("checkpoint*"))
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the program may catch it."""
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(native_folder, tiny, tmp_path, lora={"rank": 4, "dropout": 0.2})
+    whole = fit(recipe, tmp_path / "whole", QUIET)
+    usual = fitting.Trainer._step
+
+    def die(self: Any, step: int) -> dict[str, float]:
+        if step == 5:
+            raise Killed
+        return usual(self, step)
+
+    monkeypatch.setattr(fitting.Trainer, "_step", die)
+    with pytest.raises(Killed):
+        fit(recipe, tmp_path / "killed", QUIET)
+    monkeypatch.undo()
+    resumed = fit(recipe, tmp_path / "killed", QUIET)
+    assert resumed["history"] == whole["history"]
+    assert resumed["text_tower_after"] == whole["text_tower_after"]
+    logs = [(tmp_path / n / "log.jsonl").read_text() for n in ("whole", "killed")]
+    assert logs[0] == logs[1]
+
+
+def test_a_checkpoint_cut_in_half_falls_back_to_the_one_before(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(native_folder, tiny, tmp_path)
+    whole = fit(recipe, tmp_path / "whole", QUIET)
+    usual = fitting.Trainer._step
+
+    def die(self: Any, step: int) -> dict[str, float]:
+        if step == 5:
+            raise Killed
+        return usual(self, step)
+
+    monkeypatch.setattr(fitting.Trainer, "_step", die)
+    with pytest.raises(Killed):
+        fit(recipe, tmp_path / "cut", QUIET)
+    monkeypatch.undo()
+    newest = max((tmp_path / "cut").glob("checkpoint-*.pt"), key=lambda p: p.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    assert fit(recipe, tmp_path / "cut", QUIET)["history"] == whole["history"]
+
+
+def test_a_checkpoint_of_another_run_is_refused(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "clear_checkpoints", lambda _folder: None)
+    fit(make_recipe(native_folder, tiny, tmp_path), tmp_path / "run", QUIET)
+    with pytest.raises(UserError, match="another run"):
+        fit(make_recipe(native_folder, tiny, tmp_path, seed=1), tmp_path / "run", QUIET)
+
+
+def test_a_loss_that_is_no_number_keeps_the_checkpoint(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nastdata.train.objectives import NastObjective
+
+    usual = NastObjective.compute
+
+    def spoil(self: Any, step: int, encode: Any, scale: float) -> Any:
+        parts = usual(self, step, encode, scale)
+        return parts | {"loss": parts["loss"] * (float("nan") if step == 4 else 1.0)}
+
+    monkeypatch.setattr(NastObjective, "compute", spoil)
+    with pytest.raises(UserError, match="loss is nan at step 5"):
+        fit(make_recipe(native_folder, tiny, tmp_path), tmp_path / "run", QUIET)
+    assert list((tmp_path / "run").glob("checkpoint-*.pt"))
+
+
+def test_a_run_ends_early_without_improvement(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe = make_recipe(
+        native_folder, tiny, tmp_path, learning_rate=1e-12, steps=40, validate_every=1, patience=3
+    )
+    about = fit(recipe, tmp_path / "run", QUIET)
+    assert about["steps_done"] == 3
+    assert about["best_step"] == 0
+
+
+def test_two_batches_added_up_count_as_one_step(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    about = fit(
+        make_recipe(native_folder, tiny, tmp_path, accumulate=2, amp="bf16", steps=2), tmp_path / "a", QUIET
+    )
+    assert about["steps_done"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"model": ""}, "model and data"),
+        ({"images": {}}, "no such image"),
+        ({"layers": {"trace": Path("/no/such")}}, "no trace here"),
+        ({"data": Path("/no/such")}, "no such folder"),
+    ],
+)
+def test_bad_input_is_told(
+    given: dict[str, Any], says: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe = make_recipe(native_folder, tiny, tmp_path, **{"cache": None, **given})
+    with pytest.raises(UserError, match=says):
+        fit(recipe, tmp_path / "run", QUIET)
+
+
+def test_two_processes_give_the_numbers_of_one(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The loss is that of the whole batch, wherever its texts were encoded."""
+    recipe = make_recipe(native_folder, tiny, tmp_path, steps=4, validate_every=2)
+    one = fit(recipe, tmp_path / "one", QUIET)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(json.dumps(recipe.model_dump(mode="json")))
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        "29611",
+    ]
+    done = subprocess.run(
+        [*command, "-m", "nastdata", "train", str(path), "--out", str(tmp_path / "two")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    two = json.loads((tmp_path / "two/run.json").read_text())
+    for a, b in zip(one["history"], two["history"], strict=True):
+        assert a == pytest.approx(b, rel=1e-4, abs=1e-5)
+    assert two["update"]["norms"] == pytest.approx(one["update"]["norms"], rel=1e-2)
