@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.balance import Balance, Types, balance_split
+from nastdata.design.balance import Balance, balance_split
 from nastdata.design.items import Item, name_item, place_options
 from nastdata.design.label_masks import Studies
 from nastdata.design.planes import Cell, CellList, list_cells
+from nastdata.design.programme import Types
 from nastdata.draws import Key, draw_int, shuffle
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
