@@ -1,0 +1,183 @@
+"""The optimum of the balanced design: against brute force, its bound, and its pricing."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import floor
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nastdata.design import pricing
+from nastdata.design.balance import Balance, balance_split, relax_share
+from nastdata.design.planes import PLANES, Cell, list_cells
+from nastdata.design.programme import Types
+from nastdata.ontology import load_ontology
+
+CELLS = tuple(Cell((0, 1, 2), p) for p in range(3)) + tuple(Cell((0, 1, 3), p) for p in range(3))
+Vector = tuple[int | None, ...]
+
+
+def make_types(studies: dict[Vector, int]) -> Types:
+    vectors = sorted(studies, key=repr)
+    masks = [[sum(1 << i for i, v in enumerate(x) if v == value) for x in vectors] for value in (1, 0)]
+    return Types(np.array(masks[0]), np.array(masks[1]), np.array([studies[v] for v in vectors]))
+
+
+def fits(vector: Vector, cell: Cell, member: int) -> bool:
+    return all(vector[i] == v for i, v in zip(cell.triple, PLANES[cell.plane][member], strict=True))
+
+
+def has_matching(studies: list[Vector], demand: list[tuple[Cell, int]]) -> bool:
+    """Kuhn's augmenting paths: can every demanded (cell, member) have a study of its own?"""
+    owner: dict[int, int] = {}
+
+    def place(d: int, seen: set[int]) -> bool:
+        for s, vector in enumerate(studies):
+            if s not in seen and fits(vector, *demand[d]):
+                seen.add(s)
+                if s not in owner or place(owner[s], seen):
+                    owner[s] = d
+                    return True
+        return False
+
+    return all(place(d, set()) for d in range(len(demand)))
+
+
+def best_by_force(studies: list[Vector], cells: tuple[Cell, ...]) -> int:
+    """Try every number of groups of every cell."""
+    most = len(studies) // 4
+    best = 0
+    for counts in product(range(most + 1), repeat=len(cells)):
+        if best < sum(counts) <= most:
+            demand = [(c, m) for c, n in zip(cells, counts, strict=True) for _ in range(n) for m in range(4)]
+            if has_matching(studies, demand):
+                best = sum(counts)
+    return best
+
+
+vectors3 = st.tuples(*[st.sampled_from([1, 0, 1, 0, None])] * 3)
+vectors4 = st.tuples(*[st.sampled_from([1, 0])] * 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(vectors3, min_size=4, max_size=13))
+def test_reaches_the_brute_force_optimum_on_one_triple(studies: list[Vector]) -> None:
+    check_against_force(studies, CELLS[:3])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(vectors4, min_size=8, max_size=11))
+def test_reaches_the_brute_force_optimum_on_two_triples(studies: list[Vector]) -> None:
+    check_against_force(studies, CELLS)
+
+
+def check_against_force(studies: list[Vector], cells: tuple[Cell, ...]) -> None:
+    counted: dict[Vector, int] = {}
+    for s in studies:
+        counted[s] = counted.get(s, 0) + 1
+    solved = balance_split(make_types(counted), cells, per_study=1, share=None)
+    assert solved.reached == best_by_force(studies, cells)
+    assert solved.reached <= solved.bound + 1e-6
+
+
+counts = st.dictionaries(
+    st.tuples(*[st.sampled_from([1, 0, None])] * 5), st.integers(1, 9), min_size=4, max_size=60
+)
+ALL_CELLS = tuple(
+    Cell((a, b, c), p) for a in range(5) for b in range(a + 1, 5) for c in range(b + 1, 5) for p in range(3)
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(counts, st.integers(1, 3), st.sampled_from([None, 0.05, 0.25]))
+def test_what_serves_is_whole_and_within_every_limit(
+    studies: dict[Vector, int], per_study: int, share: float | None
+) -> None:
+    types = make_types(studies)
+    solved = balance_split(types, ALL_CELLS, per_study=per_study, share=share)
+    check_feasible(types, studies, solved, per_study)
+    assert solved.reached <= solved.bound + 1e-6
+    if solved.cap is not None:
+        triples: dict[Any, int] = {}
+        for cell, n in solved.groups.items():
+            triples[cell.triple] = triples.get(cell.triple, 0) + n
+        assert max(triples.values(), default=0) <= solved.cap
+
+
+def check_feasible(types: Types, studies: dict[Vector, int], solved: Balance, per_study: int) -> None:
+    used = np.zeros(len(types.size), dtype=int)
+    vectors = sorted(studies, key=repr)
+    for (cell, member), kinds in solved.served.items():
+        assert sum(n for _, n in kinds) == solved.groups[cell]
+        for kind, n in kinds:
+            assert fits(vectors[kind], cell, member)
+            assert 0 < n <= types.size[kind]
+            used[kind] += n
+    assert (used <= types.size * per_study).all()
+    assert sum(solved.groups.values()) == solved.reached
+    assert set(solved.served) == {(c, m) for c in solved.groups for m in range(4)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(counts, st.integers(1, 2))
+def test_pricing_finds_nearly_what_all_variables_allow(studies: dict[Vector, int], per_study: int) -> None:
+    types = make_types(studies)
+    whole = balance_split(types, ALL_CELLS, per_study=per_study, share=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pricing, "FEW_VARIABLES", 20)
+        patch.setattr(pricing, "FIRST", 1)
+        priced = balance_split(types, ALL_CELLS, per_study=per_study, share=None)
+    check_feasible(types, studies, priced, per_study)
+    assert priced.bound + 1e-6 >= whole.reached  # a bound on the whole problem, not on the priced part
+    assert whole.reached >= priced.reached >= floor(0.8 * whole.reached) - 1
+
+
+def test_no_triple_dominates_where_there_are_many() -> None:
+    rng = np.random.default_rng(0)
+    names = len(load_ontology("chest_xray").conditions)
+    cells = list_cells(load_ontology("chest_xray"), avoid_contradictions=True, avoid_clashes=True).usable
+    present = rng.integers(0, 1 << names, 800)
+    known = rng.integers(0, 1 << names, 800) & rng.integers(0, 1 << names, 800)
+    key, size = np.unique((present & known) << 13 | (~present & known), return_counts=True)
+    solved = balance_split(Types(key >> 13, key & 0x1FFF, size), cells, per_study=1, share=0.05)
+    assert solved.reached > 50
+    triples: dict[Any, int] = {}
+    for cell, n in solved.groups.items():
+        triples[cell.triple] = triples.get(cell.triple, 0) + n
+    assert max(triples.values()) <= 0.05 * solved.reached
+
+
+def test_few_triples_may_have_twice_their_even_share() -> None:
+    assert relax_share(0.05, 200) == 0.05
+    assert relax_share(0.05, 10) == pytest.approx(0.2)
+    assert relax_share(0.05, 1) == 1.0
+
+
+def test_no_study_or_no_cell_gives_nothing() -> None:
+    nothing = np.zeros(0, dtype=np.int64)
+    assert balance_split(Types(nothing, nothing, nothing), CELLS, per_study=1, share=0.05).reached == 0
+    assert balance_split(make_types({(1, 0, 1): 3}), (), per_study=1, share=None).reached == 0
+
+
+def test_planes_are_mixed_and_closed() -> None:
+    for plane in PLANES:
+        assert all(0 < sum(m) < 3 for m in plane)
+        assert all(sum(m[i] for m in plane) == 2 for i in range(3))
+        for skipped in plane:
+            a, b, c = (m for m in plane if m != skipped)
+            assert tuple(x ^ y ^ z for x, y, z in zip(a, b, c, strict=True)) == skipped
+
+
+def test_cells_of_the_chest_are_all_accounted_for() -> None:
+    ontology = load_ontology("chest_xray")
+    cells = list_cells(ontology, avoid_contradictions=True, avoid_clashes=True)
+    everything = list_cells(ontology, avoid_contradictions=False, avoid_clashes=False)
+    n = len(ontology.conditions)
+    assert len(everything.usable) == 3 * n * (n - 1) * (n - 2) // 6
+    assert sorted(cells.usable + cells.contradicting + cells.clashing) == list(everything.usable)
+    assert cells.contradicting
+    assert cells.clashing
