@@ -48,7 +48,7 @@ class Built:
     def problems(self) -> list[str]:
         """Checks that did not hold, in words; a build with problems exits with 1."""
         verdict = (self.manifest.get("audit") or {}).get("verdict", {})
-        return [] if verdict.get("passed", True) else list(verdict.get("warnings", ()))
+        return [] if verdict.get("passed", True) else list(verdict["failures"])
 
 
 def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = False) -> Built:
@@ -91,6 +91,8 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False) -> Bui
             report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
             audit = report.to_json()
             stage.tell(report.summary())
+        for warning in report.verdict["warnings"]:
+            progress.say(f"warning: {warning}")
     counts = {
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
         "design": design_report,
