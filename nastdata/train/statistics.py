@@ -90,3 +90,31 @@ def estimate_statistic(
         values.append(statistic(np.concatenate([members[j] for j in drawn])))
     low, high = np.nanquantile(np.array(values), [0.025, 0.975])
     return float(low), float(high)
+
+
+def estimate_difference(
+    first: Floats,
+    first_clusters: Sequence[str],
+    second: Floats,
+    second_clusters: Sequence[str],
+    draws: int,
+    seed: int,
+) -> dict[str, float]:
+    """Return mean(first) - mean(second) with an interval; clusters in both move together."""
+    names = sorted({*first_clusters, *second_clusters})
+    index = {name: i for i, name in enumerate(names)}
+    sums, counts = np.zeros((2, len(names))), np.zeros((2, len(names)))
+    for side, (values, clusters) in enumerate(((first, first_clusters), (second, second_clusters))):
+        at = np.array([index[c] for c in clusters])
+        np.add.at(sums[side], at, values)
+        np.add.at(counts[side], at, 1)
+    weights = draw_weights(len(names), draws, seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (weights @ sums.T) / (weights @ counts.T)
+    low, high = np.nanquantile(means[:, 0] - means[:, 1], [0.025, 0.975])
+    return {
+        "mean": float(first.mean() - second.mean()),
+        "low": float(low),
+        "high": float(high),
+        "n": len(names),
+    }
