@@ -1,0 +1,143 @@
+"""The quality gate: every check on a dataset folder, in one table of verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from nastdata.validate import fact_rules, option_rules, row_rules
+from nastdata.validate.consistency import check_consistency
+from nastdata.validate.integrity import Opened, open_folder
+from nastdata.validate.roundtrip import check_fact_texts, check_option_texts
+from nastdata.validate.verdicts import Bad, Ledger, Report
+
+
+def validate_folder(path: Path, *, audit: bool = True, seeds: int = 1, folds: int = 5) -> Report:
+    """Check a dataset folder: integrity, rules, round trip, consistency, blind audit.
+
+    Args:
+        path: the folder, ours, edited, or somebody else's in our columns.
+        audit: whether to run the blind solvers, which take most of the time.
+        seeds: of the audit: ways to divide the folds.
+        folds: of the audit.
+
+    Raises:
+        UserError: if there is no such folder or nothing of ours in it.
+    """
+    ledger = Ledger()
+    opened = open_folder(path, ledger)
+    frames = opened.frames
+    for config in opened.folder.files:
+        if config not in frames:
+            for rule in ("rows", "required", "keys", "round_trip"):
+                ledger.skip(rule, config, "the files can't be used: see 'readable' and 'columns'")
+    sound: dict[str, pl.DataFrame] = {}
+    for config, frame in frames.items():
+        row_rules.check_common(ledger, config, frame, opened.ontology)
+        if _CHECKS[config](ledger, opened, frame):
+            sound[config] = frame
+    if frames:
+        row_rules.check_patients(ledger, frames)
+        row_rules.check_studies(ledger, frames)
+    check_consistency(ledger, sound)
+    if audit:
+        _audit(ledger, opened, sound, seeds, folds)
+    else:
+        ledger.skip("audit", None, "not asked for")
+    return ledger.close()
+
+
+def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+    if not option_rules.check_options(ledger, frame, opened.ontology):
+        for rule in ("plane", "hierarchy", "clashes", "groups", "round_trip"):
+            ledger.skip(rule, "mednega", "options are malformed: see 'options'")
+        return False
+    option_rules.check_planes(ledger, frame)
+    option_rules.check_labels(
+        ledger,
+        frame,
+        opened.ontology,
+        opened.setting("avoid_contradictions"),
+        opened.setting("avoid_clashes"),
+    )
+    option_rules.check_groups(ledger, frame)
+    check_option_texts(ledger, frame, opened.ontology)
+    return True
+
+
+def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+    config = "contextual_claims"
+    made = fact_rules.check_claims(
+        ledger, frame, opened.setting("claims", "k_min"), opened.setting("claims", "k_max")
+    )
+    if not made:
+        for rule in ("facts", "one_attribute", "groups", "round_trip"):
+            ledger.skip(rule, config, "claim sets are malformed: see 'claims'")
+        return False
+    long = fact_rules.list_claims(frame)
+    possible = fact_rules.check_facts(ledger, config, long, opened.ontology)
+    if possible:
+        fact_rules.check_alterations(ledger, long)
+    else:
+        ledger.skip("one_attribute", config, "impossible facts: see 'facts'")
+    fact_rules.check_families(ledger, frame, opened.setting("claims", "balanced"))
+    check_fact_texts(ledger, config, long, opened.ontology)
+    return possible
+
+
+def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+    config = "contextual_captions"
+    promised = opened.setting("captions", "balanced") and opened.setting("captions", "affirmative_controls")
+    fact_rules.check_captions(ledger, frame, bool(promised))
+    long = fact_rules.list_captions(frame)
+    possible = fact_rules.check_facts(ledger, config, long, opened.ontology)
+    check_fact_texts(ledger, config, long, opened.ontology)
+    return possible
+
+
+def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+    from nastdata.validate.pair_rules import check_probes, check_prompts
+
+    check = check_probes if "foil" in frame.columns else check_prompts
+    check(ledger, frame, opened.ontology)
+    return True
+
+
+_CHECKS = {
+    "mednega": _check_mednega,
+    "contextual_claims": _check_claims,
+    "contextual_captions": _check_captions,
+    "probes": _check_pairs,
+    "opposition": _check_pairs,
+}
+
+
+def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds: int, folds: int) -> None:
+    """Try the blind solvers on what is sound enough to be read."""
+    from nastdata.recipe import AuditSettings
+    from nastdata.validate.audit import audit_frames
+
+    if len(sound) < len(opened.folder.files):
+        ledger.skip("audit", None, "rows are malformed: mend what failed first")
+        return
+    threshold = opened.setting("audit", "threshold")
+    settings = AuditSettings(
+        seeds=seeds, folds=folds, **({"threshold": threshold} if isinstance(threshold, float) else {})
+    )
+    seed = opened.setting("seed")
+    report = audit_frames(
+        sound,
+        settings,
+        seed if isinstance(seed, int) else 0,
+        opened.ontology,
+        balanced_claims=opened.setting("claims", "balanced"),
+    )
+    failures = report.verdict["failures"]
+    warnings = [w for w in report.verdict["warnings"] if w not in failures]
+    if failures:
+        ledger.add("audit", None, len(report.solvers), [Bad(f) for f in failures])
+    else:
+        ledger.add(
+            "audit", None, len(report.solvers), [Bad(w) for w in warnings], warn=True, note=report.summary()
+        )
