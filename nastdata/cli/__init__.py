@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("nastdata.cli.trace", "Trace negation through a model's text encoder."),
     "train": ("nastdata.cli.train", "Fine-tune a model's text encoder on a dataset."),
     "evaluate": ("nastdata.cli.evaluate", "Evaluate models on datasets: accuracy, recall, AUC, gaps."),
+    "explain": ("nastdata.cli.explain", "Explain how models read negation."),
     "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),
 }
 """Command -> (module with a ``command``, its one-line help)."""
