@@ -17,11 +17,15 @@ import polars as pl
 from nastdata.assemble.checks import make_checks
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
+from nastdata.assemble.prompts import assemble_prompts
 from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.captions import design_captions
 from nastdata.design.claims import design_claims
+from nastdata.design.oppose import design_opposition
 from nastdata.design.permute import design_mednega
+from nastdata.design.probe import design_probes
+from nastdata.design.tokens import load_token_counter
 from nastdata.errors import UserError
 from nastdata.films import find_films
 from nastdata.frames import REJECTS_SCHEMA
@@ -149,7 +153,20 @@ def _design_and_word(
         return {"mednega": part}, design.report
     if isinstance(recipe, ContextualRecipe):
         return _contextual(recipe, studies, ontology, writer, progress)
-    raise UserError(f"no such design: {recipe}")
+    with progress.stage("design") as stage:
+        if isinstance(recipe, ProbesRecipe):
+            config = "probes"
+            design = design_probes(studies, ontology, recipe, load_token_counter(recipe.tokenizer))
+        elif isinstance(recipe, OppositionRecipe):
+            config = "opposition"
+            design = design_opposition(studies, ontology, recipe)
+        else:
+            raise UserError(f"'{recipe.recipe}' recipes are not built", how="nastdata train RECIPE")
+        stage.tell(f"{len(design.frame):,} pairs")
+    with progress.stage("words") as stage:
+        part = assemble_prompts(config, design, ontology, recipe.workers)
+        stage.tell(f"{part.report['distinct_texts']:,} distinct texts read back")
+    return {config: part}, {config: design.report}
 
 
 def _contextual(
@@ -183,6 +200,3 @@ def _images(recipe: BuildRecipe) -> dict[str, Any]:
     roots = dict.fromkeys(recipe.source, recipe.image_root) if recipe.image_root else {}
     loader = find_films(recipe.model_dump(mode="json"), roots)
     return {"embed_images": recipe.images == "embed", "image_loader": loader}
-
-
-__all__ = ["Built", "ContextualRecipe", "OppositionRecipe", "ProbesRecipe", "build", "make"]

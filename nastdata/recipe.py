@@ -81,7 +81,7 @@ class WriterSettings(Settings):
     """Of ``local``: the sentence plans, or the looser closed vocabulary."""
     temperature: float = Field(0.8, ge=0.0, le=2.0)
     top_p: float = Field(1.0, gt=0.0, le=1.0)
-    max_tokens: int = Field(512, ge=1)
+    max_tokens: int = Field(2048, ge=1)
     seed: int | None = None
     """Sampling seed sent to the model; the recipe's seed if null."""
     batch_size: int = Field(16, ge=1)
@@ -92,8 +92,11 @@ class WriterSettings(Settings):
     max_attempts: int = Field(3, ge=1)
     """Times that a text is asked for when the validator refuses it."""
     on_failure: Literal["template", "reject"] = "template"
+    """What becomes of a statement that the model can't word: the template's words, or a rejected row."""
     max_calls: int | None = Field(None, ge=0)
+    """Of one run; what was answered before is free."""
     max_cost: float | None = Field(None, ge=0)
+    """Of one run, in the currency of ``prices``."""
     prices: Prices = Prices()
     batch_api: bool = False
     cache: Path | None = None
@@ -114,6 +117,7 @@ class AuditSettings(Settings):
 class BuildRecipe(Settings):
     """What every build has."""
 
+    recipe: str
     source: tuple[str, ...] = ("phantom",)
     data: dict[str, Path] = {}
     """Source name -> file or folder; looked for in the usual places if it isn't named."""

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recipes": ("nastdata.cli.recipes", "List, show or copy the built-in recipes."),
     "sources": ("nastdata.cli.sources", "Say what each corpus needs, and what was found here."),
     "parse": ("nastdata.cli.parse", "Read sentences from stdin and print the facts they state."),
+    "prompts": ("nastdata.cli.prompts", "Print the 99 retrieval prompts of a condition."),
     "validate": ("nastdata.cli.validate", "Check a dataset folder, or a table of captions."),
     "audit": ("nastdata.cli.audit", "Try to solve a dataset without its images."),
     "report": ("nastdata.cli.report", "Write the report page of a dataset folder."),
