@@ -6,7 +6,7 @@ head ablation and layer-wise fine-tuning need to know of a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -26,13 +26,21 @@ class TextTower(Protocol):
     module: Any
     """The torch module that holds the tower (LoRA goes into its blocks)."""
     blocks: list[Any]
+    keeps_prefix: bool
+    """Whether ``resume`` takes a prefix."""
 
     def capture(self, tokens: Tensor) -> list[Tensor]:
         """Return the depth + 1 hidden states, each (batch, length, width), of (batch, length) token ids."""
         ...
 
-    def resume(self, states: Tensor, tokens: Tensor, layer: int) -> Tensor:
-        """Go on from the states of ``layer`` (batch, length, width) to features (batch, dim), unscaled."""
+    def resume(
+        self, states: Tensor, tokens: Tensor, layer: int, prefix: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """Go on from the states of ``layer`` (batch, length, width) to features (batch, dim), unscaled.
+
+        With ``prefix``, the states of every layer at the first positions (batch, start, width), which nothing
+        later can change in a causal tower, ``states`` holds the positions after it only.
+        """
         ...
 
     def attend(self, tokens: Tensor) -> Tensor:
@@ -57,6 +65,7 @@ class NativeTower:
         self.heads = int(self.blocks[0].attn.num_heads)
         self.mask: Tensor | None = module.attn_mask
         self.causal = self.mask is not None
+        self.keeps_prefix = self.causal and all(type(b).__name__ == PLAIN_BLOCK for b in self.blocks)
         self.pool = str(getattr(module, "text_pool_type", None) or module.pool_type)
         if getattr(module, "cls_emb", None) is not None or getattr(module, "use_pad_mask", False):
             raise UserError(
@@ -79,14 +88,17 @@ class NativeTower:
             states.append(x)
         return states
 
-    def resume(self, states: Tensor, tokens: Tensor, layer: int) -> Tensor:
+    def resume(
+        self, states: Tensor, tokens: Tensor, layer: int, prefix: Sequence[Tensor] | None = None
+    ) -> Tensor:
         """See ``TextTower``."""
         from open_clip.transformer import text_global_pool
 
-        x = states
-        for block in self.blocks[layer:]:
-            x = block(x, attn_mask=self._cut_mask(tokens))
+        x, mask = states, self._cut_mask(tokens)
+        for i, block in enumerate(self.blocks[layer:], start=layer):
+            x = block(x, attn_mask=mask) if prefix is None else _run_suffix(block, prefix[i], x, mask)
         m = self.module
+        tokens = tokens if prefix is None else tokens[:, prefix[0].shape[1] :]
         eos = getattr(m, "text_eos_id", None) or getattr(m, "eos_id", None)
         pooled = text_global_pool(m.ln_final(x), tokens, self.pool, eos_token_id=eos)
         projection = m.text_projection
@@ -126,6 +138,7 @@ class StackTower:
         self.module = module
         self.encode = encode
         self.causal = causal
+        self.keeps_prefix = False
         self.config = config
         self.parent, self.attribute = _find_stack(module)
         self.blocks = list(getattr(self.parent, self.attribute))
@@ -146,8 +159,12 @@ class StackTower:
                 hook.remove()
         return states
 
-    def resume(self, states: Tensor, tokens: Tensor, layer: int) -> Tensor:
-        """See ``TextTower``."""
+    def resume(
+        self, states: Tensor, tokens: Tensor, layer: int, prefix: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """See ``TextTower``; a prefix is not taken."""
+        if prefix is not None:
+            raise ValueError("this tower keeps no prefix")
         with self._replace_below(states, layer):
             return self.encode(tokens)
 
@@ -190,6 +207,18 @@ class StackTower:
             yield
         finally:
             setattr(self.parent, self.attribute, whole)
+
+
+PLAIN_BLOCK = "ResidualAttentionBlock"
+
+
+def _run_suffix(block: Any, prefix: Tensor, states: Tensor, mask: Tensor | None) -> Tensor:
+    """Run a block of open_clip for the last positions; the first ones are only looked at."""
+    start = prefix.shape[1]
+    whole = block.ln_1(torch.cat([prefix, states], dim=1))
+    seen = None if mask is None else mask[start:]
+    x = states + block.ls_1(block.attention(whole[:, start:], whole, whole, attn_mask=seen))
+    return x + block.ls_2(block.mlp(block.ln_2(x)))
 
 
 def _find_stack(module: Any) -> tuple[Any, str]:

@@ -44,7 +44,7 @@ class PatchedPair:
 
 
 def patch_pairs(
-    encoder: DualEncoder, pairs: Sequence[CaptionPair], batch_size: int = 512
+    encoder: DualEncoder, pairs: Sequence[CaptionPair], batch_size: int = 512, *, both: bool = True
 ) -> tuple[list[PatchedPair], list[CaptionPair]]:
     """Patch every (layer, position) of every distinct pair, in both directions.
 
@@ -52,48 +52,59 @@ def patch_pairs(
         encoder: The model; it is left as it is.
         pairs: Distinct caption pairs.
         batch_size: Most sequences that go through a block at once.
+        both: Whether to denoise too; without it ``denoised`` is the foil's own feature everywhere.
 
     Returns:
         The patched pairs, in the order given, and the pairs left out for unequal token counts.
     """
-    groups: dict[int, list[int]] = defaultdict(list)
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     tokens: dict[int, Tensor] = {}
     unequal = []
     for i, pair in enumerate(pairs):
-        both = [encoder.tokenize([text]) for text in (pair.correct, pair.foil)]
-        lengths = [_count_real(encoder, t) for t in both]
-        if lengths[0] != lengths[1] or both[0].shape != both[1].shape:
+        two = [encoder.tokenize([text]) for text in (pair.correct, pair.foil)]
+        if two[0].shape != two[1].shape or _count_real(two[0]) != _count_real(two[1]):
             unequal.append(pair)
             continue
-        tokens[i] = torch.cat(both).to(_device(encoder))
-        groups[both[0].shape[1]].append(i)
+        tokens[i] = torch.cat(two).to(_device(encoder))
+        groups[two[0].shape[1], _find_start(encoder.text.causal, tokens[i])].append(i)
     done: dict[int, PatchedPair] = {}
-    for length, members in sorted(groups.items()):
-        step = max(1, batch_size // (2 * length))
+    for (length, first), members in sorted(groups.items()):
+        step = max(1, batch_size // (2 * (length - first)))
         for start in range(0, len(members), step):
             some = members[start : start + step]
             with torch.no_grad():
-                results = _patch_group(encoder, [pairs[i] for i in some], [tokens[i] for i in some])
+                results = _patch_group(
+                    encoder, [pairs[i] for i in some], [tokens[i] for i in some], first, both
+                )
             done.update(zip(some, results, strict=True))
     return [done[i] for i in sorted(done)], unequal
 
 
-def _patch_group(encoder: DualEncoder, pairs: list[CaptionPair], tokens: list[Tensor]) -> list[PatchedPair]:
-    """Patch pairs of one length together; a sequence's own token ids go along for masks and pooling."""
+def _patch_group(
+    encoder: DualEncoder, pairs: list[CaptionPair], tokens: list[Tensor], first: int, both: bool
+) -> list[PatchedPair]:
+    """Patch pairs of one length and one first difference together.
+
+    States before the first difference are the same in both captions and under every patch: where the tower
+    can, they are taken as they are.
+    """
     tower = encoder.text
     ids = torch.cat(tokens)
     states = tower.capture(ids)
     plain = normalize(tower.resume(states[-1], ids, tower.depth))
     n, length = ids.shape
     swap = torch.arange(n, device=ids.device) ^ 1
-    spots = [(row, p) for row in range(n) for p in _reached(tower.causal, tokens[row // 2])]
+    spots = [(row, p) for row in range(0, n, 1 if both else 2) for p in range(first, length)]
     rows = torch.tensor([row for row, _ in spots], device=ids.device)
     at = torch.tensor([p for _, p in spots], device=ids.device)
     patched = plain[:, None, None, :].repeat(1, tower.depth + 1, length, 1)
+    here = torch.arange(len(spots), device=ids.device)
+    prefix = [s[rows, :first] for s in states] if tower.keeps_prefix and first else None
+    start = first if prefix else 0
     for layer, state in enumerate(states):
-        batch = state[rows].clone()
-        batch[torch.arange(len(spots), device=ids.device), at] = state[swap[rows], at]
-        patched[rows, layer, at] = normalize(tower.resume(batch, ids[rows], layer))
+        batch = state[rows, start:]
+        batch[here, at - start] = state[swap[rows], at]
+        patched[rows, layer, at] = normalize(tower.resume(batch, ids[rows], layer, prefix))
     return [
         PatchedPair(
             pair,
@@ -107,15 +118,15 @@ def _patch_group(encoder: DualEncoder, pairs: list[CaptionPair], tokens: list[Te
     ]
 
 
-def _reached(causal: bool, both: Tensor) -> range:
-    """Positions whose states can differ: in a causal tower from the first differing token on."""
+def _find_start(causal: bool, both: Tensor) -> int:
+    """Return the first position whose state can differ: in a causal tower the first differing token."""
     different = torch.nonzero(both[0] != both[1]).flatten()
     if not len(different):
         raise UserError("a caption and its foil have the same tokens", how="check the wording of the pairs")
-    return range(int(different[0]) if causal else 0, both.shape[1])
+    return int(different[0]) if causal else 0
 
 
-def _count_real(encoder: DualEncoder, tokens: Tensor) -> int:
+def _count_real(tokens: Tensor) -> int:
     """Tokens that are not padding: those before the last run of one repeated id, plus one."""
     row = tokens[0]
     same = (row != row[-1]).nonzero().flatten()
