@@ -86,7 +86,9 @@ def check_place(out: Path, dataset: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError("a file of that name exists", where=str(out), how="choose another --out")
     if out.is_dir() and any(out.iterdir()) and not (out / "export.json").is_file():
-        raise UserError("holds other things and no export of ours", where=str(out), how="choose another --out")
+        raise UserError(
+            "holds other things and no export of ours", where=str(out), how="choose another --out"
+        )
 
 
 def _choose_splits(folder: DatasetFolder, to: str, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from nastdata.dataset.exports.job import Job
 
 NEEDS = "mednega"
 HOW = """
-`mednega_SPLIT.json` is what NAST's evaluation reads: a list of objects with `subject_id`, `study_id`, `question`,
-`binary_raw_choice_1..4` (condition to 0 or 1), `negation_mcq_choice_1..4`, `affirmative_mcq_choice_1..4` and
-`correct_answer` (`"A"` to `"D"`). It has no image paths: `mednega_SPLIT_images.csv` has them, row by row.
+`mednega_SPLIT.json` is what NAST's evaluation reads: a list of objects with `subject_id`, `study_id`,
+`question`, `binary_raw_choice_1..4` (condition to 0 or 1), `negation_mcq_choice_1..4`,
+`affirmative_mcq_choice_1..4` and `correct_answer` (`"A"` to `"D"`). It has no image paths:
+`mednega_SPLIT_images.csv` has them, row by row.
 
     python -c "import json; print(len(json.load(open('{out}/mednega_test.json'))))"
 """

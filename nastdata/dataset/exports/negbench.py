@@ -11,20 +11,30 @@ from nastdata.draws import draw_int, shuffle
 
 NEEDS = "mednega, contextual_claims, contextual_captions, opposition or probes"
 HOW = """
-Read by NegBench's evaluator, from its `benchmarks/` folder, in which `src` must be importable:
+Read by NegBench's evaluator, from its `benchmarks/` folder after `pip install -e .`:
 
-    PYTHONPATH=. python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai --name nast \\
-        --logs logs --dataset-type csv --batch-size 64 --workers 4 \\
+    python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai --name nast --logs logs \\
+        --dataset-type csv --batch-size 64 --workers 4 \\
         --coco-mcq {out}/test/mednega_negated_mcq.csv \\
+        --voc2007-mcq {out}/test/mednega_affirmative_mcq.csv \\
         --synthetic-mcq {out}/test/mednega_negated_mcq_shuffled.csv \\
-        --chexpert-binary-mcq {out}/test/mednega_negated_binary.csv \\
-        --chexpert-affirmation-binary-mcq {out}/test/mednega_affirmative_binary.csv \\
         --coco-retrieval {out}/test/mednega_affirmative_retrieval.csv \\
         --coco-negated-retrieval {out}/test/mednega_negated_retrieval.csv
 
-`*_mcq.csv` has the answer first (`--coco-mcq`, `--voc2007-mcq`, `--ham10000-mcq`: these want answer 0 in every row),
-`*_mcq_shuffled.csv` anywhere (`--synthetic-mcq` only). `affirmative` files are controls: the same rows, absence
-worded without negation. Files of `contextual_*` go to the same options. Paths of images are absolute
+and, for the binary files, in its mode for films (options left out there are paths of its authors):
+
+    python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai --name nast --logs logs \\
+        --dataset-type csv --batch-size 64 --workers 4 --cxr-dataset \\
+        --chexpert-binary-mcq {out}/test/mednega_negated_binary.csv \\
+        --chexpert-affirmation-binary-mcq {out}/test/mednega_affirmative_binary.csv \\
+        --chexpert-mcq {out}/test/mednega_negated_mcq.csv \\
+        --chexpert-affirmation-mcq {out}/test/mednega_affirmative_mcq.csv \\
+        --ham10000-mcq {out}/test/mednega_negated_mcq.csv \\
+        --ham10000-affirmation-mcq {out}/test/mednega_affirmative_mcq.csv
+
+`*_mcq.csv` has the answer first (`--coco-mcq`, `--voc2007-mcq`, `--ham10000-mcq`: these want answer 0 in
+every row), `*_mcq_shuffled.csv` anywhere (`--synthetic-mcq` only). `affirmative` files are controls: the same
+rows, absence worded without negation. Files of `contextual_*` go to the same options. Paths of images are absolute
 unless `--relative` was given; then run the evaluator with this folder as working folder.
 
 NegBench names the kind of a wrong answer by its number (1 hybrid, 2 positive, 3 negative). All options of a
@@ -87,10 +97,11 @@ def choose_options(seed: int, q: Question) -> list[int]:
     Which ones are drawn does not depend on which one is true, beyond its being among them: where a closed
     family of claims can't be solved blindly, four of them can't be either.
     """
-    false, seen = [], {q.truth}
+    false, seen = [], {_fold(q.truth)}
     for i in q.false:
-        if q.texts[i] not in seen:
-            seen.add(q.texts[i])
+        text = _fold(q.texts[i])
+        if text not in seen:
+            seen.add(text)
             false.append(i)
     drawn = shuffle(false, seed, "negbench-options", q.key, q.wording)[: OPTIONS - 1]
     return [q.answer, *_put_in_place(q, drawn)]
@@ -137,6 +148,11 @@ def _export_pairs(job: Job, split: str, config: str) -> None:
 
 def _write_mcq(write: Callable[..., None], q: Question, options: Sequence[int], path: str) -> None:
     write(options.index(q.answer), *(q.texts[i] for i in options), q.kind, path)
+
+
+def _fold(text: str) -> str:
+    """Return what CLIP's tokenizer sees of a text: options equal in it tie, and ties count as right."""
+    return " ".join(text.lower().split())
 
 
 def _put_in_place(q: Question, drawn: list[int]) -> list[int]:

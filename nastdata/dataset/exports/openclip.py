@@ -11,7 +11,8 @@ NEEDS = "any config"
 HOW = """
 Read by open_clip's training (mind the separator, which is a tab unless told otherwise):
 
-    python -m open_clip_train.main --dataset-type csv --train-data {out}/train.csv --val-data {out}/validation.csv \\
+    python -m open_clip_train.main --dataset-type csv \\
+        --train-data {out}/train.csv --val-data {out}/validation.csv \\
         --csv-separator , --csv-img-key filepath --csv-caption-key title \\
         --model ViT-B-32 --pretrained openai --batch-size 256 --epochs 5
 """

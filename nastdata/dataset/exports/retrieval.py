@@ -78,7 +78,8 @@ class CaptionsByImage:
 
     def _write_rows(self, table: Table) -> None:
         rows: Iterator[tuple[Any, ...]] = self._db.execute(
-            "select path, captions.* from captions join images on number = image order by number, captions.rowid"
+            "select path, captions.* from captions join images on number = image "
+            "order by number, captions.rowid"
         )
         for path, of_image in groupby(rows, key=lambda row: row[0]):
             columns = zip(*(row[2:] for row in of_image), strict=True)

@@ -1,4 +1,4 @@
-"""Whether a text fits CLIP's text tower: counted where its tokenizer is installed, else judged on the safe side."""
+"""Whether a text fits CLIP's text tower: counted where its tokenizer is installed, else estimated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def fits_clip(text: str) -> bool:
 
 
 def bound_tokens(text: str) -> int:
-    """Return more tokens than a report's text has: one for three letters of a word begun, one for every sign."""
+    """Return more tokens than a report's text has: one for three letters begun, one for every sign."""
     return 2 + sum(-(-len(piece) // LETTERS_A_TOKEN) for piece in PIECES.findall(text))
 
 
