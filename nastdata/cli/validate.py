@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 @click.command("validate", short_help="Check a dataset folder, or a table of captions.")
-@click.argument("path", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("path", metavar="DIR|FILE", type=click.Path(path_type=Path))
+@click.option("--text", metavar="COLUMN", help="Of a FILE: the captions.")
+@click.option("--condition", metavar="COLUMN", help="Of a FILE: what each caption is about.")
+@click.option("--existence", metavar="COLUMN", help="Of a FILE: present or absent (1, 0, yes, no ...).")
+@click.option("--location", metavar="COLUMN", help="Of a FILE: place, where one is stated.")
+@click.option("--severity", metavar="COLUMN", help="Of a FILE: grade, where one is stated.")
+@click.option("--ontology", metavar="NAME|FILE", default="chest_xray", show_default=True, help="Of a FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 @click.option(
     "--failures",
@@ -27,41 +33,78 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of the audit: ways to divide the folds.",
 )
-def command(path: Path, as_json: bool, failures: Path | None, no_audit: bool, seeds: int) -> None:
+def command(
+    path: Path,
+    text: str | None,
+    condition: str | None,
+    existence: str | None,
+    location: str | None,
+    severity: str | None,
+    ontology: str,
+    as_json: bool,
+    failures: Path | None,
+    no_audit: bool,
+    seeds: int,
+) -> None:
     r"""Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
 
     \b
     nastdata validate mednega
-    nastdata validate mednega --json | jq .failed
+    nastdata validate mednega --json | jq .failed_rules
+    nastdata validate captions.csv --text caption --condition finding --existence label
 
-    Exit code 1: something did not hold; the failing rows are saved beside the folder.
+    A FILE (csv, tsv, parquet, JSON lines) of captions of whatever origin is checked against its own columns.
+    Exit code 1: something did not hold; what did not is saved beside the folder or file.
     """
-    from nastdata.validate.gate import validate_folder
+    from nastdata.errors import UserError
 
-    report = validate_folder(path, audit=not no_audit, seeds=seeds)
-    _finish(
-        report, failures or path.absolute().with_name(path.absolute().name + ".failures.parquet"), as_json
-    )
+    named = {"text": text, "condition": condition, "existence": existence}
+    if path.is_dir() or not path.exists():
+        if any((*named.values(), location, severity)):
+            what = "columns are named, but this is " + ("a folder" if path.is_dir() else "no file")
+            raise UserError(what, where=str(path), how="--text and the like are for a table of captions")
+        from nastdata.validate.gate import validate_folder
+
+        report = validate_folder(path, audit=not no_audit, seeds=seeds)
+    else:
+        from nastdata.ontology import load_ontology
+        from nastdata.validate.table_file import Columns, validate_table
+
+        lacking = [f"--{k} COLUMN" for k, v in named.items() if v is None]
+        if text is None or condition is None or existence is None:
+            what = "a table of captions needs " + ", ".join(lacking)
+            raise UserError(what, where=str(path), how="a dataset is given as its folder")
+        columns = Columns(text, condition, existence, location, severity)
+        report = validate_table(path, columns, load_ontology(ontology))
+    beside = path.absolute()
+    _finish(report, failures, beside.with_name(beside.name + ".failures.parquet"), as_json)
 
 
-def _finish(report: Report, failures: Path, as_json: bool) -> None:
+def _finish(report: Report, failures: Path | None, default: Path, as_json: bool) -> None:
     """Save what failed, print the verdicts, and fail if one of them does."""
-    from nastdata.errors import CheckFailedError
+    from nastdata.errors import CheckFailedError, UserError
 
+    where = failures or default
     saved = len(report.failures) > 0
     if saved:
-        report.failures.write_parquet(failures)
-    else:
-        failures.unlink(missing_ok=True)
+        try:
+            report.failures.write_parquet(where)
+        except OSError as e:
+            raise UserError(
+                f"can't be written ({e.strerror or e})", where=str(where), how="--failures PATH"
+            ) from e
+    elif failures is None:
+        # What an earlier run left there is no longer true.
+        where.unlink(missing_ok=True)
     if as_json:
         import json
 
-        told = {**report.to_json(), "failures": str(failures) if saved else None}
+        told = {**report.to_json(), "failures": str(where) if saved else None}
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         _print_table(report)
         if saved:
-            click.echo(f"what did not hold: {failures}")
+            click.echo(f"what did not hold: {where}")
     if not report.passed:
         raise CheckFailedError("failed: " + ", ".join(report.failed_rules))
 
@@ -71,7 +114,7 @@ def _print_table(report: Report) -> None:
     import sys
 
     head = ("rule", "config", "checked", "failed", "verdict", "note")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (v.rule, v.config or "-", f"{v.checked:,}", f"{v.failed:,}", v.outcome, v.note)
         for v in report.verdicts
     ]

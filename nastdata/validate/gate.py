@@ -41,6 +41,7 @@ def validate_folder(path: Path, *, audit: bool = True, seeds: int = 1, folds: in
         row_rules.check_patients(ledger, frames)
         row_rules.check_studies(ledger, frames)
     check_consistency(ledger, sound)
+    _expect(ledger, opened, sound)
     if audit:
         _audit(ledger, opened, sound, seeds, folds)
     else:
@@ -111,6 +112,16 @@ _CHECKS = {
     "probes": _check_pairs,
     "opposition": _check_pairs,
 }
+
+
+def _expect(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame]) -> None:
+    """Run the expectation suites on what is sound enough to be laid out flat."""
+    from nastdata.validate.expectations import run_expectations
+
+    recorded = opened.folder.manifest.get("rows") if opened.folder.manifest else None
+    rows = {c: sum(n.values()) for c, n in recorded.items()} if isinstance(recorded, dict) else None
+    k = (opened.setting("claims", "k_min") or 2, opened.setting("claims", "k_max") or 1_000)
+    run_expectations(ledger, sound, rows=rows, k=k)
 
 
 def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds: int, folds: int) -> None:

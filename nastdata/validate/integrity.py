@@ -78,9 +78,11 @@ def open_folder(path: Path, ledger: Ledger) -> Opened:
 
 
 def _find_files(path: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
-    out = {}
+    out: dict[str, dict[str, tuple[Path, ...]]] = {}
     for config in COLUMN_ORDER:
-        splits = {s: tuple(sorted((path / "data" / config).glob(f"{s}-*.parquet"))) for s in SPLITS}
+        splits: dict[str, tuple[Path, ...]] = {
+            s: tuple(sorted((path / "data" / config).glob(f"{s}-*.parquet"))) for s in SPLITS
+        }
         if any(splits.values()):
             out[config] = {s: p for s, p in splits.items() if p}
     return out

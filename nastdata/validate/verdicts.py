@@ -164,7 +164,12 @@ class Report:
         counts = {
             o: sum(v.outcome == o for v in self.verdicts) for o in ("passed", "warned", "failed", "skipped")
         }
-        return {"passed": self.passed, "counts": counts, "verdicts": [asdict(v) for v in self.verdicts]}
+        return {
+            "passed": self.passed,
+            "failed_rules": list(self.failed_rules),
+            "counts": counts,
+            "verdicts": [asdict(v) for v in self.verdicts],
+        }
 
 
 def judge_rows(
