@@ -1,4 +1,5 @@
-"""Balanced MedNega designs of the real CheXpert labels: ours beside a plain greedy search, setting by setting.
+"""Balanced MedNega designs of the real CheXpert labels: ours beside a plain greedy search.
+
 
     python benchmarks/design_balance.py
 
