@@ -1,6 +1,5 @@
 """Balanced MedNega designs of the real CheXpert labels: ours beside a plain greedy search.
 
-
     python benchmarks/design_balance.py
 
 Prints items of the greedy search, items reached, the upper bound, the largest share of one triple in a split,
