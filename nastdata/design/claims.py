@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
-from nastdata.design.families import Family, find_families, match_cells
+from nastdata.design.families import Family, find_families, match_cells, order_families
 from nastdata.design.naive import design_naive_claims
+from nastdata.design.presence import list_plain_families
 from nastdata.design.rows import claim_rows
 from nastdata.design.scopes import Scope, Sheet, judge_statements, open_scope
 from nastdata.design.states import logic_of
@@ -22,8 +23,9 @@ from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
 from nastdata.records import SPLITS
 
-MOST_USES = 48
-"""Sets that one study may serve where the recipe names no number."""
+MOST_USES, MOST_MIXED = 48, 12
+"""Sets that one study may serve where the recipe names no number, and how many of them may be mixed: sets
+about one condition hang on few studies with rare places, mixed ones could draw on most studies for ever."""
 MOST_GROUPS = 400
 """Groups that one family may make in a split, so that no family outweighs the rest."""
 
@@ -64,7 +66,8 @@ def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRec
     if not recipe.claims.balanced:
         return design_naive_claims(table, logic, recipe)
     sheet = judge_statements(table, logic, frozenset(recipe.negation_types))
-    families = find_families(table, sheet, recipe)
+    families = find_families(table, sheet, recipe) + list_plain_families(table, sheet, recipe)
+    families = order_families(families, recipe.seed)
     groups, possible = _form_groups(table, sheet, families, recipe)
     groups = _limit(groups, recipe.limit)
     frame = claim_rows(table, sheet, families, groups)
@@ -103,7 +106,6 @@ def _form_groups(
     Returns:
         The groups by K, and how many sets there could be if studies served without limit.
     """
-    most = recipe.claims.per_study or MOST_USES
     share = MOST_GROUPS
     if recipe.limit is not None and families:
         # Three times what is asked for is formed, evenly over families; the hash takes from these.
@@ -117,6 +119,7 @@ def _form_groups(
             scopes[family.conditions] = open_scope(table, sheet, family.conditions)
         scope = scopes[family.conditions]
         k = len(family.claims)
+        most = recipe.claims.per_study or (MOST_USES if len(family.conditions) == 1 else MOST_MIXED)
         code = draw_int(recipe.seed, "claims", *map(str, family.claims))
         members = [_studies_of(scope, cell) for cell in match_cells(scope, family)]
         for split in range(len(SPLITS)):

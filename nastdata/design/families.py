@@ -18,11 +18,11 @@ from nastdata.draws import choose, draw_int, draw_unit
 from nastdata.recipe import ContextualRecipe
 from nastdata.records import NegationType
 
-MOST_SCOPES = 24
+MOST_SCOPES = 40
 """Scopes of one size that are searched."""
 LEAST_STUDIES = 10
 """Fewest studies that a scope is searched for."""
-TRIES_ALONE, TRIES_MIXED = 400, 4
+TRIES_ALONE, TRIES_MIXED = 400, 8
 """Searches for each (scope, kind, K), of one condition and of several."""
 MOST_STATES = 384
 """Joint states, the commonest ones, that a search looks at."""
@@ -154,15 +154,9 @@ def _columns(board: Board, kind: NegationType) -> tuple[Bools, Bools]:
 
 
 def find_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecipe) -> list[Family]:
-    """Search families in every scope that enough studies know.
-
-    Returns:
-        Distinct families in the order in which they may draw on the studies: scarce kinds first, hashed
-        within a kind.
-    """
-    sizes = (1, 2, 3, *range(max(4, recipe.claims.k_min), recipe.claims.k_max + 1))
+    """Search families in the scopes of up to three conditions that enough studies know."""
     found: set[Family] = set()
-    for conditions in list_scopes(table, sizes, MOST_SCOPES, LEAST_STUDIES, recipe.seed):
+    for conditions in list_scopes(table, (1, 2, 3), MOST_SCOPES, LEAST_STUDIES, recipe.seed):
         board = set_board(open_scope(table, sheet, conditions), sheet)
         tries = TRIES_ALONE if len(conditions) == 1 else TRIES_MIXED
         kinds: tuple[NegationType, ...] = ("none", *recipe.negation_types)
@@ -178,10 +172,15 @@ def find_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecipe) -> 
                         continue
                     missed = 0
                     found.add(family)
+    return list(found)
+
+
+def order_families(families: list[Family], seed: int) -> list[Family]:
+    """Put families in the order in which they may draw on the studies: scarce kinds first, then hashed."""
     rank = {kind: i for i, kind in enumerate(("severity", "location", "existence", "none"))}
 
     def place(family: Family) -> tuple[bool, int, int]:
-        luck = draw_int(recipe.seed, "family order", *map(str, family.claims))
+        luck = draw_int(seed, "family order", *map(str, family.claims))
         return len(family.conditions) == 1, rank[family.kind], luck
 
-    return sorted(found, key=place)
+    return sorted(set(families), key=place)

@@ -21,13 +21,8 @@ def make_facts(ontology: Ontology, studies: int, seed: int, conditions: int = 4)
     """Draw studies of some conditions: absent, unlocated, located (now and then twice), graded or unknown."""
     rng = random.Random(seed)
     lung = ["Consolidation", "Pneumonia", "Atelectasis", "Pleural Effusion", "Pneumothorax", "Cardiomegaly"]
-    places = [
-        "right upper lobe",
-        "right middle lobe",
-        "right lower lobe",
-        "left upper lobe",
-        "left lower lobe",
-    ]
+    places = [f"right {part} lobe" for part in ("upper", "middle", "lower")]
+    places += ["left upper lobe", "left lower lobe"]
     rows = []
     for i in range(studies):
         patient = f"p{i // 2:05d}"
@@ -56,10 +51,8 @@ def recipe(**settings: Any) -> ContextualRecipe:
 
 def as_fact(struct: dict[str, Any], negation: str) -> Fact:
     """Turn a struct of a row and its negation type into a fact."""
-    denied: Denial | None = (
-        "location" if negation == "location" else "severity" if negation == "severity" else None
-    )
-    return Fact(**struct, denies=denied if struct["existence"] == "present" else None)
+    kinds: dict[str, Denial] = {"location": "location", "severity": "severity"}
+    return Fact(**struct, denies=kinds.get(negation) if struct["existence"] == "present" else None)
 
 
 def claims_of(row: dict[str, Any]) -> list[Fact]:

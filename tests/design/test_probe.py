@@ -62,9 +62,8 @@ def test_unequal_pairs_are_left_out_and_counted(facts: pl.DataFrame) -> None:
     equal = design_probes(facts, ONTOLOGY, recipe(), count_words)
     odd = design_probes(facts, ONTOLOGY, recipe(), lambda t: len(t) if "pneumothorax" in t else 5)
     assert "Pneumothorax" not in odd.frame["condition"]
-    assert odd.report["unequal_token_counts"] == {
-        "Pneumothorax": equal.report["by_condition"]["Pneumothorax"]
-    }
+    lost = equal.report["by_condition"]["Pneumothorax"]
+    assert odd.report["unequal_token_counts"] == {"Pneumothorax": lost}
 
 
 def test_without_a_present_word_the_noun_takes_its_article(facts: pl.DataFrame) -> None:
