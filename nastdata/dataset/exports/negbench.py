@@ -34,7 +34,7 @@ and, for the binary files, in its mode for films (options left out there are pat
 
 `*_mcq.csv` has the answer first (`--coco-mcq`, `--voc2007-mcq`, `--ham10000-mcq`: these want answer 0 in
 every row), `*_mcq_shuffled.csv` anywhere (`--synthetic-mcq` only). `affirmative` files are controls: the same
-rows, absence worded without negation. Files of `contextual_*` go to the same options. Paths of images are absolute
+rows, absence worded without negation. Files of `contextual_*` go to the same options. Paths are absolute
 unless `--relative` was given; then run the evaluator with this folder as working folder.
 
 NegBench names the kind of a wrong answer by its number (1 hybrid, 2 positive, 3 negative). All options of a
