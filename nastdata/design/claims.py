@@ -26,6 +26,8 @@ from nastdata.records import SPLITS
 MOST_USES, MOST_MIXED = 48, 12
 """Sets that one study may serve where the recipe names no number, and how many of them may be mixed: sets
 about one condition hang on few studies with rare places, mixed ones could draw on most studies for ever."""
+MOST_SETS = 400_000
+"""Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
 MOST_GROUPS = 400
 """Groups that one family may make in a split, so that no family outweighs the rest."""
 
@@ -69,7 +71,8 @@ def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRec
     families = find_families(table, sheet, recipe) + list_plain_families(table, sheet, recipe)
     families = order_families(families, recipe.seed)
     groups, possible = _form_groups(table, sheet, families, recipe)
-    groups = _limit(groups, recipe.limit)
+    formed = sum(g.claims.size for g in groups)
+    groups = _limit(groups, recipe.limit or MOST_SETS)
     frame = claim_rows(table, sheet, families, groups)
     report = {
         "studies": len(table.studies),
@@ -78,6 +81,7 @@ def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRec
         "families_found": len(families),
         "families_used": len({int(f) for g in groups for f in g.family}),
         "sets": len(frame),
+        "sets_formed": formed,
         "sets_possible": possible,
         "pairs": int(frame["claim_facts"].list.len().sum()),
         "most_sets_of_a_study": recipe.claims.per_study or MOST_USES,
@@ -177,9 +181,9 @@ def _join(parts: list[Groups]) -> Groups:
     return Groups(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields))
 
 
-def _limit(groups: list[Groups], limit: int | None) -> list[Groups]:
+def _limit(groups: list[Groups], limit: int) -> list[Groups]:
     """Keep whole groups, in hashed order, until they hold ``limit`` sets."""
-    if limit is None or not groups:
+    if not groups:
         return groups
     size = np.concatenate([np.full(len(g.draw), g.claims.shape[1]) for g in groups])
     draw = np.concatenate([g.draw for g in groups])
