@@ -121,9 +121,8 @@ def main() -> None:
         trace(encoder, pixels, pairs)
         many = time.process_time() - start
     apart = max(float((a - b).abs().max()) for a, b in zip(slow, fast, strict=True))
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores (one thread, CPU seconds), Python {platform.python_version()}"
-    )
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print("one thread, CPU seconds")
     print(f"12 conditions, 12 text layers; largest difference of a similarity {apart:.1e}")
     print(f"{'films':>7} {'loop, s':>12} {'nastdata, s':>12} {'ratio':>8}")
     print(f"{given.images:>7} {loop:>12.1f} {few:>12.2f} {loop / few:>8.0f}")

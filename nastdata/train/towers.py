@@ -150,7 +150,7 @@ class StackTower:
         states: list[Tensor] = []
         hooks = [self.blocks[0].register_forward_pre_hook(_record_input(states), with_kwargs=True)]
         hooks += [
-            b.register_forward_hook(lambda _m, _a, out: states.append(_first(out))) for b in self.blocks
+            b.register_forward_hook(lambda _m, _a, out: states.append(take_states(out))) for b in self.blocks
         ]
         try:
             self.encode(tokens)
@@ -231,7 +231,7 @@ def _find_stack(module: Any) -> tuple[Any, str]:
     return (module.get_submodule(parent) if parent else module), attribute
 
 
-def _first(out: Any) -> Tensor:
+def take_states(out: Any) -> Tensor:
     """Blocks return a tensor, or in older versions a tuple that begins with it."""
     return out if isinstance(out, Tensor) else out[0]
 

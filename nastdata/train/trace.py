@@ -266,7 +266,8 @@ def _compare_with_control(
     for i in range(s.controls):
         saved = shuffle_weights(encoder, draw_int(s.seed, "control", i))
         try:
-            controls.append(_project(patch_pairs(encoder, [r.pair for r in results], s.batch_size)[0]))
+            patched, _ = patch_pairs(encoder, [r.pair for r in results], s.batch_size, both=False)
+            controls.append(_project(patched))
         finally:
             restore_weights(saved)
     out = {"text_space": _project(results)}

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nastdata.errors import UserError
 from nastdata.train.models import DualEncoder, normalize
+from nastdata.train.towers import take_states
 
 
 @dataclass(frozen=True)
@@ -170,14 +171,21 @@ def estimate_effects(encoder: DualEncoder, result: PatchedPair, direction: Tenso
     tower = encoder.text
     with torch.no_grad():
         foil = tower.capture(result.tokens[1:])
-        states = tower.capture(result.tokens[:1])
-    out = []
-    for layer, state in enumerate(states):
-        leaf = state.detach().clone().requires_grad_(True)
-        similarity = normalize(tower.resume(leaf, result.tokens[:1], layer))[0] @ direction
-        (gradient,) = torch.autograd.grad(similarity, leaf)
-        out.append(-(gradient * (foil[layer] - state)).sum(dim=-1)[0])
-    return torch.stack(out).detach()
+        leaf = tower.capture(result.tokens[:1])[0]
+    chain: list[Tensor] = [leaf.detach().clone().requires_grad_(True)]
+    hooks = [
+        b.register_forward_hook(lambda _m, _a, out: chain.append(take_states(out))) for b in tower.blocks
+    ]
+    try:
+        features = tower.resume(chain[0], result.tokens[:1], 0)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    gradients = torch.autograd.grad(normalize(features)[0] @ direction, chain)
+    steps = [
+        -(g * (other - state)).sum(dim=-1)[0] for g, other, state in zip(gradients, foil, chain, strict=True)
+    ]
+    return torch.stack(steps).detach()
 
 
 def attend_to_negator(encoder: DualEncoder, result: PatchedPair, negated: int) -> Tensor:
