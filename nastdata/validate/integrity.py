@@ -123,12 +123,31 @@ def _check_manifest(
     bad += [
         Bad(f"no '{key}'", key) for key in ("rows", "outputs", "counts", "libraries") if not manifest.get(key)
     ]
-    ledger.add("manifest", None, 10, bad)
+    bad += _check_counts(manifest)
+    ledger.add("manifest", None, 11, bad)
     about = manifest.get("ontology")
     if not isinstance(about, dict) or about.get("sha256") != ontology.fingerprint:
         other = Bad("the ontology of today is another one than it was built with", "ontology")
         ledger.add("manifest", None, 1, [other], warn=True)
     return ontology
+
+
+def _check_counts(manifest: dict[str, Any]) -> list[Bad]:
+    """Rows that were accepted have to be the rows that are there."""
+    counts, rows = manifest.get("counts"), manifest.get("rows")
+    texts = counts.get("text") if isinstance(counts, dict) else None
+    if not isinstance(texts, dict) or not isinstance(rows, dict):
+        return []
+    return [
+        Bad(
+            f"{config}: {report['accepted']} rows accepted, but {sum(rows[config].values())} recorded",
+            "counts",
+        )
+        for config, report in texts.items()
+        if isinstance(report, dict)
+        and isinstance(rows.get(config), dict)
+        and report.get("accepted", sum(rows[config].values())) != sum(rows[config].values())
+    ]
 
 
 def _check_files(ledger: Ledger, folder: DatasetFolder) -> None:

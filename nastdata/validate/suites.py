@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nastdata.records import COLUMN_ORDER, CONFIG_ROWS, LETTERS, SPLITS, RejectRow
+from nastdata.records import COLUMN_ORDER, CONFIG_ROWS, LETTERS, SPLITS, RejectRow, Row
 from nastdata.validate.row_rules import is_optional, list_vocabularies
 
 Expectation = dict[str, Any]
@@ -273,7 +273,8 @@ def _from_record(config: str) -> list[Expectation]:
 def make_schemas() -> dict[str, Any]:
     """Return file name -> JSON of everything under ``schemas/``."""
     out: dict[str, Any] = {}
-    for config, model in {**CONFIG_ROWS, "rejects": RejectRow}.items():
+    models: dict[str, type[Row]] = {**CONFIG_ROWS, "rejects": RejectRow}
+    for config, model in models.items():
         draft = "https://json-schema.org/draft/2020-12/schema"
         out[f"{config}.json"] = {"$schema": draft, **model.model_json_schema(), "title": config}
     for table in list_tables():

@@ -156,9 +156,9 @@ class _Names:
                 unknown.append(Bad(f"{what} '{value}' is not known ({hint})", key, None, row["text"]))
                 return None
         condition, location, severity = str(found["condition"]), found["location"], found["severity"]
-        if severity and severity not in self.ontology.grades(condition):
-            # The same word may be a grade of several scales: "mild" of one, a synonym of another.
-            severity = self._own_grade(condition, str(row["severity"])) or severity
+        if severity:
+            # A word may be a grade of one scale and a synonym on another: "mild".
+            severity = self._own_grade(condition, str(row["severity"]).lower()) or severity
         existence: Existence = "present" if found["existence"] == "present" else "absent"
         return Fact(condition, existence, location, severity)
 
@@ -171,12 +171,11 @@ class _Names:
         return None
 
     def _own_grade(self, condition: str, word: str) -> str | None:
-        scale = self.ontology.condition_by_name[condition].scale
-        for s in self.ontology.scales:
-            if s.name == scale:
-                return next(
-                    (g for g in s.grades if word.lower() in map(str.lower, s.synonyms.get(g, ()))), None
-                )
+        name = self.ontology.condition_by_name[condition].scale
+        for scale in (s for s in self.ontology.scales if s.name == name):
+            for grade in scale.grades:
+                if word in (grade.lower(), *map(str.lower, scale.synonyms.get(grade, ()))):
+                    return grade
         return None
 
 
