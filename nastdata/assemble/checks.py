@@ -5,6 +5,7 @@ from __future__ import annotations
 from nastdata.ontology import Ontology
 from nastdata.realize.writer import Checks
 from nastdata.records import FactWording, OptionStatement, OptionWording
+from nastdata.validate.debris import find_debris
 from nastdata.validate.parse import get_parser
 from nastdata.validate.texts import check_fact, check_option
 
@@ -25,8 +26,12 @@ def make_checks(ontology: Ontology) -> Checks:
 
     def negated(statement: OptionStatement, text: str) -> str | None:
         said = parser.parse(text)
+        if debris := find_debris(text):
+            return debris
+        if any(f.fact.location or f.fact.severity for f in said.facts):
+            return "names a place or a grade"
         if said.unlicensed:
-            return f"a word that the facts do not license: {said.unlicensed[0]}"
+            return f"unlicensed word '{said.unlicensed[0]}'"
         if said.alternatives:
             return f"states {said.alternatives[0]} by its affirmative alternative"
         wanted = dict(zip(statement.conditions, statement.labels, strict=True))

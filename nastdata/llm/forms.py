@@ -36,7 +36,7 @@ def obeys(text: str, schema: dict[str, Any]) -> bool:
     """Whether ``text`` is JSON of the schema; understands the few forms that our schemas use."""
     try:
         return _fits(json.loads(text), schema)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

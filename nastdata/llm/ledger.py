@@ -81,3 +81,12 @@ class RunLedger:
             "cache_hits": self.cache_hits,
             "latency": latency,
         }
+
+    def tell(self) -> str:
+        """Return the account in one line."""
+        if not self.calls:
+            return f"no calls, {self.cache_hits:,} answers from the cache"
+        return (
+            f"{self.calls:,} calls ({self.retries:,} retries), {self.cache_hits:,} answers from the cache, "
+            f"latency {self.percentile(0.5):.2f} s (median), {self.percentile(0.95):.2f} s (95 %)"
+        )

@@ -1,58 +1,44 @@
 """Any OpenAI-compatible server: many questions at a time, patient with faults, within a budget.
 
-Retries, back-off with jitter and Retry-After are the SDK's; what is ours is how many questions are under way
-(halved when the server says "too many", raised by one per round of good answers), the budget, and telling
-answers, refusals, truncations and broken JSON apart.
+Retries, back-off with jitter and Retry-After are the SDK's; what is ours is how many questions are under way,
+the budget, finding out what the server honours, and telling answers, refusals, truncations and broken JSON
+apart.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nastdata.errors import UserError
-from nastdata.llm.base import Answer, CallFailure, Keep, Outcome, Request
-from nastdata.llm.forms import FORMS, PROBE_QUESTION, PROBE_SCHEMA, Form, obeys, response_format
-from nastdata.llm.gate import DEFAULT_URL, is_loopback
+from nastdata.llm.base import Answer, CallFailure, Keep, Request
+from nastdata.llm.chat import find_server, read_reply, write_body
+from nastdata.llm.forms import FORMS, PROBE_QUESTION, PROBE_SCHEMA, Form, obeys
 from nastdata.llm.ledger import price
+from nastdata.llm.throttle import Throttle
 from nastdata.recipe import WriterSettings
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+BUDGET = CallFailure("budget reached")
 
-class Throttle:
-    """How many questions may be under way: additive increase, multiplicative decrease."""
 
-    def __init__(self, highest: int) -> None:
-        self.highest = highest
-        self.limit = float(highest)
-        self._under_way = 0
-        self._changed = asyncio.Condition()
+def import_openai() -> Any:
+    """Return the SDK.
 
-    async def __aenter__(self) -> None:
-        """Wait for a place."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._under_way < max(int(self.limit), 1))
-            self._under_way += 1
-
-    async def __aexit__(self, *exc: object) -> None:
-        """Give the place back."""
-        async with self._changed:
-            self._under_way -= 1
-            self._changed.notify_all()
-
-    def slow_down(self) -> None:
-        """The server said "too many"."""
-        self.limit = max(self.limit / 2, 1.0)
-
-    def speed_up(self) -> None:
-        """A good answer came."""
-        self.limit = min(self.limit + 1 / max(self.limit, 1.0), float(self.highest))
+    Raises:
+        UserError: if it isn't installed.
+    """
+    try:
+        import openai
+    except ImportError:
+        how = "pip install 'nastdata[llm]'"
+        raise UserError("the openai writer needs the openai package", how=how) from None
+    return openai
 
 
 class OpenAIAdapter:
@@ -68,31 +54,23 @@ class OpenAIAdapter:
     provider = "openai"
 
     def __init__(self, settings: WriterSettings) -> None:
-        try:
-            import openai
-        except ImportError:
-            raise UserError(
-                "the openai writer needs the openai package", how="pip install 'nastdata[llm]'"
-            ) from None
-        self._openai = openai
+        self._openai = import_openai()
         self.settings = settings
-        self.url = settings.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
-        self._key = os.environ.get("OPENAI_API_KEY") or ("none" if is_loopback(self.url) else "")
-        if not self._key:
-            raise UserError(
-                "no API key", where="OPENAI_API_KEY", how="export it; keys are not read from recipes"
-            )
-        if not settings.model:
-            raise UserError("no model named", where="writer.model", how="--set writer.model=NAME")
-        self.model = settings.model
+        self.url, self._key, self.model = find_server(settings)
         self.revision: str | None = None
         self.spent = 0.0
         self.calls = 0
+        self._under_way = 0
         self._form: Form | None = None
+        self._limit_name = "max_tokens"
 
     def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
-        """Answer requests in their order; each answer is kept before the next step of its question."""
-        return asyncio.run(self._complete(requests, keep))
+        """Answer requests in their order; each answer is kept as soon as it is there.
+
+        Raises:
+            UserError: if no server answers, or it refuses the key, the model or the settings.
+        """
+        return asyncio.run(self._complete(requests, keep)) if requests else []
 
     async def _complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
         throttle = Throttle(self.settings.max_concurrency)
@@ -101,100 +79,110 @@ class OpenAIAdapter:
             if response.status_code in (429, 503):
                 throttle.slow_down()
 
+        http = self._openai.DefaultAsyncHttpxClient(event_hooks={"response": [watch]})
         client = self._openai.AsyncOpenAI(
             api_key=self._key,
             base_url=self.url,
             timeout=self.settings.timeout,
             max_retries=self.settings.max_retries,
-            http_client=self._openai.DefaultAsyncHttpxClient(event_hooks={"response": [watch]}),
+            http_client=http,
         )
+        results: list[Answer | CallFailure] = [BUDGET] * len(requests)
+        left = iter(enumerate(requests))
+
+        async def work() -> None:
+            # One iterator for all workers: whoever is free takes the next question.
+            for i, request in left:
+                async with throttle:
+                    results[i] = await self._ask(client, request, keep)
+                    if isinstance(results[i], Answer):
+                        throttle.speed_up()
+
         async with client:
-            if self._form is None and requests:
-                self._form = await self._probe(client)
-            return list(await asyncio.gather(*(self._ask(client, throttle, r, keep) for r in requests)))
-
-    async def _probe(self, client: AsyncOpenAI) -> Form:
-        """Find the strictest form that the server really keeps to."""
-        asked = Request(self.provider, self.model, None, (("user", PROBE_QUESTION),), PROBE_SCHEMA, ())
-        for form in FORMS[:-1]:
+            if self._form is None and not self._over_budget():
+                self._form = await self._probe(client, requests[0])
+            workers = [asyncio.create_task(work()) for _ in range(min(throttle.highest, len(requests)))]
             try:
-                answer = await self._call(client.with_options(max_retries=2), asked, form)
-            except (self._openai.APIStatusError, self._openai.APITimeoutError):
-                continue
-            except self._openai.APIConnectionError as e:
-                raise self._unreachable() from e
-            if obeys(answer.text, PROBE_SCHEMA):
-                return form
-        return "prompt"
+                await asyncio.gather(*workers)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+        return results
 
-    async def _ask(
-        self, client: AsyncOpenAI, throttle: Throttle, request: Request, keep: Keep
-    ) -> Answer | CallFailure:
-        async with throttle:
-            if self._over_budget():
-                return CallFailure("budget reached")
-            self.calls += 1
-            start = time.monotonic()
-            try:
-                answer = await self._call(client, request, self._form or "prompt")
-            except self._openai.AuthenticationError:
-                raise UserError(
-                    "the server refuses the key", where=self.url, how="check OPENAI_API_KEY"
-                ) from None
-            except self._openai.NotFoundError:
-                raise UserError(f"no model '{self.model}' there", where=self.url) from None
-            except self._openai.APITimeoutError:
-                return CallFailure("timeout", retryable=True)
-            except self._openai.APIConnectionError:
-                raise self._unreachable() from None
-            except self._openai.APIStatusError as e:
-                return CallFailure(f"HTTP {e.status_code}", retryable=e.status_code >= 500)
-            answer = replace(answer, seconds=time.monotonic() - start)
-            keep(request, answer)
-            throttle.speed_up()
-            self.spent += price(answer.prompt_tokens, answer.completion_tokens, self.settings.prices) or 0.0
-            return answer
+    async def _probe(self, client: AsyncOpenAI, like: Request) -> Form:
+        """Find the strictest form that the server really keeps to, and what it calls the token limit."""
+        asked = replace(like, messages=(("user", PROBE_QUESTION),), form=PROBE_SCHEMA)
+        client = client.with_options(max_retries=min(3, self.settings.max_retries))
+        said = ""
+        for name in ("max_tokens", "max_completion_tokens"):
+            self._limit_name = name
+            for form in FORMS:
+                try:
+                    answer = await self._call(client, asked, form)
+                except self._openai.AuthenticationError:
+                    raise self._refuse("the server refuses the key", "check OPENAI_API_KEY") from None
+                except self._openai.NotFoundError:
+                    raise self._refuse(f"no model '{self.model}' there", "check writer.model") from None
+                except self._openai.APITimeoutError:
+                    said = "no answer in time"
+                except self._openai.APIConnectionError:
+                    raise self._refuse("no server answers", "start it, or check writer.base_url") from None
+                except self._openai.APIStatusError as e:
+                    said = str((e.body or {}).get("message", "") if isinstance(e.body, dict) else "")
+                    said = f"HTTP {e.status_code} {said}".replace(self._key, "...").strip()[:200]
+                else:
+                    if form == "prompt" or obeys(answer.text, PROBE_SCHEMA):
+                        return form
+        raise self._refuse(
+            f"the server does not take our questions ({said})", "check writer.model and its settings"
+        )
+
+    async def _ask(self, client: AsyncOpenAI, request: Request, keep: Keep) -> Answer | CallFailure:
+        if self._over_budget():
+            return BUDGET
+        self.calls += 1
+        self._under_way += 1
+        start = time.monotonic()
+        try:
+            answer = await self._call(client, request, self._form or "prompt")
+        except self._openai.AuthenticationError:
+            raise self._refuse("the server refuses the key", "check OPENAI_API_KEY") from None
+        except self._openai.APITimeoutError:
+            return CallFailure("timeout", retryable=True)
+        except self._openai.APIConnectionError:
+            return CallFailure("connection lost", retryable=True)
+        except self._openai.APIStatusError as e:
+            return CallFailure(
+                f"HTTP {e.status_code}", retryable=e.status_code >= 500 or e.status_code in (408, 409, 429)
+            )
+        except self._openai.APIError:
+            return CallFailure("unreadable reply", retryable=True)
+        finally:
+            self._under_way -= 1
+        answer = replace(answer, seconds=round(time.monotonic() - start, 4))
+        keep(request, answer)
+        self.spent += price(answer.prompt_tokens, answer.completion_tokens, self.settings.prices) or 0.0
+        return answer
 
     async def _call(self, client: AsyncOpenAI, request: Request, form: Form) -> Answer:
-        sampling = dict(request.sampling)
-        arguments: dict[str, Any] = {
-            "model": request.model,
-            "messages": [{"role": role, "content": content} for role, content in request.messages],
-            **sampling,
-        }
-        shape = response_format(form, request.form)
-        if shape is not None:
-            arguments["response_format"] = shape
-        raw = await client.chat.completions.with_raw_response.create(**arguments)
-        reply = raw.parse()
-        if not getattr(reply, "choices", None):
-            return Answer("", "invalid", retries=raw.retries_taken)
-        choice = reply.choices[0]
-        text = choice.message.content or ""
-        usage = reply.usage
-        return Answer(
-            text=text,
-            outcome=_judge(choice, text, request.form),
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
-            retries=raw.retries_taken,
-            model_said=reply.model or None,
-            call_id=reply.id or None,
-        )
+        body = write_body(request, form, self._limit_name)
+        raw = await client.chat.completions.with_raw_response.create(**body)
+        try:
+            reply = raw.http_response.json()
+        except ValueError:
+            reply = {}
+        return read_reply(reply if isinstance(reply, dict) else {}, request, raw.retries_taken)
 
     def _over_budget(self) -> bool:
+        """Whether another call might go beyond the budget, by what calls cost so far."""
         s = self.settings
         if s.max_calls is not None and self.calls >= s.max_calls:
             return True
-        return s.max_cost is not None and self.spent >= s.max_cost
+        if s.max_cost is None:
+            return False
+        answered = self.calls - self._under_way
+        each = self.spent / answered if answered else price(2000, s.max_tokens, s.prices) or 0.0
+        return self.spent + (self._under_way + 1) * each > s.max_cost
 
-    def _unreachable(self) -> UserError:
-        return UserError("no server answers", where=self.url, how="start it, or check writer.base_url")
-
-
-def _judge(choice: Any, text: str, schema: dict[str, Any]) -> Outcome:
-    if getattr(choice.message, "refusal", None) or choice.finish_reason == "content_filter":
-        return "refusal"
-    if choice.finish_reason == "length":
-        return "truncated"
-    return "ok" if obeys(text, schema) else "invalid"
+    def _refuse(self, what: str, how: str) -> UserError:
+        return UserError(what, where=self.url, how=how)

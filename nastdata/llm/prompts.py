@@ -16,7 +16,10 @@ from nastdata.resources import find_resource
 def _environment() -> Environment:
     # Prompts are plain text for a model, never HTML: escaping would change the words.
     return Environment(  # noqa: S701
-        loader=FileSystemLoader(find_resource("prompts")), undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(find_resource("prompts")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

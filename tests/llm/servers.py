@@ -54,7 +54,7 @@ class Served:
 def write_sentences(prompt: str) -> list[str]:
     """Answer one of our prompts with true sentences."""
     numbered = re.findall(r"^(\d+)\. (.*)$", prompt, re.M)
-    if "Assignments:" in prompt:
+    if "Construction to lean on:" in prompt:
         return [_options(line) for _, line in numbered]
     if "Sentences:" in prompt:
         pairs = re.findall(r'^- absence of (.*?): "(.*?)"', prompt, re.M)
@@ -84,7 +84,9 @@ def _captions(prompt: str) -> list[str]:
         found = re.search(rf"^- {name}: (.*)$", prompt, re.M)
         return found.group(1).strip() if found else None
 
-    count = int(re.search(r"You write (\d+)", prompt).group(1))  # type: ignore[union-attr]
+    found = re.search(r"You write (\d+)", prompt)
+    assert found, prompt
+    count = int(found.group(1))
     name, statement = str(value("finding")), str(value("statement"))
     place, grade = value("place"), value("grade")
     subject = f"{grade} {name}" if grade else name
@@ -185,6 +187,9 @@ def serve(
                 self.close_connection = True
                 return None
             sentences = write_sentences(first)
+            if "was refused:" in prompt:
+                again = re.findall(r"^- sentence (\d+): ", prompt, re.M)
+                sentences = [sentences[int(i) - 1] for i in again]
             kind = faults.pick(CONTENT, "content", mark)
             if kind:
                 served.faults[kind] += 1

@@ -1,0 +1,79 @@
+"""Chat completions as data: what is sent for a request, and what a reply means. No I/O."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from nastdata.errors import UserError
+from nastdata.llm.base import Answer, Outcome, Request
+from nastdata.llm.forms import Form, obeys, response_format
+from nastdata.llm.gate import DEFAULT_URL, is_loopback
+from nastdata.recipe import WriterSettings
+
+
+def find_server(settings: WriterSettings) -> tuple[str, str, str]:
+    """Return (base URL, key, model).
+
+    Raises:
+        UserError: if no key is set for a remote server, no model is named, or a cost limit has no prices.
+    """
+    url = settings.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
+    key = os.environ.get("OPENAI_API_KEY") or ("none" if is_loopback(url) else "")
+    if not key:
+        raise UserError("no API key", where="OPENAI_API_KEY", how="export it; keys are not read from recipes")
+    if not settings.model:
+        raise UserError("no model named", where="writer.model", how="--set writer.model=NAME")
+    if settings.max_cost is not None and None in (settings.prices.input, settings.prices.output):
+        raise UserError(
+            "a cost limit needs prices",
+            where="writer.max_cost",
+            how="--set writer.prices.input=PRICE --set writer.prices.output=PRICE (of a million tokens)",
+        )
+    return url, key, settings.model
+
+
+def write_body(request: Request, form: Form, limit_name: str = "max_tokens") -> dict[str, Any]:
+    """Return the arguments of a chat completion.
+
+    Args:
+        request: what to ask.
+        form: how this server is made to keep to the schema.
+        limit_name: what this server calls the highest number of tokens.
+    """
+    sampling = dict(request.sampling)
+    if "max_tokens" in sampling:
+        sampling[limit_name] = sampling.pop("max_tokens")
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [{"role": role, "content": content} for role, content in request.messages],
+        **sampling,
+    }
+    shape = response_format(form, request.form)
+    return body if shape is None else {**body, "response_format": shape}
+
+
+def read_reply(reply: Mapping[str, Any], request: Request, retries: int = 0) -> Answer:
+    """Return what a chat completion says; one without choices is ``invalid``."""
+    choices = reply.get("choices") or [{}]
+    message = choices[0].get("message") or {}
+    text = message.get("content") or ""
+    usage = reply.get("usage") or {}
+    return Answer(
+        text=text,
+        outcome=_judge(choices[0].get("finish_reason"), message, text, request.form),
+        prompt_tokens=usage.get("prompt_tokens"),
+        completion_tokens=usage.get("completion_tokens"),
+        retries=retries,
+        model_said=reply.get("model") or None,
+        call_id=reply.get("id") or None,
+    )
+
+
+def _judge(finish: str | None, message: Mapping[str, Any], text: str, schema: dict[str, Any]) -> Outcome:
+    if message.get("refusal") or finish == "content_filter":
+        return "refusal"
+    if finish == "length":
+        return "truncated"
+    return "ok" if obeys(text, schema) else "invalid"
