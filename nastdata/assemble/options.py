@@ -20,6 +20,8 @@ from nastdata.records import OptionStatement, OptionWording
 from nastdata.validate.texts import check_option, check_question, read_texts
 
 Wanted = tuple[OptionStatement, int]
+ITEM_WORDINGS = 2**31
+"""With ``per_item``: so many that no two items share one."""
 
 
 @dataclass
@@ -43,30 +45,37 @@ def word_checked(
 ) -> Worded:
     """Word statements, read every text back, and ask again for those that do not say just that.
 
-    Attempt ``k`` of wording ``i`` asks for wording ``i + k * wordings``, so that it is a new text and
+    Options of three conditions in one wording share a plan, so if one of them is refused all of them are
+    asked for again. Attempt ``k`` of wording ``i`` asks for wording ``i + k * wordings``: a new text, which
     still depends on the statement and its index only.
     """
     done = Worded()
-    open_: dict[Wanted, Wanted] = {w: w for w in wanted}
+    todo = list(wanted)
     for attempt in range(attempts):
-        results = word_options(writer, list(open_.values()), workers)
-        again: dict[Wanted, Wanted] = {}
+        results = word_options(writer, [(s, i + attempt * wordings) for s, i in todo], workers)
         reasons = _judge(results, ontology, workers)
-        for origin, result, reason in zip(open_, results, reasons, strict=True):
-            if reason is None and isinstance(result, OptionWording):
+        bad = {_plan_of(w) for w, reason in zip(todo, reasons, strict=True) if reason is not None}
+        last = attempt + 1 == attempts or writer.tries_again
+        again = []
+        for origin, result, reason in zip(todo, results, reasons, strict=True):
+            if reason is None and isinstance(result, OptionWording) and (last or _plan_of(origin) not in bad):
                 done.accepted[origin] = result
-                continue
-            text = result.negated if isinstance(result, OptionWording) else result.text
-            if attempt + 1 < attempts:
-                statement, index = origin
-                again[origin] = (statement, index + (attempt + 1) * wordings)
-                done.regenerated[str(reason)] += 1
-            else:
+            elif last:
+                text = result.negated if isinstance(result, OptionWording) else result.text
                 done.refused.append((origin, str(reason), text))
-        open_ = again
-        if not open_:
+            else:
+                again.append(origin)
+                if reason is not None:
+                    done.regenerated[reason] += 1
+        todo = again
+        if not todo:
             break
     return done
+
+
+def _plan_of(wanted: Wanted) -> tuple[tuple[str, str, str], int]:
+    """Return what decides the plan of a wording: the conditions and the index, not the labels."""
+    return wanted[0].conditions, wanted[1]
 
 
 def _judge(results: Sequence[OptionWording | Failure], ontology: Ontology, workers: int) -> list[str | None]:
@@ -99,7 +108,7 @@ def assemble_mednega(
     An item whose texts can't be had is rejected together with its whole group, since a group that lacks a
     member would no longer be balanced.
     """
-    n = recipe.writer.wordings
+    n = ITEM_WORDINGS if recipe.writer.per_item else recipe.writer.wordings
     records = items.to_dicts()
     wanted: dict[Wanted, None] = {}
     asked: list[list[Wanted]] = []
@@ -114,7 +123,7 @@ def assemble_mednega(
         list(wanted),
         ontology,
         wordings=n,
-        attempts=1 if writer.tries_again else recipe.writer.max_attempts,
+        attempts=recipe.writer.max_attempts,
         workers=recipe.workers,
     )
     refused = {w: (reason, text) for w, reason, text in worded.refused}
@@ -143,7 +152,7 @@ def assemble_mednega(
                 "negated_choices": [t.negated for t in texts],
                 "affirmative_choices": [t.affirmative for t in texts],
                 "plan_id": texts[0].plan_id,
-                "realizer": texts[0].realizer,
+                "realizer": ", ".join(sorted({t.realizer for t in texts})),
             }
         )
     for question in sorted(set(questions.values())):
