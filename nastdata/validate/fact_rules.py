@@ -65,8 +65,8 @@ def make_fact(
     return Fact(condition, existence, location, severity, denies)
 
 
-def check_claims(ledger: Ledger, frame: pl.DataFrame, k_min: int | None, k_max: int | None) -> bool:
-    """Check the make-up of claim sets; return whether rules that take it for granted can run."""
+def check_claims(ledger: Ledger, frame: pl.DataFrame, k_min: int | None, k_max: int | None) -> None:
+    """Check the make-up of claim sets: the other rules take it for granted."""
     k = pl.col("claims").list.len()
     altered = pl.col("altered")
     blank = altered.list.eval(pl.element().is_null().cast(pl.Int64)).list
@@ -104,17 +104,15 @@ def check_claims(ledger: Ledger, frame: pl.DataFrame, k_min: int | None, k_max: 
         },
         text=pl.col("claims").list.join(" | "),
     )
-    return not ledger.failed("claims", "contextual_claims")
 
 
-def check_facts(ledger: Ledger, config: str, long: pl.DataFrame, ontology: Ontology) -> bool:
-    """Check every distinct fact against the ontology; return whether all are possible."""
+def check_facts(ledger: Ledger, config: str, long: pl.DataFrame, ontology: Ontology) -> None:
+    """Check every distinct fact against the ontology."""
     distinct = long.select(FACT).unique(maintain_order=True)
     reasons = [_judge_fact(row, ontology) for row in distinct.iter_rows()]
     wrong = distinct.with_columns(pl.Series("reason", reasons, pl.String)).drop_nulls("reason")
     bad = long.join(wrong, on=list(FACT), how="inner", nulls_equal=True)
     ledger.add("facts", config, len(distinct), bad)
-    return not len(bad)
 
 
 def _judge_fact(row: tuple[Any, ...], ontology: Ontology) -> str | None:

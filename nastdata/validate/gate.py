@@ -45,8 +45,7 @@ def validate_folder(
     sound: dict[str, pl.DataFrame] = {}
     for config, frame in frames.items():
         row_rules.check_common(ledger, config, frame, opened.ontology)
-        if _CHECKS[config](ledger, opened, frame):
-            sound[config] = frame
+        sound[config] = _CHECKS[config](ledger, opened, frame)
     if frames:
         row_rules.check_patients(ledger, frames)
         row_rules.check_studies(ledger, frames)
@@ -62,11 +61,9 @@ def validate_folder(
     return ledger.close()
 
 
-def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
-    if not option_rules.check_options(ledger, frame, opened.ontology):
-        for rule in ("plane", "hierarchy", "clashes", "groups", "round_trip"):
-            ledger.skip(rule, "mednega", "options are malformed: see 'options'")
-        return False
+def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
+    option_rules.check_options(ledger, frame, opened.ontology)
+    frame, whole = _leave_out(ledger, ("options", "required"), "mednega", frame)
     option_rules.check_planes(ledger, frame)
     option_rules.check_labels(
         ledger,
@@ -75,47 +72,64 @@ def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
         opened.setting("avoid_contradictions"),
         opened.setting("avoid_clashes"),
     )
-    option_rules.check_groups(ledger, frame)
+    option_rules.check_groups(ledger, whole)
     check_option_texts(ledger, frame, opened.ontology)
-    return True
+    return frame
 
 
-def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
     config = "contextual_claims"
-    made = fact_rules.check_claims(
+    fact_rules.check_claims(
         ledger, frame, opened.setting("claims", "k_min"), opened.setting("claims", "k_max")
     )
-    if not made:
-        for rule in ("facts", "one_attribute", "groups", "round_trip"):
-            ledger.skip(rule, config, "claim sets are malformed: see 'claims'")
-        return False
+    frame, whole = _leave_out(ledger, ("claims", "required"), config, frame)
+    fact_rules.check_families(ledger, whole, opened.setting("claims", "balanced"))
     long = fact_rules.list_claims(frame)
-    possible = fact_rules.check_facts(ledger, config, long, opened.ontology)
-    if possible:
-        fact_rules.check_alterations(ledger, long)
-    else:
-        ledger.skip("one_attribute", config, "impossible facts: see 'facts'")
-    fact_rules.check_families(ledger, frame, opened.setting("claims", "balanced"))
+    fact_rules.check_facts(ledger, config, long, opened.ontology)
     check_fact_texts(ledger, config, long, opened.ontology)
-    return possible
+    frame, _ = _leave_out(ledger, ("facts",), config, frame)
+    fact_rules.check_alterations(ledger, fact_rules.list_claims(frame))
+    return frame
 
 
-def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
     config = "contextual_captions"
+    frame, _ = _leave_out(ledger, ("required",), config, frame)
     promised = opened.setting("captions", "balanced") and opened.setting("captions", "affirmative_controls")
     fact_rules.check_captions(ledger, frame, bool(promised))
     long = fact_rules.list_captions(frame)
-    possible = fact_rules.check_facts(ledger, config, long, opened.ontology)
+    fact_rules.check_facts(ledger, config, long, opened.ontology)
     check_fact_texts(ledger, config, long, opened.ontology)
-    return possible
+    frame, _ = _leave_out(ledger, ("facts",), config, frame)
+    return frame
 
 
-def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> bool:
+def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
     from nastdata.validate.pair_rules import check_probes, check_prompts
 
     check = check_probes if "foil" in frame.columns else check_prompts
     check(ledger, frame, opened.ontology)
-    return True
+    return frame
+
+
+def _leave_out(
+    ledger: Ledger, rules: tuple[str, ...], config: str, frame: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Leave out rows that some rules have refused: others can't be asked of them.
+
+    Returns:
+        The remaining rows, and those of them whose group has lost none (a group that has is not whole, but
+        that was told already).
+    """
+    refused = [key for rule in rules for key in ledger.keys(rule, config)]
+    if not refused:
+        return frame, frame
+    is_bad = pl.col("key").is_in(refused).fill_null(True)
+    kept = frame.filter(~is_bad)
+    if "group_id" not in frame.columns:
+        return kept, kept
+    broken = frame.filter(is_bad)["group_id"].drop_nulls().unique().to_list()
+    return kept, kept.filter(~pl.col("group_id").is_in(broken))
 
 
 _CHECKS = {
@@ -142,7 +156,7 @@ def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds
     from nastdata.recipe import AuditSettings
     from nastdata.validate.audit import audit_frames
 
-    if len(sound) < len(opened.folder.files):
+    if any(c not in sound or len(sound[c]) < len(opened.frames[c]) for c in opened.folder.files):
         ledger.skip("audit", None, "rows are malformed: mend what failed first")
         return
     threshold = opened.setting("audit", "threshold")

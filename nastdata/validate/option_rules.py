@@ -17,8 +17,8 @@ def true_labels() -> pl.Expr:
     return _LABELS.list.get(at, null_on_oob=True)
 
 
-def check_options(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> bool:
-    """Check the make-up of items; return whether rules that take it for granted can run."""
+def check_options(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> None:
+    """Check the make-up of items: the other rules take it for granted."""
     texts = {"negated_choices": "negated", "affirmative_choices": "affirmative"}
     lowered = {c: pl.col(c).list.eval(pl.element().str.to_lowercase().str.strip_chars()) for c in texts}
     ranks = pl.col("conditions").list.eval(
@@ -49,7 +49,6 @@ def check_options(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> bo
         },
         text=pl.col("question"),
     )
-    return not ledger.failed("options", "mednega")
 
 
 def check_planes(ledger: Ledger, frame: pl.DataFrame) -> None:

@@ -130,9 +130,10 @@ class Ledger:
             raise KeyError(rule)
         self.verdicts.append(Verdict(rule, config, "skipped", 0, 0, why))
 
-    def failed(self, rule: str, config: str | None = None) -> bool:
-        """Whether a rule has failed (in that config)."""
-        return any(v.rule == rule and v.config == config and v.outcome == "failed" for v in self.verdicts)
+    def keys(self, rule: str, config: str) -> list[str]:
+        """Return the keys of the rows that a rule has refused."""
+        found = [p for p in self.parts if p["rule"][0] == rule and p["config"][0] == config]
+        return pl.concat(found)["key"].drop_nulls().unique(maintain_order=True).to_list() if found else []
 
     def close(self) -> Report:
         """Return what was found, in the order of ``RULES``."""
