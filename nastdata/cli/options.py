@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def recipe_options(function: F) -> F:
     """Add the RECIPE argument and the options that change it."""
     decorators = [
-        click.argument("recipe"),
+        click.argument("recipe", required=False),
         click.option("--source", help="Corpus or corpora, comma-separated (see `nastdata sources`)."),
         click.option(
             "--data",
@@ -43,7 +43,7 @@ def recipe_options(function: F) -> F:
 
 def read_recipe(
     *,
-    recipe: str,
+    recipe: str | None,
     source: str | None,
     data: tuple[str, ...],
     limit: str | None,
@@ -57,8 +57,11 @@ def read_recipe(
     Raises:
         UserError: with every mistake at once.
     """
-    from nastdata.recipe import load_recipe
+    from nastdata.recipe import list_builtin, load_recipe
 
+    if recipe is None:
+        known = ", ".join(p.stem for p in list_builtin())
+        raise UserError("no RECIPE given", how=f"built-in ones: {known}; or the path of a YAML file")
     overrides: list[tuple[str, str]] = []
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -70,10 +73,10 @@ def read_recipe(
     named = {"source": source, "limit": limit, "seed": seed, "writer.realizer": realizer, "engine": engine}
     overrides += [(key, value) for key, value in named.items() if value is not None]
     loaded = load_recipe(recipe, overrides)
-    return _place_data(loaded, data)
+    return place_data(loaded, data)
 
 
-def _place_data(recipe: Any, data: tuple[str, ...]) -> Any:
+def place_data(recipe: Any, data: tuple[str, ...]) -> Any:
     """Give each ``--data`` to the source that it names, or to the only one."""
     if not data:
         return recipe
