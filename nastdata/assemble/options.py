@@ -151,7 +151,7 @@ def assemble_mednega(
                 "question": questions[group],
                 "negated_choices": [t.negated for t in texts],
                 "affirmative_choices": [t.affirmative for t in texts],
-                "plan_id": texts[0].plan_id,
+                "plan_id": "+".join(sorted({t.plan_id for t in texts})),
                 "realizer": ", ".join(sorted({t.realizer for t in texts})),
             }
         )
