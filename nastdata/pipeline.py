@@ -8,7 +8,7 @@ Stages do not import one another; they hand over frames (``frames.py``). Every s
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
 from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.splits import assign_splits
+from nastdata.design.base import Design
 from nastdata.design.captions import design_captions
 from nastdata.design.claims import design_claims
 from nastdata.design.oppose import design_opposition
@@ -70,12 +71,19 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     return built
 
 
-def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False) -> Built:
-    """Make a recipe's rows in memory (``preview`` stops here)."""
+def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: bool = False) -> Built:
+    """Make a recipe's rows in memory (``preview`` stops here).
+
+    Args:
+        recipe: what to make.
+        progress: told of every stage.
+        fresh: put questions to language models again.
+        dry: count the questions to a model instead of putting them.
+    """
     ontology = load_ontology(recipe.ontology)
     sources = [get_source(name) for name in recipe.source]
     sent = check_terms(recipe.writer, sources)
-    writer = make_writer(recipe.writer, ontology, recipe.seed, make_checks(ontology), fresh=fresh)
+    writer = make_writer(recipe.writer, ontology, recipe.seed, make_checks(ontology), fresh=fresh, dry=dry)
     loaded = [_load(recipe, source, ontology, progress) for source in sources]
     studies = pl.concat([x.frame for x in loaded], how="diagonal")
     studies = assign_splits(studies, recipe.splits, recipe.seed)
@@ -103,6 +111,8 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False) -> Bui
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
     }
+    if said := writer.close_run():
+        progress.say(f"{'model':<10} {said}")
     ledger = writer.account()
     manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent)
     return Built(configs, rejects.select(list(REJECTS_SCHEMA)), manifest)
@@ -150,7 +160,7 @@ def _design_and_word(
         with progress.stage("words") as stage:
             part = assemble_mednega(design.frame, writer, ontology, recipe)
             stage.tell(f"{part.report['distinct_wordings']:,} distinct options worded and read back")
-        return {"mednega": part}, design.report
+        return {"mednega": _keep_rejects(design, part)}, design.report
     if isinstance(recipe, ContextualRecipe):
         return _contextual(recipe, studies, ontology, writer, progress)
     with progress.stage("design") as stage:
@@ -166,7 +176,7 @@ def _design_and_word(
     with progress.stage("words") as stage:
         part = assemble_prompts(config, design, ontology, recipe.workers)
         stage.tell(f"{part.report['distinct_texts']:,} distinct texts read back")
-    return {config: part}, {config: design.report}
+    return {config: _keep_rejects(design, part)}, {config: design.report}
 
 
 def _contextual(
@@ -181,7 +191,7 @@ def _contextual(
         with progress.stage("words") as stage:
             part = assemble_claims(claims.frame, writer, ontology, recipe)
             stage.tell(f"{part.report['distinct_texts']:,} distinct claims worded and read back")
-        parts["contextual_claims"], reports["contextual_claims"] = part, claims.report
+        parts["contextual_claims"], reports["contextual_claims"] = _keep_rejects(claims, part), claims.report
     if recipe.captions.enabled:
         with progress.stage("design") as stage:
             captions = design_captions(facts, ontology, recipe)
@@ -189,8 +199,14 @@ def _contextual(
         with progress.stage("words") as stage:
             part = assemble_captions(captions.frame, writer, ontology, recipe)
             stage.tell(f"{part.report['distinct_texts']:,} distinct captions worded and read back")
-        parts["contextual_captions"], reports["contextual_captions"] = part, captions.report
+        parts["contextual_captions"] = _keep_rejects(captions, part)
+        reports["contextual_captions"] = captions.report
     return parts, reports
+
+
+def _keep_rejects(design: Design, part: Assembled) -> Assembled:
+    """Add what the design left out to what could not be worded."""
+    return replace(part, rejects=pl.concat([design.rejects, part.rejects]))
 
 
 def _images(recipe: BuildRecipe) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nastdata.draws import choose, draw_int, draw_unit, shuffle
 
-KEYS = st.lists(st.text(st.characters(exclude_characters="\x1f"), max_size=8), max_size=3)
+KEYS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=8), max_size=3)
 
 
 @given(st.integers(), KEYS)
