@@ -69,9 +69,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; one thread, CPU s; batch {BATCH}"
-    )
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"one thread, CPU seconds a step, batch {BATCH}")
     head = f"{'again, s':>10} {'cached, s':>10} {'+once, s':>10} {'ratio':>7} {'ratio':>7}"
     print(f"{'model (random weights)':<34} {head}")
     small: OpenClipEncoder = make_encoder(0)

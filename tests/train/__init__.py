@@ -1,0 +1,1 @@
+"""A package, so that its conftest does not shadow the one above."""
