@@ -1,7 +1,7 @@
 """Bundles: what rebuilds a dataset on a licensed user's machine, byte for byte, without its rows.
 
-``bundle.json  recipe.yaml  ontology.yaml  wordings.parquet  README.md  SHA256SUMS.txt``, where the terms allow
-``ids.parquet``, and ``answers.jsonl`` where a language model wrote.
+``bundle.json  recipe.yaml  ontology.yaml  wordings.parquet  README.md  SHA256SUMS.txt``; where
+the terms allow ``ids.parquet``, and ``answers.jsonl`` where a language model wrote.
 """
 
 from __future__ import annotations
