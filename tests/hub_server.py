@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 LFS_SUFFIXES = (".parquet", ".html")
-TOKEN = "hf_local"  # noqa: S105 - of this server only
+TOKEN = "hf_local"
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Repo:
 
 @dataclass
 class Fault:
-    """A request that goes wrong: ``500`` (refused), ``drop`` (line cut), ``lost`` (done, answer never sent)."""
+    """A request that goes wrong: ``500`` (refused), ``drop`` (cut), ``lost`` (done, answer never sent)."""
 
     method: str
     path: str
@@ -152,7 +152,9 @@ class Handler(BaseHTTPRequestHandler):
                 409,
             )
         else:
-            repo = self.hub.repos[name] = Repo(bool(asked.get("private")))
+            repo = self.hub.repos[name] = Repo(
+                bool(asked.get("private")) or asked.get("visibility") == "private"
+            )
             repo.commit({".gitattributes": b"*.parquet filter=lfs\n"}, set())
             self._json({"url": f"{self.hub.endpoint}/datasets/{name}", "id": name})
 

@@ -1,4 +1,4 @@
-"""How the tools that exports are for read their files, restated from their reading rules; no exporter is called."""
+"""How the tools that exports are for read their files, restated from their reading rules."""
 
 from __future__ import annotations
 
