@@ -28,11 +28,11 @@ def flatten(config: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     if config == "contextual_claims":
         return {config: _flatten_sets(frame), CLAIMS: _flatten_claims(frame)}
     if config == "contextual_captions":
-        return {
-            config: frame.with_columns(pl.col("fact").struct.field("existence").alias("fact_existence")).drop(
-                "fact"
-            )
-        }
+        flat = frame.with_columns(
+            pl.col("fact").struct.field("existence").alias("fact_existence"),
+            pl.concat_str("polarity", "negation_type", separator=", ").alias("polarity_and_type"),
+        )
+        return {config: flat.drop("fact")}
     return {config: frame}
 
 

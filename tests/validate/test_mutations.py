@@ -14,6 +14,7 @@ from folders import Row, edit_frame, edit_manifest, edit_rows, shard
 from nastdata.validate.gate import validate_folder
 
 MED, CLAIMS, CAPTIONS = "mednega", "contextual_claims", "contextual_captions"
+OPPOSITION = "opposition"
 Change = Callable[[list[Row]], None]
 
 
@@ -25,6 +26,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         MED: folders.build_small("mednega", base / "mednega", phantom_patients="400", limit="60"),
         CLAIMS: contextual,
         CAPTIONS: contextual,
+        OPPOSITION: folders.build_small("opposition", base / "opposition", phantom_patients="30", limit="60"),
     }
 
 
@@ -32,7 +34,7 @@ def judge(folder: Path) -> set[str]:
     return set(validate_folder(folder, audit=False, expectations=False).failed_rules)
 
 
-@pytest.mark.parametrize("config", [MED, CLAIMS])
+@pytest.mark.parametrize("config", [MED, CLAIMS, OPPOSITION])
 def test_a_good_folder_passes_every_rule(good: dict[str, Path], config: str) -> None:
     report = validate_folder(good[config], audit=False, expectations=False)
     assert report.passed
@@ -447,10 +449,44 @@ def blank_caption(rows: list[Row]) -> None:
 
 ROWS_OF_CAPTIONS.append((blank_caption, "required"))
 
+# --- pairs ------------------------------------------------------------------------------------------------
+
+
+def swap_prompts(rows: list[Row]) -> None:
+    r = rows[0]
+    r["prompt"], r["distractor_prompt"] = r["distractor_prompt"], r["prompt"]
+
+
+def same_prompts(rows: list[Row]) -> None:
+    rows[0]["distractor_prompt"] = rows[0]["prompt"]
+
+
+def same_film(rows: list[Row]) -> None:
+    rows[0]["distractor_image_id"] = rows[0]["image_id"]
+
+
+def other_finding(rows: list[Row]) -> None:
+    rows[0]["prompt"] = "There is a hiatal hernia."
+
+
+def wrong_style(rows: list[Row]) -> None:
+    rows[0]["style"] = "poetic"
+
+
+ROWS_OF_OPPOSITION: list[tuple[Change, str]] = [
+    (swap_prompts, "pairs"),
+    (same_prompts, "pairs"),
+    (same_film, "pairs"),
+    (other_finding, "pairs"),
+    (wrong_style, "vocabulary"),
+    (duplicate_row, "keys"),
+]
+
 ALL = [
     *((MED, c, r) for c, r in ROWS_OF_MEDNEGA),
     *((CLAIMS, c, r) for c, r in ROWS_OF_CLAIMS),
     *((CAPTIONS, c, r) for c, r in ROWS_OF_CAPTIONS),
+    *((OPPOSITION, c, r) for c, r in ROWS_OF_OPPOSITION),
 ]
 
 
@@ -670,4 +706,4 @@ def test_a_recorded_blind_accuracy_that_is_not_so_is_noticed(good: dict[str, Pat
 
 
 def test_there_are_enough_ways() -> None:
-    assert len(ALL) + len(FILES) + len(MANIFEST) >= 90
+    assert len(ALL) + len(FILES) + len(MANIFEST) >= 100
