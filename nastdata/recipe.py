@@ -85,6 +85,7 @@ class WriterSettings(Settings):
     seed: int | None = None
     """Sampling seed sent to the model; the recipe's seed if null."""
     batch_size: int = Field(16, ge=1)
+    """Of ``local``: wordings of one statement that are generated together."""
     max_concurrency: int = Field(32, ge=1)
     timeout: float = Field(60.0, gt=0)
     """Seconds that one request may take."""
@@ -331,6 +332,6 @@ def fingerprint(recipe: Settings) -> str:
     """
     data = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
     writer = data.get("writer", {})
-    for where in ("cache", "max_concurrency", "batch_size", "timeout", "max_retries", "base_url", "prices"):
+    for where in ("cache", "max_concurrency", "timeout", "max_retries", "base_url", "prices"):
         writer.pop(where, None)
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

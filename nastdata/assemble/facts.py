@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nastdata.assemble.options import Assembled
+from nastdata.assemble.options import ITEM_WORDINGS, Assembled
 from nastdata.draws import draw_int
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
@@ -74,7 +74,7 @@ def assemble_claims(sets: pl.DataFrame, writer: Writer, ontology: Ontology, reci
         worded.long.group_by("row", maintain_order=True)
         .agg(
             pl.col("text").alias("claims"),
-            pl.col("realizer").first(),
+            pl.col("realizer").unique().drop_nulls().sort().str.join(", "),
             pl.col("text").has_nulls().alias("lost"),
         )
         .select("row", "claims", "realizer", "lost")
@@ -109,7 +109,8 @@ def _word(long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildR
         ontology: for reading them back.
         recipe: seed, number of wordings, attempts, workers.
     """
-    n = recipe.writer.wordings
+    per_item = recipe.writer.per_item
+    n = ITEM_WORDINGS if per_item else recipe.writer.wordings
     facts = long.select(FACT_KEYS).unique().sort(FACT_KEYS, nulls_last=False)
     objects = [Fact(*values) for values in facts.iter_rows()]
     codes = [draw_int(recipe.seed, "fact", *map(str, values)) for values in facts.iter_rows()]
@@ -121,7 +122,9 @@ def _word(long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildR
     keys = keys.with_columns(pl.Series("draw", draws, pl.UInt64))
     long = long.join(facts, on=FACT_KEYS, how="left", nulls_equal=True, maintain_order="left")
     long = long.join(keys, on="key", how="left", maintain_order="left")
-    mixed = _mix(long["draw"].to_numpy() + long["code"].to_numpy()) % np.uint64(n)
+    # The texts of one item share a number then, since they are asked for in one question.
+    draws_by_row = long["draw"].to_numpy() + (np.uint64(0) if per_item else long["code"].to_numpy())
+    mixed = _mix(draws_by_row) % np.uint64(n)
     long = long.select("row", "place", "fact", pl.Series("wording", mixed.astype(np.uint32)))
     wanted = long.select("fact", "wording").unique().sort("fact", "wording")
     texts, refused, regenerated = _word_checked(

@@ -21,8 +21,9 @@ from nastdata.cli.options import read_recipe, recipe_options
     type=click.Path(path_type=Path),
     help="Rebuild what a bundle (see `nastdata bundle`) was made from, and compare.",
 )
+@click.option("--dry-run", is_flag=True, help="Count and price the questions to a model; write nothing.")
 @click.option("--fresh", is_flag=True, help="Ask language models again instead of using cached answers.")
-def command(out: Path | None, bundle: Path | None, fresh: bool, **given: Any) -> None:
+def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, **given: Any) -> None:
     r"""Build a dataset from RECIPE: a built-in name (see `nastdata recipes`) or a YAML file.
 
     \b
@@ -35,6 +36,10 @@ def command(out: Path | None, bundle: Path | None, fresh: bool, **given: Any) ->
     anything else is refused. Exit code 1: built, but a check failed.
     """
     recipe = read_recipe(**given) if bundle is None else _recall(bundle, **given)
+    if dry_run:
+        from nastdata.cli.cost import tell_cost
+
+        return tell_cost(recipe, fresh=fresh)
     from nastdata.errors import CheckFailedError
     from nastdata.pipeline import build
     from nastdata.progress import Progress

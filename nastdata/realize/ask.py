@@ -42,8 +42,6 @@ class Block:
     """One per sentence: the reason against a text, or None."""
     form: Form = sentences_schema
     """Number of sentences still wanted -> JSON schema, or grammar of a local model."""
-    distinct: bool = False
-    """Whether a sentence may stand only once."""
     texts: list[str | None] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     last: list[str | None] = field(default_factory=list)
@@ -100,8 +98,10 @@ class Asker:
 
     def write_request(self, block: Block, attempt: int) -> Request:
         """Return the question for a block's open sentences."""
-        messages = [("system", SYSTEM), ("user", block.prompt)]
-        if attempt and all(block.last[i] is not None for i in block.open):
+        form = block.form(len(block.open))
+        bound = "regexes" in form  # then there is nothing to explain, and no JSON to write
+        messages = [("user", block.prompt)] if bound else [("system", SYSTEM), ("user", block.prompt)]
+        if attempt and not bound and all(block.last[i] is not None for i in block.open):
             said = [t or last for t, last in zip(block.texts, block.last, strict=True)]
             refusals = [
                 {"number": i + 1, "text": block.last[i], "reason": block.reasons[i]} for i in block.open
@@ -117,7 +117,7 @@ class Asker:
             "temperature": s.temperature,
             "top_p": s.top_p,
         }
-        a, form = self.adapter, block.form(len(block.open))
+        a = self.adapter
         return Request(
             a.provider, a.model, a.revision, tuple(messages), form, tuple(sorted(sampling.items())), attempt
         )
@@ -179,10 +179,8 @@ def _take(block: Block, request: Request, answer: Answer | CallFailure) -> None:
             block.reasons[i] = reason
         return
     for i, text in zip(wanted, json.loads(answer.text)["sentences"], strict=True):
-        reason = block.judges[i](text)
-        if reason is None and block.distinct and text in block.texts:
-            reason = "said already"
-        if reason is None:
+        fault = block.judges[i](text)
+        if fault is None:
             block.texts[i], block.keys[i] = text, request.key
         else:
-            block.reasons[i], block.last[i] = reason, text
+            block.reasons[i], block.last[i] = fault, text

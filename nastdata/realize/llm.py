@@ -224,6 +224,24 @@ class LlmWriter:
     def _judge_fact(self, wanted: tuple[Fact, int]) -> Judge:
         return lambda text: self.checks.fact(FactWording(*wanted, "", text, self.name))
 
+    # -- what would be asked ------------------------------------------------------------------------------
+
+    def list_questions(self, options: Sequence[Wanted], template: Writer) -> list[Block]:
+        """Return the questions for options; the sentences to rewrite are the template's."""
+        blocks = self.plan_options(options)
+        rewrites = []
+        for block, told in blocks:
+            texts = template.write_options(told)
+            held = [
+                (w, t.negated, "") for w, t in zip(told, texts, strict=True) if isinstance(t, OptionWording)
+            ]
+            rewrites.append(self.plan_rewrite(block, held))
+        return [*(block for block, _ in blocks), *rewrites]
+
+    def list_fact_questions(self, facts: Sequence[tuple[Fact, int]]) -> list[Block]:
+        """Return the questions for facts."""
+        return [block for block, _ in self.plan_facts(facts)]
+
     # -- both ---------------------------------------------------------------------------------------------
 
     def _choose_style(self, about: Sequence[str], number: int) -> str:
@@ -261,9 +279,10 @@ class LlmWriter:
             },
         }
 
-    def account_run(self) -> dict[str, Any]:
-        """Return what this run did, which is no part of the dataset."""
-        return self.asker.run.to_json()
+    def close_run(self) -> str:
+        """Keep what this run did in the cache's ``runs`` table; return it in one line."""
+        self.asker.cache.log_run({"writer": self.name, **self.asker.run.to_json()})
+        return f"{self.name}: {self.asker.run.tell()}"
 
 
 def _name_fact(fact: Fact) -> tuple[str, ...]:

@@ -37,6 +37,10 @@ class TemplateWriter:
         """Words from plans cost nothing."""
         return
 
+    def close_run(self) -> None:
+        """Nothing to account for."""
+        return
+
     def write_options(self, wanted: Sequence[tuple[OptionStatement, int]]) -> list[OptionWording | Failure]:
         """Word options; the plan depends on the three conditions and the index, never on the labels."""
         out: list[OptionWording | Failure] = []

@@ -36,6 +36,10 @@ class Writer(Protocol):
         """Return what the words cost, for the manifest; None if nothing."""
         ...
 
+    def close_run(self) -> str | None:
+        """Keep the account of this run, which is no part of the dataset; return it in one line, if any."""
+        ...
+
     def write_options(self, wanted: Sequence[tuple[OptionStatement, int]]) -> list[OptionWording | Failure]:
         """Word MCQ options; options of three equal conditions with equal index share a plan."""
         ...
@@ -60,9 +64,23 @@ class Checks:
 
 
 def make_writer(
-    settings: WriterSettings, ontology: Ontology, seed: int, checks: Checks, *, fresh: bool = False
+    settings: WriterSettings,
+    ontology: Ontology,
+    seed: int,
+    checks: Checks,
+    *,
+    fresh: bool = False,
+    dry: bool = False,
 ) -> Writer:
     """Return the writer that the recipe names, importing only what it needs.
+
+    Args:
+        settings: the recipe's.
+        ontology: names and phrases.
+        seed: the recipe's.
+        checks: read a text back.
+        fresh: ask models again instead of using kept answers.
+        dry: count the questions instead of putting them; the words are then the template's.
 
     Raises:
         UserError: if something that the writer needs is missing.
@@ -74,4 +92,9 @@ def make_writer(
         return template
     from nastdata.realize.llm import make_llm_writer
 
-    return make_llm_writer(settings, ontology, seed, checks, template, fresh=fresh)
+    writer = make_llm_writer(settings, ontology, seed, checks, template, fresh=fresh)
+    if not dry:
+        return writer
+    from nastdata.realize.estimate import EstimatingWriter
+
+    return EstimatingWriter(writer, template, settings, fresh=fresh)

@@ -1,0 +1,254 @@
+"""The local writer: a model picks its words from the sentence plans, so it can't say anything untrue.
+
+For an option it picks a plan (pattern, order, cues), which then words all polarities of the three conditions;
+for a fact it picks a sentence. Each wording has sentences of its own to pick from, so that no two are alike.
+``constraint: vocabulary`` lets a larger model write more freely around a forced core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nastdata.draws import draw_int, shuffle
+from nastdata.llm.base import Adapter
+from nastdata.llm.cache import AnswerCache
+from nastdata.llm.ledger import account_texts
+from nastdata.llm.prompts import describe_prompt, render
+from nastdata.ontology import Ontology
+from nastdata.realize.ask import Asker, Block
+from nastdata.realize.facts import FactGrammar
+from nastdata.realize.llm import describe_fact
+from nastdata.realize.options import OptionGrammar
+from nastdata.realize.plans import Plan, draw_plan
+from nastdata.realize.writer import Checks, Failure, Writer
+from nastdata.recipe import WriterSettings
+from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
+
+PLANS_PER_WORDING = 6
+MIXED = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0))
+PROMPTS = ("constrained_option", "constrained_fact")
+_SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
+
+Wanted = tuple[OptionStatement, int]
+
+
+def write_choices(texts: Sequence[str]) -> str:
+    """Return an expression that matches these texts only, in the syntax that Python and Rust share."""
+    return "(" + "|".join(_SPECIAL.sub(r"\\\1", t) for t in texts) + ")"
+
+
+def write_loose(texts: Sequence[str], cores: int = 8, fillers: int = 5) -> str:
+    """Return an expression for a forced core with words of the same grammar around it.
+
+    Args:
+        texts: all sentences of one fact.
+        cores: how many of the shortest sentences may be the core.
+        fillers: highest number of words before and after it.
+    """
+    bare = [t[0].lower() + t[1:].rstrip(".") for t in texts]
+    core = sorted(bare, key=lambda t: (len(t.split()), t))[:cores]
+    said = {w for t in core for w in t.replace(",", "").split()}
+    words = sorted({w for t in bare for w in t.replace(",", "").split()} - said - {"no", "not", "without"})
+    if not words:
+        return write_choices(texts)
+    word = write_choices(words)
+    opening = write_choices([w[0].upper() + w[1:] for w in words])
+    capital = write_choices([t[0].upper() + t[1:] for t in core])
+    inner = write_choices(core)
+    tail = f"( {word}){{0,{fillers}}}\\."
+    return f"({capital}|{opening}( {word}){{0,{fillers - 1}}} {inner}){tail}"
+
+
+class LocalWriter:
+    """Implements ``Writer`` on an adapter that is bound to expressions (arguments as ``LlmWriter``)."""
+
+    tries_again = True
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        settings: WriterSettings,
+        ontology: Ontology,
+        seed: int,
+        checks: Checks,
+        fallback: Writer,
+        cache: AnswerCache,
+        fresh: bool = False,
+    ) -> None:
+        self.settings, self.ontology, self.seed = settings, ontology, seed
+        self.checks, self.fallback = checks, fallback
+        self.asker = Asker(adapter, settings, seed, cache, fresh)
+        self.name = f"{adapter.provider}:{adapter.model}"
+        self.per_call = 1 if settings.per_item else min(settings.batch_size, settings.wordings)
+        self.failed: Counter[str] = Counter()
+        self._options = OptionGrammar(ontology)
+        self._facts = FactGrammar(ontology)
+        self._statements = 0
+
+    # -- options ------------------------------------------------------------------------------------------
+
+    def write_options(self, wanted: Sequence[Wanted]) -> list[OptionWording | Failure]:
+        """Word options: the model picks the plan of each (conditions, index)."""
+        self._statements += len(set(wanted))
+        blocks = self._plan_options(wanted)
+        self.asker.solve([block for block, _ in blocks.values()])
+        by = f"{self.name}#{describe_prompt('constrained_option')[1][:8]}"
+        out: list[OptionWording | Failure] = []
+        for statement, index in wanted:
+            block, plans = blocks[statement.conditions, index // self.per_call]
+            i = index % self.per_call
+            text = block.texts[i]
+            wording = None
+            reason, last = block.reasons[i], block.last[i]
+            if text is not None:
+                plan = plans[i][text]
+                texts = self._options.word(plan, statement.conditions, statement.labels)
+                wording = OptionWording(statement, index, plan.plan_id, *texts, by)
+                if fault := self.checks.option(wording):
+                    wording, reason, last = None, fault, texts[0]
+            out.append(wording or self._give_up(statement, index, reason, last, self.fallback.write_options))
+        return out
+
+    def _plan_options(
+        self, wanted: Sequence[Wanted]
+    ) -> dict[tuple[tuple[str, str, str], int], tuple[Block, list[dict[str, Plan]]]]:
+        """Return blocks by (conditions, number), each with its plans by the text that they make."""
+        blocks: dict[tuple[tuple[str, str, str], int], tuple[Block, list[dict[str, Plan]]]] = {}
+        for statement, index in wanted:
+            conditions, number = statement.conditions, index // self.per_call
+            if (conditions, number) in blocks:
+                continue
+            # The plan is picked on a statement that hangs on conditions and number, never on a label.
+            labels = MIXED[draw_int(self.seed, "shown", *conditions, number) % len(MIXED)]
+            plans: list[dict[str, Plan]] = []
+            for i in range(number * self.per_call, (number + 1) * self.per_call):
+                numbers = range(i * PLANS_PER_WORDING, (i + 1) * PLANS_PER_WORDING)
+                drawn = [draw_plan(self.seed, conditions, n) for n in numbers]
+                plans.append({self._options.word(p, conditions, labels)[0]: p for p in drawn})
+            findings = [
+                {"text": self.ontology.condition_by_name[c].text, "state": "present" if x else "absent"}
+                for c, x in zip(conditions, labels, strict=True)
+            ]
+            prompt = render("constrained_option", subject=self.ontology.subject.text, findings=findings)
+            shown = OptionStatement(conditions, labels)
+            name = ("plan", *conditions, self.per_call, number)
+            expressions = [write_choices(list(p)) for p in plans]
+            judges = [lambda text, s=shown: self.checks.negated(s, text)] * len(plans)
+            block = Block(name, prompt, judges)
+            block.form = _bind(block, expressions)
+            blocks[conditions, number] = block, plans
+        return blocks
+
+    # -- facts --------------------------------------------------------------------------------------------
+
+    def write_facts(self, wanted: Sequence[tuple[Fact, int]]) -> list[FactWording | Failure]:
+        """Word facts: the model picks a sentence for each (fact, index)."""
+        self._statements += len(set(wanted))
+        blocks = self._plan_facts(wanted)
+        self.asker.solve([block for block, _ in blocks.values()])
+        by = f"{self.name}#{describe_prompt('constrained_fact')[1][:8]}"
+        out: list[FactWording | Failure] = []
+        for fact, index in wanted:
+            block, plans = blocks[fact, index // self.per_call]
+            i = index % self.per_call
+            text = block.texts[i]
+            if text is None:
+                last = block.last[i]
+                out.append(self._give_up(fact, index, block.reasons[i], last, self.fallback.write_facts))
+            else:
+                out.append(FactWording(fact, index, plans.get(text, f"llm.{block.keys[i][:16]}"), text, by))
+        return out
+
+    def _plan_facts(
+        self, wanted: Sequence[tuple[Fact, int]]
+    ) -> dict[tuple[Fact, int], tuple[Block, dict[str, str]]]:
+        """Return blocks by (fact, number), each with plan ids by text."""
+        blocks: dict[tuple[Fact, int], tuple[Block, dict[str, str]]] = {}
+        for fact, index in wanted:
+            number = index // self.per_call
+            if (fact, number) in blocks:
+                continue
+            about = [
+                str(v) for v in (fact.condition, fact.existence, fact.location, fact.severity, fact.denies)
+            ]
+            plans = {s.text: s.plan_id for s in self._facts.list_sentences(fact)}
+            texts = shuffle(sorted(plans), self.seed, "sentences", *about)
+            shares = min(self.settings.wordings, len(texts))
+            first = number * self.per_call
+            picks = [texts[i % shares :: shares] for i in range(first, first + self.per_call)]
+            loose = self.settings.constraint == "vocabulary"
+            expressions = [write_loose(texts) if loose else write_choices(p) for p in picks]
+            described = describe_fact(fact, self.ontology)
+            prompt = render("constrained_fact", subject=self.ontology.subject.text, fact=described)
+            judge = self._judge_fact(fact)
+            block = Block(("fact", *about, self.per_call, number), prompt, [judge] * self.per_call)
+            block.form = _bind(block, expressions)
+            blocks[fact, number] = block, plans
+        return blocks
+
+    def _judge_fact(self, fact: Fact) -> Callable[[str], str | None]:
+        return lambda text: self.checks.fact(FactWording(fact, 0, "", text, self.name))
+
+    # -- both ---------------------------------------------------------------------------------------------
+
+    def _give_up(
+        self,
+        statement: Any,
+        index: int,
+        reason: str,
+        text: str | None,
+        write: Callable[[Sequence[Any]], list[Any]],
+    ) -> Any:
+        self.failed[reason] += 1
+        if self.settings.on_failure == "template":
+            return write([(statement, index)])[0]
+        return Failure(statement, index, reason, text)
+
+    def list_questions(self, options: Sequence[Wanted], template: Writer) -> list[Block]:
+        """Return the questions for options."""
+        return [block for block, _ in self._plan_options(options).values()]
+
+    def list_fact_questions(self, facts: Sequence[tuple[Fact, int]]) -> list[Block]:
+        """Return the questions for facts."""
+        return [block for block, _ in self._plan_facts(facts).values()]
+
+    def account(self) -> dict[str, Any]:
+        """Return the manifest's ledger: of the answers that the texts were made from."""
+        return {
+            **account_texts(self.asker.used.values(), self._statements, self.settings.prices),
+            "refused_and_asked_again": dict(sorted(self.asker.refused.items())),
+            "not_worded_by_the_model": dict(sorted(self.failed.items())),
+            "on_failure": self.settings.on_failure,
+            "prompts": {
+                p: dict(zip(("version", "sha256"), describe_prompt(p), strict=True)) for p in PROMPTS
+            },
+        }
+
+    def close_run(self) -> str:
+        """Keep what this run did in the cache's ``runs`` table; return it in one line."""
+        self.asker.cache.log_run({"writer": self.name, **self.asker.run.to_json()})
+        return f"{self.name}: {self.asker.run.tell()}"
+
+
+def _bind(block: Block, expressions: Sequence[str]) -> Callable[[int], dict[str, Any]]:
+    return lambda _: {"regexes": [expressions[i] for i in block.open]}
+
+
+def make_local_writer(
+    settings: WriterSettings,
+    ontology: Ontology,
+    seed: int,
+    checks: Checks,
+    fallback: Writer,
+    cache: AnswerCache,
+    *,
+    fresh: bool,
+) -> LocalWriter:
+    """Return the writer for ``local``."""
+    from nastdata.llm.local import LocalAdapter
+
+    adapter = LocalAdapter(settings)
+    return LocalWriter(adapter, settings, ontology, seed, checks, fallback, cache, fresh)
