@@ -57,7 +57,7 @@ def read_recipe(
     Raises:
         UserError: with every mistake at once.
     """
-    from nastdata.recipe import list_builtin, load_recipe
+    from nastdata.recipe import BuildRecipe, list_builtin, load_recipe
 
     if recipe is None:
         known = ", ".join(p.stem for p in list_builtin())
@@ -73,6 +73,12 @@ def read_recipe(
     named = {"source": source, "limit": limit, "seed": seed, "writer.realizer": realizer, "engine": engine}
     overrides += [(key, value) for key, value in named.items() if value is not None]
     loaded = load_recipe(recipe, overrides)
+    if not isinstance(loaded, BuildRecipe):
+        raise UserError(
+            f"a '{loaded.recipe}' recipe builds no dataset",
+            where=recipe,
+            how=f"nastdata {loaded.recipe} {recipe}",
+        )
     return place_data(loaded, data)
 
 

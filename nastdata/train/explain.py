@@ -167,12 +167,19 @@ def ablate_heads(encoder: DualEncoder, pairs: Sequence[PromptPair], images: Tens
     true = [p.negated if p.absent else p.affirmative for p in pairs]
     false = [p.affirmative if p.absent else p.negated for p in pairs]
     shown = images[[p.row for p in pairs]].to(reader.device)
+    distinct = sorted({*true, *false})
+    index = {text: i for i, text in enumerate(distinct)}
+    first, second = ([index[t] for t in texts] for texts in (true, false))
+    tokens = reader.read(distinct)
+    with torch.no_grad():
+        states = tower.capture(tokens)
 
-    def measure() -> float:
-        distance = reader.embed(true) - reader.embed(false)
-        return float((shown * distance).sum(dim=-1).mean())
+    def measure(layer: int) -> float:
+        with torch.no_grad():
+            features = normalize(tower.resume(states[layer], tokens, layer))
+        return float((shown * (features[first] - features[second])).sum(dim=-1).mean())
 
-    whole = measure()
+    whole = measure(0)
     out = np.zeros((tower.depth, tower.heads))
     for layer in range(tower.depth):
         weight = tower.project_heads(layer)
@@ -182,7 +189,7 @@ def ablate_heads(encoder: DualEncoder, pairs: Sequence[PromptPair], images: Tens
             kept = weight.data[:, columns].clone()
             try:
                 weight.data[:, columns] = 0
-                out[layer, head] = whole - measure()
+                out[layer, head] = whole - measure(layer)
             finally:
                 weight.data[:, columns] = kept
     return out
