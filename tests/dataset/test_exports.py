@@ -141,7 +141,7 @@ def test_neat_inverts_polarity(mednega_build: Path, tmp_path: Path) -> None:
     got = read_neat(out / "train/mednega_inversion.csv")
     assert len(got) == len({r["image"] for r in rows_of(mednega_build, "mednega", "train")})
     for entry in got:
-        row = rows[relative(entry["filepath"], out)][0]
+        row = rows[relative(str(entry["filepath"]), out)][0]
         labels = row["choice_labels"][LETTERS.index(row["answer"])]
         assert entry["captions"][0] in row["negated_choices"]
         pos, neg, inverted = (entry[f"{k}_captions"][0] for k in ("pos", "neg", "inverted"))
