@@ -2,8 +2,8 @@
 
     python benchmarks/cad_chest_build.py [STUDIES]
 
-The corpora are credentialed, so the tree (227,827 studies unless told otherwise) is drawn by ``tests/trees.py``:
-its sizes, file names and vocabulary are the real ones, its content is not.
+The corpora are credentialed, so the tree (227,827 studies unless told otherwise) is drawn by
+``tests/trees.py``: its sizes, file names and vocabulary are the real ones, its content is not.
 """
 
 from __future__ import annotations

@@ -63,6 +63,11 @@ def make_tree(root: Path, studies: int, seed: int = 0, version: str = "2.1.0", p
     )
     metadata = [head + ",StudyTime"]
     subject = 10_000_000
+    # Real labels repeat: most studies share a few thousand label vectors, the common ones many times.
+    vectors = [
+        rng.choices(("", "1.0", "0.0", "-1.0"), (0.7, 0.16, 0.1, 0.04), k=len(LABELS))
+        for _ in range(min(6000, studies))
+    ]
     with tree.cad.open("w", encoding="utf-8") as cad:
         cad.write("[")
         for i in range(studies):
@@ -70,7 +75,7 @@ def make_tree(root: Path, studies: int, seed: int = 0, version: str = "2.1.0", p
                 subject += rng.randrange(1, 90)
                 part = rng.choices(("train", "validate", "test"), (0.96, 0.02, 0.02))[0]
             study = 50_000_000 + 37 * i
-            cells = rng.choices(("", "1.0", "0.0", "-1.0"), (0.7, 0.16, 0.1, 0.04), k=len(LABELS))
+            cells = vectors[int(len(vectors) * rng.random() ** 2)]
             labels.append(f"{subject},{study},{','.join(cells)}")
             dicom = ""
             for _ in range(rng.choice((1, 1, 2, 2, 3))):

@@ -22,6 +22,9 @@ from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import SPLITS
 
+MOST_TYPES = 7_000
+"""Label vectors of one problem; CheXpert's largest split has 6,078. More are solved in parts."""
+
 Group = tuple[int, int, int, int]
 """Rows of four studies, by member."""
 
@@ -42,13 +45,20 @@ def draw_balanced_items(
     reports: dict[str, dict[str, Any]] = {}
     for split in SPLITS:
         rows = np.flatnonzero((eligible.frame["split"] == split).to_numpy())
-        types, of_type = _sort_into_types(eligible, rows)
-        solved = balance_split(
-            types, cells.usable, per_study=recipe.items_per_study, share=recipe.triple_share
-        )
-        by_cell = _pick_studies(solved, _order_by_hash(eligible, of_type, recipe.seed), eligible, recipe.seed)
+        parts = _cut_up(eligible, rows, recipe.seed)
+        by_cell: dict[Cell, list[Group]] = defaultdict(list)
+        told = []
+        for part in parts:
+            types, of_type = _sort_into_types(eligible, part)
+            solved = balance_split(
+                types, cells.usable, per_study=recipe.items_per_study, share=recipe.triple_share
+            )
+            ordered = _order_by_hash(eligible, of_type, recipe.seed)
+            for cell, found in _pick_studies(solved, ordered, eligible, recipe.seed).items():
+                by_cell[cell] += found
+            told.append(_describe(solved, len(part), len(types.size)))
         groups[split] = _spread(by_cell, recipe.seed)
-        reports[split] = _describe(solved, len(rows), len(types.size))
+        reports[split] = told[0] if len(told) == 1 else _add_up(told, by_cell, recipe.items_per_study)
     if recipe.limit is not None:
         quotas = _share_out({s: len(g) for s, g in groups.items()}, recipe.limit // 4)
         groups = {s: g[: quotas[s]] for s, g in groups.items()}
@@ -70,6 +80,40 @@ def draw_balanced_items(
         "splits": reports,
     }
     return items, report
+
+
+def _cut_up(studies: Studies, rows: Any, seed: int) -> list[Any]:
+    """Deal a split's studies into parts of at most about ``MOST_TYPES`` label vectors, by hash.
+
+    A part that is balanced in itself adds up with the others to a balanced whole, so a corpus with very many
+    distinct label vectors takes time in proportion to them, at the price of a bound that is no longer tight.
+    """
+    vectors = len(np.unique((studies.present[rows] << 31) | studies.absent[rows]))
+    count = max(1, -(-vectors // MOST_TYPES))
+    if count == 1:
+        return [rows]
+    keys = studies.frame.select("source", "patient_id", "study_id").rows()
+    ordered = sorted(rows.tolist(), key=lambda r: (draw_int(seed, "part", *keys[r]), keys[r]))
+    return [np.array(sorted(ordered[i::count]), dtype=np.int64) for i in range(count)]
+
+
+def _add_up(told: list[dict[str, Any]], by_cell: dict[Cell, list[Group]], per_study: int) -> dict[str, Any]:
+    """Sum the reports of a split's parts; the bound of the whole is that every item needs a study."""
+    eligible = sum(t["eligible"] for t in told)
+    reached = sum(t["reached"] for t in told)
+    bound = eligible * per_study // 4 * 4
+    return {
+        "eligible": eligible,
+        "label_vectors": sum(t["label_vectors"] for t in told),
+        "parts": len(told),
+        "bound": bound,
+        "reached": reached,
+        "optimal": reached == bound,
+        "triples": len({c.triple for c in by_cell}),
+        "cells": len(by_cell),
+        "triple_share": max((t["triple_share"] or 0 for t in told), default=0) or None,
+        "triple_cap": None,
+    }
 
 
 def _sort_into_types(studies: Studies, rows: Any) -> tuple[Types, dict[int, list[int]]]:

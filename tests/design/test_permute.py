@@ -391,3 +391,22 @@ def test_default_ontology_has_no_contradiction_or_clash_left(triple_share: float
             absent = set(r["conditions"]) - present
             assert not any(p in absent for c in present for p in ontology.condition_by_name[c].parents)
             assert not any(k.absent in absent and k.present in present for k in ontology.clashes)
+
+
+def test_many_label_vectors_are_solved_in_parts_and_stay_balanced(
+    ontology: Ontology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(4)
+    names = [c.name for c in ontology.conditions]
+    rows = [("train", tuple(rng.choice((1, 0, 0, None)) for _ in names)) for _ in range(400)]
+    labels = label_frame(names, rows)
+    monkeypatch.setattr("nastdata.design.balanced.MOST_TYPES", 60)
+    design = design_mednega(labels, ontology, MednegaRecipe(recipe="mednega", triple_share=None))
+    told = design.report["splits"]["train"]
+    assert told["parts"] > 3 and told["bound"] >= told["reached"] == len(design.frame) > 100
+    truths: dict[object, Counter[object]] = defaultdict(Counter)
+    for r in design.frame.to_dicts():
+        options = [tuple(o) for o in r["choice_labels"]]
+        truths[tuple(r["conditions"]), frozenset(options)][options["ABCD".index(r["answer"])]] += 1
+    assert all(len(t) == 4 and len(set(t.values())) == 1 for t in truths.values())
+    assert design.frame["study_id"].n_unique() == len(design.frame)
