@@ -203,20 +203,18 @@ def _write_answers(manifest: Mapping[str, Any], partial: Path, cache: Path | Non
     from nastdata.llm.cache import AnswerCache, find_cache
 
     place = find_cache(cache)
-    keys = set(_list_keys(manifest))
+    digest = (manifest.get("ledger") or {}).get("answers_sha256")
+    keys: list[str] = []
     found: dict[str, Any] = {}
-    if keys and place.is_file():
+    if digest and place.is_file():
         store = AnswerCache(place)
-        found = {k: asdict(a) for k, a in store.get_many(sorted(keys)).items()}
+        keys = store.list_answers(digest)
+        found = {k: asdict(a) for k, a in store.get_many(keys).items()}
         store.close()
     lines = [json.dumps({"key": k, "answer": found[k]}, ensure_ascii=False) + "\n" for k in sorted(found)]
     (partial / "answers.jsonl").write_text("".join(lines), encoding="utf-8")
-    if len(found) == len(keys) and keys:
+    if keys and len(found) == len(keys):
         return []
     return [
-        f"{len(found):,} of {len(keys):,} answers were found in {place.name}; a rebuild asks for the others"
+        f"not all answers of the build are in {place.name} ({len(found):,}): a rebuild asks for the others"
     ]
-
-
-def _list_keys(manifest: Mapping[str, Any]) -> list[str]:
-    return list((manifest.get("ledger") or {}).get("answer_keys") or ())

@@ -6,6 +6,7 @@ whole request (provider, model, revision, messages, form, sampling, attempt).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -20,6 +21,7 @@ from nastdata.llm.base import Answer, Request
 SCHEMA = """
 create table if not exists answers (key text primary key, answer text not null) without rowid;
 create table if not exists batches (key text primary key, state text not null) without rowid;
+create table if not exists sets (digest text primary key, keys text not null) without rowid;
 create table if not exists runs (id integer primary key, account text not null);
 """
 
@@ -75,6 +77,20 @@ class AnswerCache:
         """Save the state of a batch job."""
         with self._lock:
             self._db.execute("insert or replace into batches values (?, ?)", (key, json.dumps(state)))
+
+    def note_answers(self, keys: Iterable[str]) -> str:
+        """Keep which answers a dataset was made from (a bundle packs them) and return the list's sha256."""
+        text = json.dumps(sorted(keys))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self._lock:
+            self._db.execute("insert or ignore into sets values (?, ?)", (digest, text))
+        return digest
+
+    def list_answers(self, digest: str) -> list[str]:
+        """Return the keys of the answers that a dataset was made from; none if it was not made here."""
+        with self._lock:
+            row = self._db.execute("select keys from sets where digest = ?", (digest,)).fetchone()
+        return list(json.loads(row[0])) if row else []
 
     def log_run(self, account: dict[str, object]) -> None:
         """Keep a run's own account (retries, latencies), which is no part of the dataset."""

@@ -271,6 +271,7 @@ class LlmWriter:
             refused[_shorten(reason)] += n
         return {
             **account_texts(self.asker.used.values(), self._statements, self.settings.prices),
+            "answers_sha256": self.asker.cache.note_answers(self.asker.used),
             "refused_and_asked_again": dict(sorted(refused.items())),
             "not_worded_by_the_model": dict(sorted(self.failed.items())),
             "on_failure": self.settings.on_failure,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.dataset.rebuild import read_bundle, recall_recipe
 from nastdata.errors import UserError
 
-LETTERS = "ABCD"
+sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
+from servers import serve
 
 
 def with_terms(folder: Path, out: Path, publish: str) -> Path:
@@ -155,3 +158,32 @@ def test_other_things_are_left_alone(mednega_build: Path, tmp_path: Path) -> Non
         with pytest.raises(UserError, match="holds other things"):
             write(mednega_build, tmp_path / "out")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+def test_answers_of_a_language_model_go_along_and_a_rebuild_asks_nothing(tmp_path: Path, run: Any) -> None:
+    bundle, here, there = tmp_path / "bundle", str(tmp_path / "here"), str(tmp_path / "there")
+    with serve() as (url, served):
+        settings = {
+            "writer.base_url": url,
+            "writer.model": "local-test",
+            "writer.wordings": "1",
+            "audit.enabled": "false",
+            "phantom_patients": "300",
+            "negation_types": "[existence]",
+            "claims.enabled": "false",
+        }
+        options = [x for key, value in settings.items() for x in ("--set", f"{key}={value}")]
+        env = {**os.environ, "OPENAI_API_KEY": "test", "XDG_CACHE_HOME": here}
+        command = ("build", "contextual", "--realizer", "openai", "--limit", "12", *options)
+        done = run(*command, "--out", str(tmp_path / "first"), env=env)
+        assert done.returncode == 0, done.stderr
+        made = run("bundle", str(tmp_path / "first"), "--out", str(bundle), env=env)
+        assert made.returncode == 0 and "not all answers" not in made.stderr, made.stderr
+        asked = len([b for b in served.bodies if "hello" not in b["messages"][-1]["content"]])
+        assert asked and (bundle / "answers.jsonl").read_text().count("\n") >= asked
+        env["XDG_CACHE_HOME"] = there
+        again = run("build", "--from-bundle", str(bundle), "--out", str(tmp_path / "second"), env=env)
+        assert again.returncode == 0, again.stderr
+        now = len([b for b in served.bodies if "hello" not in b["messages"][-1]["content"]])
+    assert now == asked
+    assert data_of(tmp_path / "second") == data_of(tmp_path / "first")
