@@ -3,8 +3,8 @@
     python benchmarks/export_1m.py [--rows 1000000] [--formats negbench,openclip,...]
 
 The rows are those of a small phantom build, repeated under new names of items, groups and images, and said
-to be of another corpus, so that paths are written and no films drawn. webdataset is left out: it is as big and
-as slow as the images are. Memory must not grow with the rows: each format is also run on a tenth of them.
+to be of another corpus, so that paths are written and no films drawn. webdataset is left out: it is as big
+and as slow as the images are. Memory must not grow with the rows: each format is also run on a tenth of them.
 """
 
 from __future__ import annotations

@@ -25,10 +25,21 @@ from tool_readers import (
 )
 
 from nastdata.dataset.exports import FORMATS, export_dataset
+from nastdata.dataset.exports.films import FilmPlaces
 from nastdata.dataset.folder import read_dataset, write_dataset
+from nastdata.dataset.images import ImageFinder
 from nastdata.errors import UserError
+from nastdata.pipeline import build
+from nastdata.progress import Progress
+from nastdata.recipe import load_recipe
 
 LETTERS = "ABCD"
+
+
+def make_build(name: str, out: Path, *settings: tuple[str, str]) -> Path:
+    recipe = load_recipe(name, [("audit.enabled", "false"), ("phantom_patients", "100"), *settings])
+    build(recipe, out, Progress(quiet=True))
+    return out
 
 
 def rows_of(folder: Path, config: str, split: str | None = None) -> list[dict[str, Any]]:
@@ -289,6 +300,23 @@ def test_images_of_a_corpus_are_looked_up_and_missing_ones_counted(
     assert len(read_openclip_csv(out / "test.csv")) == 2 * len(rows) - missing
     assert any(gone in note for note in account.notes)
     assert not (out / "images").exists()
+
+
+def test_embedded_images_are_unpacked(tmp_path: Path) -> None:
+    folder = make_build("mednega", tmp_path / "d", ("limit", "24"), ("images", "embed"))
+    out = tmp_path / "out"
+    export_dataset(folder, "openclip", out, splits=("train",))
+    stored = {r["image"]["path"]: r["image"]["bytes"] for r in rows_of(folder, "mednega", "train")}
+    got = read_openclip_csv(out / "train.csv")
+    assert {relative(p, out): Path(p).read_bytes() for p, _ in got} == stored
+
+
+def test_an_embedded_name_can_not_lead_out_of_the_export(tmp_path: Path) -> None:
+    places = FilmPlaces(tmp_path, tmp_path, ImageFinder({}), None)
+    for name in ("../x.png", "/etc/x.png", "a/../../x.png"):
+        with pytest.raises(UserError, match="leads out"):
+            places.place("chexpert", {"path": name, "bytes": b"x"})
+    assert not list(tmp_path.iterdir())
 
 
 def restricted(folder: Path, out: Path, image: str | None = "files/a.jpg") -> Path:

@@ -169,6 +169,26 @@ def test_somebody_else_pushing_meanwhile_is_not_overwritten(
     assert repo.commits[repo.head]["data/theirs.csv"] == b"theirs"
 
 
+def test_somebody_else_pushing_in_the_last_moment_is_not_overwritten(
+    mednega_build: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit builds on the head that was seen: the hub itself refuses it."""
+    from huggingface_hub import HfApi
+
+    real = HfApi.create_commit
+
+    def meanwhile(self: Any, *args: Any, **options: Any) -> Any:
+        repo = hub.repos["lab/mednega"]
+        repo.commit({**repo.commits[repo.head], "data/theirs.csv": b"theirs"}, set())
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(HfApi, "create_commit", meanwhile)
+    with pytest.raises(UserError, match="somebody else"):
+        send(mednega_build, hub)
+    repo = hub.repos["lab/mednega"]
+    assert set(repo.commits[repo.head]) == {".gitattributes", "data/theirs.csv"}
+
+
 @pytest.mark.parametrize(
     ("publish", "private", "allowed"),
     [
