@@ -68,9 +68,7 @@ def mix_codes(
     """
     import numpy as np
 
-    x: np.ndarray[Any, np.dtype[np.uint64]] = codes + (
-        np.uint64(other) if isinstance(other, int) else other
-    )
+    x: np.ndarray[Any, np.dtype[np.uint64]] = codes + (np.uint64(other) if isinstance(other, int) else other)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

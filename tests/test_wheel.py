@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(ROOT)]
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    command = [*pip, "--wheel-dir", str(out), str(ROOT)]
     subprocess.run(command, check=True, timeout=300)
     return next(out.glob("*.whl"))
 

@@ -14,7 +14,8 @@ _CHATTER = re.compile(
 )
 _CHATTER_INSIDE = re.compile(
     r"\b(as an ai|language model|let me know|hope this helps|note that|please note|rewritten|the user"
-    r"|this sentence|the prompt|in other words|the statement (?:is|says|means|above|below)|caption)\b|\(note\b|<[^>]{0,40}>|\bhttps?:",
+    r"|this sentence|the prompt|in other words|the statement (?:is|says|means|above|below)|caption)\b"
+    r"|\(note\b|<[^>]{0,40}>|\bhttps?:",
     re.IGNORECASE,
 )
 _NUMBERING = re.compile(r"^\s*(?:\(?\d{1,3}[.):]\s|\(?[A-Da-d][.):]\s|[-*\u2022+>]\s)")

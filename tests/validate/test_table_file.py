@@ -66,7 +66,11 @@ def test_good_captions_pass_in_every_format(tmp_path: Path, ontology: Ontology, 
         (("No edema.", "Oedemo", "0", None, None), "vocabulary", "condition 'Oedemo'"),
         (("No edema.", "Edema", "-1", None, None), "vocabulary", "existence '-1'"),
         (("No edema.", "Edema", "0", "left knee", None), "vocabulary", "location 'left knee'"),
-        (("Cardiomegaly.", "Cardiomegaly", "1", "right lower lobe", None), "facts", "Cardiomegaly can't be in"),
+        (
+            ("Cardiomegaly.", "Cardiomegaly", "1", "right lower lobe", None),
+            "facts",
+            "Cardiomegaly can't be in",
+        ),
     ],
 )
 def test_a_bad_caption_is_named(
