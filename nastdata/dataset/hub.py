@@ -176,7 +176,7 @@ class Hub:
 
     def _try(self, what: str, step: Callable[[], T]) -> T:
         """Do a step, again if the line or the server fails; a refusal is told at once."""
-        from huggingface_hub.errors import LocalTokenNotFoundError
+        from huggingface_hub.errors import LocalTokenNotFoundError, OfflineModeIsEnabled
 
         wait = self.wait
         for attempt in range(1, ATTEMPTS + 1):
@@ -184,6 +184,10 @@ class Hub:
                 return step()
             except LocalTokenNotFoundError as e:
                 raise UserError("not logged in", where=self.url, how="hf auth login, or set HF_TOKEN") from e
+            except OfflineModeIsEnabled as e:
+                raise UserError(
+                    "set to work offline", where="HF_HUB_OFFLINE", how="unset it to publish"
+                ) from e
             except Exception as e:
                 error = _find_http(e)
                 if error is None:
