@@ -1,4 +1,4 @@
-"""What a build tells while it runs: a moving line on a terminal, plain lines elsewhere, always on stderr."""
+"""What a build tells while it runs: a moving bar on a terminal, plain lines elsewhere, always on stderr."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Progress:
             yield stage
             return
         start = time.monotonic()
-        with _spinner(name):
+        with _bar(name):
             yield stage
         print(f"{name:<10} {stage.said}  ({time.monotonic() - start:.1f} s)", file=sys.stderr, flush=True)
 
@@ -46,11 +46,15 @@ class Progress:
 
 
 @contextmanager
-def _spinner(name: str) -> Iterator[None]:
+def _bar(name: str) -> Iterator[None]:
+    """A moving bar with the time that has passed, on a terminal only."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    with Console(stderr=True).status(f"{name} ..."):
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(f"{name:<10}", total=None)
         yield
