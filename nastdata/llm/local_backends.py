@@ -160,10 +160,12 @@ class LlamaCppBackend:
             ) from None
         if not Path(path).is_file():
             raise UserError("llama.cpp reads GGUF files", where=str(path), how="--set writer.model=FILE.gguf")
-        self._llama = llama_cpp.Llama(model_path=str(path), verbose=False, n_ctx=4096)
         self._outlines = outlines
-        self.model = outlines.from_llamacpp(self._llama)
-        self._guide = make_guide(self.model)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations between outlines and llama.cpp
+            self._llama = llama_cpp.Llama(model_path=str(path), verbose=False, n_ctx=4096)
+            self.model = outlines.from_llamacpp(self._llama)
+            self._guide = make_guide(self.model)
 
     def generate(
         self, messages: Messages, regexes: Sequence[str], sampling: dict[str, Any]
@@ -173,13 +175,15 @@ class LlamaCppBackend:
         out = []
         for i, regex in enumerate(regexes):
             generator = self._outlines.Generator(self.model, processor=make_processor(self._guide, [regex]))
-            text = generator(
-                chat,
-                max_tokens=sampling["max_tokens"],
-                temperature=sampling["temperature"],
-                top_p=sampling["top_p"],
-                seed=(sampling["seed"] + i) % 2**31,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                text = generator(
+                    chat,
+                    max_tokens=sampling["max_tokens"],
+                    temperature=sampling["temperature"],
+                    top_p=sampling["top_p"],
+                    seed=(sampling["seed"] + i) % 2**31,
+                )
             out.append((text, len(self._llama.tokenize(text.encode(), add_bos=False))))
         return out
 

@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any
 
 from nastdata.draws import shuffle
+from nastdata.errors import UserError
 from nastdata.llm.base import Adapter
 from nastdata.llm.cache import AnswerCache, find_cache
 from nastdata.llm.ledger import account_texts
@@ -322,7 +323,7 @@ def find_spans(negated: str, affirmative: str) -> tuple[tuple[str, str], ...]:
     """
     a, b = (list(re.finditer(r"\w[\w'-]*|[^\w\s]", t)) for t in (negated, affirmative))
     words = [[m.group() for m in side] for side in (a, b)]
-    matcher = difflib.SequenceMatcher(None, *words, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, words[0], words[1], autojunk=False)
     spans: list[tuple[int, int, int, int]] = []
     for tag, *found in matcher.get_opcodes():
         if tag == "equal":
@@ -364,13 +365,11 @@ def make_llm_writer(
         from nastdata.realize.constrained import make_local_writer
 
         return make_local_writer(settings, ontology, seed, checks, fallback, cache, fresh=fresh)
-    adapter: Adapter
     if settings.batch_api:
-        from nastdata.llm.batch import BatchAdapter
+        raise UserError(
+            "the batch API is not supported yet", where="writer.batch_api", how="--set writer.batch_api=false"
+        )
+    from nastdata.llm.openai_client import OpenAIAdapter
 
-        adapter = BatchAdapter(settings, cache)
-    else:
-        from nastdata.llm.openai_client import OpenAIAdapter
-
-        adapter = OpenAIAdapter(settings)
+    adapter = OpenAIAdapter(settings)
     return LlmWriter(adapter, settings, ontology, seed, checks, fallback, cache, fresh)

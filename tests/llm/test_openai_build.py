@@ -42,9 +42,7 @@ def arguments(url: str, cache: Path, out: Path, *more: str) -> list[str]:
 def call(args: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OPENAI_API_KEY": KEY}
     command = [sys.executable, "-m", "nastdata", *args]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=200, env=environment, check=False
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, check=False)
 
 
 def hash_tree(folder: Path) -> dict[str, str]:
@@ -82,7 +80,8 @@ def count_wrong(rows: list[dict[str, Any]], ontology: Any) -> int:
                 f"{'presence' if v else 'absence'} of {c.text}" for v, c in zip(labels, names, strict=True)
             )
             others = sorted(
-                f"presence of {c.text if v else c.affirmative.text}" for v, c in zip(labels, names, strict=True)
+                f"presence of {c.text if v else c.affirmative.text}"
+                for v, c in zip(labels, names, strict=True)
             )
             for said, wanted in ((text, parts), (twin, others)):
                 found = said.rstrip(".").lower().replace(", and ", ", ").split(", ")
@@ -117,7 +116,8 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
         done = call(arguments(url, tmp_path / "whole.sqlite", whole, "--set", "writer.max_concurrency=4"))
         assert done.returncode == 0, done.stderr
         served.delivered.clear()
-        args = arguments(url, cache, tmp_path / "killed", "--set", "writer.max_concurrency=4")
+        patient = ["--set", "writer.max_concurrency=4", "--set", "writer.timeout=30"]
+        args = arguments(url, cache, tmp_path / "killed", *patient)
         paid_after_kept: Counter[str] = Counter()
         killed = 0
         for _ in range(kills):
