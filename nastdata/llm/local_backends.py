@@ -59,34 +59,38 @@ def make_processor(backend: Any, regexes: Sequence[str]) -> Any:
     if backend.tensor_library_name == "torch":
         import llguidance.torch
 
-    class RowGrammars(LLGuidanceLogitsProcessor):
-        def _setup(self, batch_size: int) -> None:
-            from llguidance import LLMatcher
+    processor = LLGuidanceLogitsProcessor(
+        backend.llg.grammar_from("regex", regexes[0]), backend.llg_tokenizer, backend.tensor_library_name
+    )
+    set_up = processor._setup
 
-            super()._setup(batch_size)
-            if batch_size != len(regexes):
-                raise AssertionError(f"{batch_size} rows for {len(regexes)} expressions")
-            grammars = [backend.llg.grammar_from("regex", r) for r in regexes]
-            self.ll_matchers = [LLMatcher(self.llg_tokenizer, g) for g in grammars]
-            if self.tensor_library_name == "torch":
-                self._bias_logits = self._bias_torch
+    def set_up_rows(batch_size: int) -> None:
+        from llguidance import LLMatcher
 
-        def _bias_torch(self, input_ids: Any, logits: Any) -> Any:
-            # llguidance's own masking is compiled by torch at first use, which takes a minute on a CPU.
-            import numpy as np
-            import torch
+        set_up(batch_size)
+        if batch_size != len(regexes):
+            raise AssertionError(f"{batch_size} rows for {len(regexes)} expressions")
+        grammars = [backend.llg.grammar_from("regex", r) for r in regexes]
+        processor.ll_matchers = [LLMatcher(backend.llg_tokenizer, g) for g in grammars]
+        if backend.tensor_library_name == "torch":
+            processor._bias_logits = mask
 
-            for i, matcher in enumerate(self.ll_matchers):
-                llguidance.torch.fill_next_token_bitmask(matcher, self.bitmask, i)
-            bits = np.unpackbits(self.bitmask.numpy().view(np.uint8), axis=1, bitorder="little")
-            allowed = torch.from_numpy(bits[:, : logits.shape[-1]].astype(bool)).to(logits.device)
-            masked = torch.full_like(logits, float("-inf"))
-            width = allowed.shape[-1]
-            masked[:, :width] = logits[:, :width].masked_fill(~allowed, float("-inf"))
-            return masked
+    def mask(input_ids: Any, logits: Any) -> Any:
+        # llguidance's own masking is compiled by torch at first use, which takes a minute on a CPU.
+        import numpy as np
+        import torch
 
-    first = backend.llg.grammar_from("regex", regexes[0])
-    return RowGrammars(first, backend.llg_tokenizer, backend.tensor_library_name)
+        for i, matcher in enumerate(processor.ll_matchers):
+            llguidance.torch.fill_next_token_bitmask(matcher, processor.bitmask, i)
+        bits = np.unpackbits(processor.bitmask.numpy().view(np.uint8), axis=1, bitorder="little")
+        allowed = torch.from_numpy(bits[:, : logits.shape[-1]].astype(bool)).to(logits.device)
+        masked = torch.full_like(logits, float("-inf"))
+        width = allowed.shape[-1]
+        masked[:, :width] = logits[:, :width].masked_fill(~allowed, float("-inf"))
+        return masked
+
+    processor._setup = set_up_rows
+    return processor
 
 
 class TransformersBackend:

@@ -136,11 +136,13 @@ class LocalWriter:
             shown = OptionStatement(conditions, labels)
             name = ("plan", *conditions, self.per_call, number)
             expressions = [write_choices(list(p)) for p in plans]
-            judges = [lambda text, s=shown: self.checks.negated(s, text)] * len(plans)
-            block = Block(name, prompt, judges)
+            block = Block(name, prompt, [self._judge_plan(shown)] * len(plans))
             block.form = _bind(block, expressions)
             blocks[conditions, number] = block, plans
         return blocks
+
+    def _judge_plan(self, shown: OptionStatement) -> Callable[[str], str | None]:
+        return lambda text: self.checks.negated(shown, text)
 
     # -- facts --------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The openai writer against a real HTTP server that misbehaves; judged from the folder and the server's log."""
+"""The openai writer against a misbehaving HTTP server; judged from the folder and the log of the server."""
 
 from __future__ import annotations
 
