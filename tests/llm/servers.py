@@ -60,6 +60,9 @@ def write_sentences(prompt: str) -> list[str]:
     if "Sentences:" in prompt:
         pairs = re.findall(r'^- absence of (.*?): "(.*?)"', prompt, re.M)
         return [_affirm(line, pairs) for _, line in numbered]
+    if "For every numbered fact" in prompt:
+        listed = [line.replace("; ", "\n- ") for _, line in numbered]
+        return [_captions(f"You write 1\n- {line}\n")[0] for line in listed]
     return _captions(prompt)
 
 
