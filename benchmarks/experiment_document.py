@@ -1,0 +1,227 @@
+"""The tables of the experiment: means over seeds, with intervals that resample both patients and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nastdata.draws import draw_int
+from nastdata.train.statistics import draw_weights
+
+Floats = npt.NDArray[np.float64]
+Judged = dict[str, npt.NDArray[Any]]
+"""``METRIC/values``, ``METRIC/patients`` and, of some, ``METRIC/truth``: one entry a test row."""
+CONTEXTUAL = {"recall@1": "R@1", "recall@5": "R@5", "claim": "claim accuracy"}
+SCALES = {"uniform": "none", "nast-gradient": "gradient (the paper's rule)", "nast-lr": "lr (ours)"}
+PAIRS = ("nast-lr", "uniform")
+READING = "## Reading"
+"""What people write below this heading is kept when the tables are made again."""
+
+
+def write_document(
+    path: Path,
+    judged: Mapping[str, Sequence[Judged]],
+    updates: Mapping[str, Sequence[Mapping[str, Any]]],
+    about: Mapping[str, Any],
+    draws: int,
+) -> None:
+    """Write the Markdown document.
+
+    Args:
+        path: Where.
+        judged: Method -> seeds' outcomes; ``untrained`` has one.
+        updates: Method -> seeds' shares of change (``top3``, ``top5``, ``norms``).
+        about: plan, machine, seconds, trace, pretrain, micro.
+        draws: Resamples of the intervals.
+    """
+    parts = [tell_setting(about), tell_bias(judged["untrained"], draws), tell_contextual(judged, draws)]
+    parts += [
+        tell_questions(judged, draws),
+        tell_updates(updates),
+        tell_data(judged, draws),
+        tell_trace(about),
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts.insert(3, draw_claims(judged, path, draws))
+    kept = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if READING in kept:
+        parts.append(kept[kept.index(READING) :].strip())
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def draw_claims(judged: Mapping[str, Sequence[Judged]], path: Path, draws: int) -> str:
+    """Draw claim accuracy by what the true claim does; return the picture's Markdown."""
+    from nastdata.train.plots import plot_bars
+
+    series = {
+        kind: [_summary(resample(found, "claim", kind, draws)) for found in judged.values()]
+        for kind in ("affirmative", "negated")
+    }
+    picture = path.with_name(f"{path.stem}-claims.png")
+    names = [m.replace(", ", ",\n") for m in judged]
+    plot_bars(picture, names, series, "Claim accuracy by the true claim", "share right")
+    return f"![Claim accuracy, affirmative and negated, by method]({picture.name})"
+
+
+def tell_setting(about: Mapping[str, Any]) -> str:
+    """Say what was done, on what machine, how long."""
+    plan, pre = about["plan"], about["plan"]["pretrain"]
+    seconds = ", ".join(f"{k} {v:,.0f} s" for k, v in about["seconds"].items())
+    micro = ["**A micro run: it shows that the steps work; its figures mean nothing.**"] * about["micro"]
+    pretrained = (
+        f"A small CLIP learns phantom films from scratch: {pre['steps']:,} steps of {pre['batch_size']} films, "
+        f"{pre['patients']:,} patients, a negation in {pre['negated']:.0%} of the captions."
+    )
+    tuned = (
+        f"It is traced, and its text tower fine-tuned by each method for {plan['steps']:,} steps (the best "
+        f"by validation is kept), seeds: {plan['seeds']}, on data of {plan['patients']:,} other patients. "
+        f"A step sees {plan['batch_size']} captions, claim sets or quadruplets; `nast` and `uniform` see "
+        "both captions and claim sets, as many of each."
+    )
+    figures = (
+        "All figures are of test patients, in per cent: mean over seeds [95 % interval, patients and seeds "
+        "resampled]. The films are drawn: figures say how methods compare here, nothing of real films."
+    )
+    machine = f"Machine: {about['machine']}. Wall time: {seconds}. Again: `make experiment`."
+    return "\n\n".join(["# The experiment", *micro, f"{pretrained} {tuned}", figures, machine])
+
+
+def tell_bias(untrained: Sequence[Judged], draws: int) -> str:
+    """Say how the pretrained model fares on true affirmations and true negations."""
+    kinds = ("affirmative", "negated")
+    cells = [_cell(resample(untrained, "claim", kind, draws)) for kind in kinds]
+    return (
+        "## The model before: affirmative bias\n\n"
+        f"Claim accuracy where the true claim affirms: {cells[0]}; where it denies: {cells[1]}."
+    )
+
+
+def tell_contextual(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
+    """Retrieval and claim accuracy on the negation and affirmative subsets, and the gap."""
+    names = list(CONTEXTUAL.values())
+    out = ["## Contextual negation"]
+    for truth, title in (("negated", "Negation subset"), ("affirmative", "Affirmative subset")):
+        rows = {
+            m: [_cell(resample(found, k, truth, draws)) for k in CONTEXTUAL]
+            + [_difference(judged, m, "claim", truth, draws)]
+            for m, found in judged.items()
+        }
+        out.append(f"### {title}\n\n" + _table(["method", *names, "claim accuracy - untrained"], rows))
+    gaps = {
+        m: [
+            _cell(resample(found, k, "affirmative", draws) - resample(found, k, "negated", draws))
+            for k in CONTEXTUAL
+        ]
+        for m, found in judged.items()
+    }
+    out.append("### Gap: affirmative - negated\n\n" + _table(["method", *names], gaps))
+    return "\n\n".join(out)
+
+
+def tell_questions(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
+    """MedNega: negated and affirmative options."""
+    rows = {}
+    for method, found in judged.items():
+        negated, affirmative = (resample(found, f"mcq_{k}", None, draws) for k in ("negated", "affirmative"))
+        rows[method] = [_cell(v) for v in (negated, affirmative, affirmative - negated)]
+    names = ["method", "negated options", "affirmative options", "gap"]
+    return "## MedNega (chance 25 %)\n\n" + _table(names, rows)
+
+
+def tell_updates(updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Share of the change in the most changed layers, for the three ways to weight layers."""
+    rows = {
+        told: [
+            _tell_seeds([u[top] for u in updates[method] if u[top] is not None]) for top in ("top3", "top5")
+        ]
+        for method, told in SCALES.items()
+        if method in updates
+    }
+    names = ["scale", "three most changed layers", "five"]
+    return "## Share of the update norm (mean over seeds, range)\n\n" + _table(names, rows)
+
+
+def tell_data(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
+    """Contextual against existence-only training data, everything else equal."""
+    rows = {}
+    for method in PAIRS:
+        other = f"{method}, existence only"
+        if method not in judged or other not in judged:
+            continue
+        for truth in ("negated", "affirmative"):
+            first, second = (resample(judged[m], "claim", truth, draws) for m in (method, other))
+            rows[f"{method}, {truth} claims"] = [_cell(v) for v in (first, second, first - second)]
+    names = ["claim accuracy", "contextual data", "existence-only data", "difference"]
+    return "## Is the contextual data worth it?\n\n" + _table(names, rows)
+
+
+def tell_trace(about: Mapping[str, Any]) -> str:
+    """The effect of each layer."""
+    trace = about["trace"]
+    effects = trace["cte"]["noising_mean_of_ratios"]
+    rows = {str(layer): [f"{value:.3f}"] for layer, value in enumerate(effects)}
+    counts = trace["segments_by_negation_in"]
+    told = "; ".join(
+        f"negation in the {k}: " + ", ".join(f"{s} {n:,}" for s, n in v.items()) for k, v in counts.items()
+    )
+    return f"## Trace\n\nPairs with {told}.\n\n" + _table(["layer", "effect at the negation"], rows)
+
+
+def resample(found: Sequence[Judged], metric: str, truth: str | None, draws: int) -> Floats:
+    """Return (1 + draws,): the mean over seeds, then its value in resamples of patients and seeds.
+
+    Equal numbers of seeds and equal patients are drawn alike for all methods, so that differences of two
+    results are paired. NaN where the metric has no such rows.
+    """
+    values = np.stack([np.asarray(f[f"{metric}/values"], dtype=np.float64) for f in found])
+    patients = found[0][f"{metric}/patients"]
+    kept = np.ones(len(patients), dtype=bool) if truth is None else found[0][f"{metric}/truth"] == truth
+    names, at = np.unique(patients, return_inverse=True)
+    sums = np.zeros((len(names), len(values)))
+    np.add.at(sums, at[kept], values[:, kept].T)
+    counts = np.bincount(at[kept], minlength=len(names)).astype(np.float64)
+    weights = np.vstack([np.ones(len(names)), draw_weights(len(names), draws, seed=0)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (weights @ sums) / (weights @ counts)[:, None]
+    rng = np.random.Generator(np.random.PCG64(draw_int(0, "seeds", len(values))))
+    chosen = rng.integers(0, len(values), (draws, len(values)))
+    first: Floats = means[:1].mean(axis=1)
+    others: Floats = np.take_along_axis(means[1:], chosen, axis=1).mean(axis=1)
+    return np.concatenate([first, others])
+
+
+def _difference(
+    judged: Mapping[str, Sequence[Judged]], method: str, metric: str, truth: str, draws: int
+) -> str:
+    if method == "untrained":
+        return ""
+    base = resample(judged["untrained"], metric, truth, draws)
+    return _cell(resample(judged[method], metric, truth, draws) - base, signed=True)
+
+
+def _summary(values: Floats) -> dict[str, float]:
+    low, high = np.nanquantile(values[1:], [0.025, 0.975])
+    return {"mean": float(values[0]), "low": float(low), "high": float(high)}
+
+
+def _cell(values: Floats, signed: bool = False) -> str:
+    if np.isnan(values).all():
+        return "no rows"
+    v = {k: 100 * x for k, x in _summary(values).items()}
+    return f"{v['mean']:{'+' if signed else ''}.1f} [{v['low']:.1f}, {v['high']:.1f}]"
+
+
+def _tell_seeds(values: Sequence[float]) -> str:
+    if not values:
+        return "no change"
+    return f"{100 * np.mean(values):.1f} ({100 * min(values):.1f} to {100 * max(values):.1f})"
+
+
+def _table(names: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
+    lines += [f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items()]
+    return "\n".join(lines)
