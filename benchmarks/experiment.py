@@ -51,7 +51,7 @@ class Plan:
     patients: int = 3000
     seeds: int = 3
     steps: int = 300
-    batch_size: int = 64
+    batch_size: int = 32
     learning_rate: float = 5e-4
     probes: int = 1000
     threshold: float = 0.01
@@ -207,6 +207,7 @@ def make_run(plan: Plan, method: str, seed: int, base: str, out: Path, progress:
         "batch_size": plan.batch_size,
         "claim_sets": plan.batch_size,
         "learning_rate": plan.learning_rate,
+        "validate_every": max(1, plan.steps // 3),
         "lora.rank": plan.rank,
         "lora.alpha": 2 * plan.rank,
         "seed": seed,

@@ -73,7 +73,7 @@ def tell_setting(about: Mapping[str, Any]) -> str:
     seconds = ", ".join(f"{k} {v:,.0f} s" for k, v in about["seconds"].items())
     micro = ["**A micro run: it shows that the steps work; its figures mean nothing.**"] * about["micro"]
     pretrained = (
-        f"A small CLIP learns phantom films from scratch: {pre['steps']:,} steps of {pre['batch_size']}, "
+        f"A small CLIP learns phantom films from scratch: {pre['steps']:,} steps of {pre['batch_size']} "
         f"films of {pre['patients']:,} patients, a negation in {pre['negated']:.0%} of the captions."
     )
     tuned = (
