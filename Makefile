@@ -21,7 +21,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test  ## every benchmark, side by side with what a user would use instead
-	for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	for b in $(filter-out benchmarks/experiment%.py benchmarks/machine.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
 	$(BIN)/python benchmarks/experiment.py
