@@ -45,7 +45,7 @@ def test_every_command_is_in_the_readme_or_docs() -> None:
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["build"], "Missing argument"),
+        (["build"], "no RECIPE given"),
         (["build", "mednegga"], "did you mean 'mednega'"),
         (["build", "mednega", "--seed", "one"], "seed"),
         (["build", "mednega", "--source", "chexprt"], "did you mean 'chexpert'"),
