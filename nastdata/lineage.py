@@ -31,7 +31,8 @@ def describe_build(
     It holds nothing that differs between two runs of one installation: no clock, host or absolute path.
     """
     made_of = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
-    made_of.get("writer", {}).pop("cache", None)
+    for patience in ("cache", "max_concurrency", "timeout", "max_retries"):
+        made_of["writer"].pop(patience, None)
     return {
         "nastdata": __version__,
         "git_revision": find_revision(),
