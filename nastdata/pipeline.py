@@ -80,6 +80,10 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         fresh: put questions to language models again.
         dry: count the questions to a model instead of putting them.
     """
+    if recipe.engine == "ray":
+        raise UserError(
+            "this version has no ray engine", where="engine", how="leave it out: engines never change a byte"
+        )
     ontology = load_ontology(recipe.ontology)
     sources = [get_source(name) for name in recipe.source]
     sent = check_terms(recipe.writer, sources)
