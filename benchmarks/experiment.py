@@ -36,23 +36,31 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "con1": ("contextual", {"objective": "con1", "layers.scale": "none"}),
     "con2": ("opposition", {"objective": "con2", "layers.scale": "none"}),
     "negclip": ("contextual", {"objective": "negclip", "layers.scale": "none"}),
+    "groups": ("mednega", {"objective": "groups", "layers.scale": "none"}),
     "nast-lr, existence only": ("existence", {"objective": "nast", "layers.scale": "lr"}),
     "uniform, existence only": ("existence", {"objective": "nast", "layers.scale": "none"}),
 }
 """Method -> data that it learns from, and its settings."""
 EXISTENCE = ("negation_types", "[existence]")
-JUDGED_BY = ("contextual", "mednega")
+JUDGED_BY = ("contextual", "mednega", "opposition")
+STRATA = ("truth", "kind")
+"""By which of its strata an outcome is told: what the true claim does; style and polarity of a prompt."""
+CLAIMS_EACH = 6
+"""About as many claims as a set has."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Sizes of the experiment; all of them decide its figures."""
 
-    pretrain: PretrainSettings = field(default_factory=PretrainSettings)
+    pretrain: PretrainSettings = field(
+        default_factory=lambda: PretrainSettings(steps=600, text={"layers": 12, "width": 128, "heads": 4})
+    )
     patients: int = 3000
     seeds: int = 3
-    steps: int = 300
-    batch_size: int = 32
+    steps: int = 150
+    texts: int = 128
+    """Texts through the text tower in a step, as near as each objective comes: the equal budget."""
     learning_rate: float = 5e-4
     probes: int = 1000
     threshold: float = 0.01
@@ -69,7 +77,7 @@ MICRO = Plan(
     patients=160,
     seeds=1,
     steps=2,
-    batch_size=8,
+    texts=32,
     probes=60,
     threshold=1e-6,
     controls=1,
@@ -113,8 +121,9 @@ def run(plan: Plan, out: Path, document: Path, *, micro: bool = False) -> Path:
         make_trace(plan, base, out, progress)
     runs: dict[str, list[str]] = {"untrained": [base]}
     with spent.time("train"):
-        for method in METHODS:
-            runs[method] = [make_run(plan, method, s, base, out, progress) for s in range(plan.seeds)]
+        for seed in range(plan.seeds):
+            for method in METHODS:
+                runs.setdefault(method, []).append(make_run(plan, method, seed, base, out, progress))
     judged: dict[str, list[Judged]] = {}
     with spent.time("evaluate"):
         for method, models in runs.items():
@@ -205,8 +214,7 @@ def make_run(plan: Plan, method: str, seed: int, base: str, out: Path, progress:
         "layers.trace": out / "trace",
         "phantom_size": plan.pretrain.size,
         "steps": plan.steps,
-        "batch_size": plan.batch_size,
-        "claim_sets": plan.batch_size,
+        **share_budget(settings["objective"], plan.texts),
         "learning_rate": plan.learning_rate,
         "validate_every": max(1, plan.steps // 3),
         "lora.rank": plan.rank,
@@ -219,9 +227,19 @@ def make_run(plan: Plan, method: str, seed: int, base: str, out: Path, progress:
     return str(fit(recipe, folder, progress)["exported"])
 
 
+def share_budget(objective: str, texts: int) -> dict[str, int]:
+    """Return the batch sizes with which a step of an objective encodes about that many texts."""
+    if objective == "nast":
+        sets = max(2, texts // (CLAIMS_EACH + 2))
+        return {"claim_sets": sets, "batch_size": max(2, texts - CLAIMS_EACH * sets)}
+    if objective == "negclip":
+        return {"claim_sets": max(2, texts // 2)}
+    return {"batch_size": texts if objective in ("clip", "con1") else max(4, texts // 2)}
+
+
 def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> Judged:
     """Judge one model on held-out patients, row by row; kept as ``judged/STEM.npz``."""
-    from nastdata.train.evaluate import EvaluateSettings, evaluate
+    from nastdata.train.evaluate import EvaluateSettings, evaluate, score_conditions
     from nastdata.train.models import load_encoder
     from nastdata.train.rows import open_data
 
@@ -229,14 +247,22 @@ def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> J
     if not path.is_file():
         arrays: dict[str, Any] = {}
         encoder = load_encoder(model)
+        settings = EvaluateSettings("test")
         with progress.stage("evaluate") as stage:
             for name in JUDGED_BY:
                 data = open_data(out / "data" / name, phantom_size=plan.pretrain.size)
-                for o in evaluate(encoder, data, EvaluateSettings("test"), out / "cache"):
+                for o in evaluate(encoder, data, settings, out / "cache"):
                     arrays[f"{o.name}/values"] = o.values
                     arrays[f"{o.name}/patients"] = np.array(o.clusters)
-                    if "truth" in o.strata:
-                        arrays[f"{o.name}/truth"] = np.array(o.strata["truth"])
+                    for stratum in STRATA:
+                        if stratum in o.strata:
+                            arrays[f"{o.name}/truth"] = np.array(o.strata[stratum])
+                if name == "mednega":
+                    scores = score_conditions(encoder, data, replace(settings, bootstrap=2), out / "cache")
+                    for kind in ("affirmative", "negated", "difference"):
+                        arrays[f"auc_{kind}/values"] = np.array([s[kind]["mean"] for s in scores.values()])
+                        arrays[f"auc_{kind}/patients"] = np.array(list(scores))
+            arrays |= explain_negation(plan, encoder, out)
             stage.tell(stem)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{stem}.partial.npz")
@@ -244,6 +270,22 @@ def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> J
         partial.replace(path)
     with np.load(path) as file:
         return dict(file)
+
+
+def explain_negation(plan: Plan, encoder: Any, out: Path) -> dict[str, Any]:
+    """Attribution share of the word of negation in each negated prompt (CON, arXiv 2512.17121)."""
+    from nastdata.train.explain import attribute_negation, read_pairs
+    from nastdata.train.images import embed_images
+    from nastdata.train.rows import open_data
+
+    data = open_data(out / "data" / "probes", phantom_size=plan.pretrain.size)
+    pairs, keys = read_pairs(data, "test")
+    images = embed_images(encoder, data.store, keys, out / "cache")
+    shares = attribute_negation(encoder, pairs, images)["by_prompt"]
+    return {
+        "attribution/values": np.array(list(shares.values())),
+        "attribution/patients": np.array(list(shares)),
+    }
 
 
 def get_stem(method: str, seed: int) -> str:

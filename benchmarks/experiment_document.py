@@ -17,6 +17,7 @@ Judged = dict[str, npt.NDArray[Any]]
 """``METRIC/values``, ``METRIC/patients`` and, of some, ``METRIC/truth``: one entry a test row."""
 CONTEXTUAL = {"recall@1": "R@1", "recall@5": "R@5", "claim": "claim accuracy"}
 SCALES = {"uniform": "none", "nast-gradient": "gradient (the paper's rule)", "nast-lr": "lr (ours)"}
+POLARITIES = ("positive", "negative")
 PAIRS = ("nast-lr", "uniform")
 READING = "## Reading"
 """What people write below this heading is kept when the tables are made again."""
@@ -41,6 +42,9 @@ def write_document(
     parts = [tell_setting(about), tell_bias(judged["untrained"], draws), tell_contextual(judged, draws)]
     parts += [
         tell_questions(judged, draws),
+        tell_groups(judged, draws),
+        tell_conditions(judged, draws),
+        tell_prompts(judged, draws),
         tell_updates(updates),
         tell_data(judged, draws),
         tell_trace(about),
@@ -79,8 +83,9 @@ def tell_setting(about: Mapping[str, Any]) -> str:
     tuned = (
         f"It is traced, and its text tower fine-tuned by each method for {plan['steps']:,} steps (the best "
         f"by validation is kept), seeds: {plan['seeds']}, on data of {plan['patients']:,} other patients. "
-        f"A step sees {plan['batch_size']} captions, claim sets or quadruplets; `nast` and `uniform` see "
-        "both captions and claim sets, as many of each."
+        f"A step of any method puts about {plan['texts']} texts through the text tower: captions (con1), "
+        "pairs of a true and a false claim (negclip), quadruplets (con2), MedNega groups in both wordings "
+        "(groups), or captions and claim sets together (uniform and both nast)."
     )
     figures = (
         "All figures are of test patients, in per cent: mean over seeds [95 % interval, patients and seeds "
@@ -132,6 +137,49 @@ def tell_questions(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
     return "## MedNega (chance 25 %)\n\n" + _table(names, rows)
 
 
+def tell_groups(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
+    """MedNega groups matched both ways, and what survives when the film is another patient's."""
+    names = {
+        "image_to_text_negated": "image to text",
+        "text_to_image_negated": "text to image",
+        "group_negated": "group, negated options",
+        "group_affirmative": "group, affirmative options",
+        "survives_swapped_negated": "right answers that survive a swapped film",
+    }
+    rows = {m: [_cell(resample(f, k, None, draws)) for k in names] for m, f in judged.items()}
+    return (
+        "## MedNega groups: four films, four statements\n\n"
+        "All four films find their statement, all four statements their film, all eight at once; at the end, "
+        "right answers that stay right without the film (chance 25 %).\n\n"
+        + _table(["method", *names.values()], rows)
+    )
+
+
+def tell_conditions(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
+    """Zero-shot AUC, mean over conditions."""
+    kinds = ("affirmative", "negated", "difference")
+    rows = {m: [_cell(resample(f, f"auc_{k}", None, draws)) for k in kinds] for m, f in judged.items()}
+    names = ["method", "affirmative prompt", "negated prompt, reversed", "difference of the two"]
+    return "## Zero-shot AUC, mean over conditions (x 100; conditions and seeds resampled)\n\n" + _table(
+        names, rows
+    )
+
+
+def tell_prompts(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
+    """CON: top-10 retrieval by style and polarity of the prompt; attribution to the negation."""
+    kinds = [f"{style} {polarity}" for style in ("structured", "natural") for polarity in POLARITIES]
+    rows = {
+        m: [_cell(resample(f, "prompt_top10", k, draws)) for k in kinds]
+        + [_cell(resample(f, "attribution", None, draws))]
+        for m, f in judged.items()
+    }
+    return (
+        "## CON: ten nearest films of a prompt, and attribution to the word of negation\n\n"
+        "Prompts and seeds resampled. Attribution: gradient x input, share of all tokens, in per cent.\n\n"
+        + _table(["method", *kinds, "attribution to the negation"], rows)
+    )
+
+
 def tell_updates(updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Share of the change in the most changed layers, for the three ways to weight layers."""
     rows = {
@@ -180,6 +228,8 @@ def resample(found: Sequence[Judged], metric: str, truth: str | None, draws: int
     values = np.stack([np.asarray(f[f"{metric}/values"], dtype=np.float64) for f in found])
     patients = found[0][f"{metric}/patients"]
     kept = np.ones(len(patients), dtype=bool) if truth is None else found[0][f"{metric}/truth"] == truth
+    if not kept.any():
+        return np.full(1 + draws, np.nan)
     names, at = np.unique(patients, return_inverse=True)
     sums = np.zeros((len(names), len(values)))
     np.add.at(sums, at[kept], values[:, kept].T)
