@@ -27,6 +27,8 @@ from nastdata.design.oppose import design_opposition
 from nastdata.design.permute import design_mednega
 from nastdata.design.probe import design_probes
 from nastdata.design.tokens import load_token_counter
+from nastdata.engines import open_engine
+from nastdata.engines.base import Engine
 from nastdata.errors import UserError
 from nastdata.films import find_films
 from nastdata.frames import REJECTS_SCHEMA
@@ -80,18 +82,17 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         fresh: put questions to language models again.
         dry: count the questions to a model instead of putting them.
     """
-    if recipe.engine == "ray":
-        raise UserError(
-            "this version has no ray engine", where="engine", how="leave it out: engines never change a byte"
-        )
     ontology = load_ontology(recipe.ontology)
     sources = [get_source(name) for name in recipe.source]
     sent = check_terms(recipe.writer, sources)
     writer = make_writer(recipe.writer, ontology, recipe.seed, make_checks(ontology), fresh=fresh, dry=dry)
-    loaded = [_load(recipe, source, ontology, progress) for source in sources]
-    studies = pl.concat([x.frame for x in loaded], how="diagonal")
-    studies = assign_splits(studies, recipe.splits, recipe.seed)
-    parts, design_report = _design_and_word(recipe, studies, ontology, writer, progress)
+    with open_engine(recipe.engine, recipe.workers) as engine:
+        if where := engine.describe():
+            progress.say(f"{'engine':<10} {where}")
+        loaded = [_load(recipe, source, ontology, progress) for source in sources]
+        studies = pl.concat([x.frame for x in loaded], how="diagonal")
+        studies = assign_splits(studies, recipe.splits, recipe.seed)
+        parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
     rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
     configs = {name: a.frame for name, a in parts.items()}
     if not any(len(f) for f in configs.values()):
@@ -154,7 +155,12 @@ def _account(source: Source, x: Loaded) -> dict[str, Any]:
 
 
 def _design_and_word(
-    recipe: BuildRecipe, studies: pl.DataFrame, ontology: Ontology, writer: Writer, progress: Progress
+    recipe: BuildRecipe,
+    studies: pl.DataFrame,
+    ontology: Ontology,
+    writer: Writer,
+    engine: Engine,
+    progress: Progress,
 ) -> tuple[dict[str, Assembled], dict[str, Any]]:
     """Run the design of the recipe's kind and put it into words."""
     if isinstance(recipe, MednegaRecipe):
@@ -162,11 +168,11 @@ def _design_and_word(
             design = design_mednega(studies, ontology, recipe)
             stage.tell(f"{recipe.design}: {len(design.frame):,} items")
         with progress.stage("words") as stage:
-            part = assemble_mednega(design.frame, writer, ontology, recipe)
+            part = assemble_mednega(design.frame, writer, ontology, recipe, engine)
             stage.tell(f"{part.report['distinct_wordings']:,} distinct options worded and read back")
         return {"mednega": _keep_rejects(design, part)}, design.report
     if isinstance(recipe, ContextualRecipe):
-        return _contextual(recipe, studies, ontology, writer, progress)
+        return _contextual(recipe, studies, ontology, writer, engine, progress)
     with progress.stage("design") as stage:
         if isinstance(recipe, ProbesRecipe):
             config = "probes"
@@ -178,13 +184,18 @@ def _design_and_word(
             raise UserError(f"'{recipe.recipe}' recipes are not built", how="nastdata train RECIPE")
         stage.tell(f"{len(design.frame):,} pairs")
     with progress.stage("words") as stage:
-        part = assemble_prompts(config, design, ontology, recipe.workers)
+        part = assemble_prompts(config, design, ontology, engine)
         stage.tell(f"{part.report['distinct_texts']:,} distinct texts read back")
     return {config: _keep_rejects(design, part)}, {config: design.report}
 
 
 def _contextual(
-    recipe: ContextualRecipe, facts: pl.DataFrame, ontology: Ontology, writer: Writer, progress: Progress
+    recipe: ContextualRecipe,
+    facts: pl.DataFrame,
+    ontology: Ontology,
+    writer: Writer,
+    engine: Engine,
+    progress: Progress,
 ) -> tuple[dict[str, Assembled], dict[str, Any]]:
     parts: dict[str, Assembled] = {}
     reports: dict[str, Any] = {}
@@ -193,7 +204,7 @@ def _contextual(
             claims = design_claims(facts, ontology, recipe)
             stage.tell(f"{len(claims.frame):,} claim sets")
         with progress.stage("words") as stage:
-            part = assemble_claims(claims.frame, writer, ontology, recipe)
+            part = assemble_claims(claims.frame, writer, ontology, recipe, engine)
             stage.tell(f"{part.report['distinct_texts']:,} distinct claims worded and read back")
         parts["contextual_claims"], reports["contextual_claims"] = _keep_rejects(claims, part), claims.report
     if recipe.captions.enabled:
@@ -201,7 +212,7 @@ def _contextual(
             captions = design_captions(facts, ontology, recipe)
             stage.tell(f"{len(captions.frame):,} captions")
         with progress.stage("words") as stage:
-            part = assemble_captions(captions.frame, writer, ontology, recipe)
+            part = assemble_captions(captions.frame, writer, ontology, recipe, engine)
             stage.tell(f"{part.report['distinct_texts']:,} distinct captions worded and read back")
         parts["contextual_captions"] = _keep_rejects(captions, part)
         reports["contextual_captions"] = captions.report

@@ -15,19 +15,20 @@ import polars as pl
 
 from nastdata.assemble.options import ITEM_WORDINGS, Assembled
 from nastdata.draws import draw_int
+from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
 from nastdata.realize.bank import word_facts
 from nastdata.realize.writer import Failure, Writer
 from nastdata.recipe import BuildRecipe
 from nastdata.records import Fact, FactWording
-from nastdata.validate.texts import check_fact, read_texts
+from nastdata.validate.texts import judge_facts
 
 FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
 
 
 def assemble_captions(
-    captions: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe
+    captions: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe, engine: Engine
 ) -> Assembled:
     """Put designed captions into words; a caption whose text can't be had is rejected."""
     long = captions.select(
@@ -37,7 +38,7 @@ def assemble_captions(
         _denies(pl.col("negation_type"), pl.col("fact").struct.field("existence")).alias("denies"),
         pl.col("caption_id").alias("key"),
     )
-    worded = _word(long, writer, ontology, recipe)
+    worded = _word(long, writer, ontology, recipe, engine)
     texts = worded.long.select("row", "text", "realizer")
     joined = captions.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
     schema = {**config_schema("contextual_captions"), "split": pl.String()}
@@ -46,7 +47,9 @@ def assemble_captions(
     return _finish(done.cast(pl.Schema(schema)), lost, worded, len(captions))
 
 
-def assemble_claims(sets: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe) -> Assembled:
+def assemble_claims(
+    sets: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe, engine: Engine
+) -> Assembled:
     """Put designed claim sets into words.
 
     Sets of one group share their texts. If a text can't be had, its whole group is rejected, since what is
@@ -69,7 +72,7 @@ def assemble_claims(sets: pl.DataFrame, writer: Writer, ontology: Ontology, reci
         .unnest("claim_facts")
         .select("row", "place", *FACT_KEYS, "key")
     )
-    worded = _word(long, writer, ontology, recipe)
+    worded = _word(long, writer, ontology, recipe, engine)
     texts = (
         worded.long.group_by("row", maintain_order=True)
         .agg(
@@ -100,14 +103,17 @@ def _denies(negation: pl.Expr, existence: pl.Expr) -> pl.Expr:
     return pl.when(attribute).then(negation)
 
 
-def _word(long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe) -> _Worded:
+def _word(
+    long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe, engine: Engine
+) -> _Worded:
     """Choose a wording for every (key, fact) and join its text.
 
     Args:
         long: columns row, place, the fact's attributes, ``key`` (what shares wordings).
         writer: words the distinct ones.
         ontology: for reading them back.
-        recipe: seed, number of wordings, attempts, workers.
+        recipe: seed, number of wordings, attempts.
+        engine: where the work runs.
     """
     per_item = recipe.writer.per_item
     n = ITEM_WORDINGS if per_item else recipe.writer.wordings
@@ -128,7 +134,7 @@ def _word(long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildR
     long = long.select("row", "place", "fact", pl.Series("wording", mixed.astype(np.uint32)))
     wanted = long.select("fact", "wording").unique().sort("fact", "wording")
     texts, refused, regenerated = _word_checked(
-        [(objects[f], i) for f, i in wanted.iter_rows()], writer, ontology, recipe
+        [(objects[f], i) for f, i in wanted.iter_rows()], writer, ontology, recipe, engine
     )
     bank = wanted.with_columns(
         pl.Series("text", [t.text if t else None for t in texts], pl.String),
@@ -152,7 +158,11 @@ def _word(long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildR
 
 
 def _word_checked(
-    wanted: Sequence[tuple[Fact, int]], writer: Writer, ontology: Ontology, recipe: BuildRecipe
+    wanted: Sequence[tuple[Fact, int]],
+    writer: Writer,
+    ontology: Ontology,
+    recipe: BuildRecipe,
+    engine: Engine,
 ) -> tuple[list[FactWording | None], list[tuple[str | None, str | None]], Counter[str]]:
     """Word each (fact, wording), read it back, ask again as often as the recipe allows.
 
@@ -167,15 +177,14 @@ def _word_checked(
     todo = list(range(len(wanted)))
     for attempt in range(attempts):
         ask = [(wanted[i][0], wanted[i][1] + attempt * recipe.writer.wordings) for i in todo]
-        results = word_facts(writer, ask, recipe.workers)
-        written = [r.text for r in results if isinstance(r, FactWording)]
-        readings = iter(read_texts(written, ontology, recipe.workers))
+        results = word_facts(writer, ask, engine)
+        stated = [
+            (r.text, wanted[i][0]) for i, r in zip(todo, results, strict=True) if isinstance(r, FactWording)
+        ]
+        judged = iter(judge_facts(stated, ontology, engine))
         again = []
         for i, result in zip(todo, results, strict=True):
-            if isinstance(result, Failure):
-                reason: str | None = result.reason
-            else:
-                reason = check_fact(next(readings), wanted[i][0], ontology)
+            reason = result.reason if isinstance(result, Failure) else next(judged)
             if reason is None and isinstance(result, FactWording):
                 accepted[i], refused[i] = result, (None, None)
                 continue

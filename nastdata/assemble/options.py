@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from nastdata.draws import draw_int
+from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
 from nastdata.realize.bank import word_options
@@ -17,7 +18,7 @@ from nastdata.realize.stems import write_question
 from nastdata.realize.writer import Failure, Writer
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import OptionStatement, OptionWording
-from nastdata.validate.texts import check_option, check_question, read_texts
+from nastdata.validate.texts import check_question, judge_options
 
 Wanted = tuple[OptionStatement, int]
 ITEM_WORDINGS = 2**31
@@ -41,7 +42,7 @@ def word_checked(
     *,
     wordings: int,
     attempts: int,
-    workers: int,
+    engine: Engine,
 ) -> Worded:
     """Word statements, read every text back, and ask again for those that do not say just that.
 
@@ -52,8 +53,8 @@ def word_checked(
     done = Worded()
     todo = list(wanted)
     for attempt in range(attempts):
-        results = word_options(writer, [(s, i + attempt * wordings) for s, i in todo], workers)
-        reasons = _judge(results, ontology, workers)
+        results = word_options(writer, [(s, i + attempt * wordings) for s, i in todo], engine)
+        reasons = _judge(results, ontology, engine)
         bad = {_plan_of(w) for w, reason in zip(todo, reasons, strict=True) if reason is not None}
         last = attempt + 1 == attempts or writer.tries_again
         again = []
@@ -78,17 +79,12 @@ def _plan_of(wanted: Wanted) -> tuple[tuple[str, str, str], int]:
     return wanted[0].conditions, wanted[1]
 
 
-def _judge(results: Sequence[OptionWording | Failure], ontology: Ontology, workers: int) -> list[str | None]:
+def _judge(
+    results: Sequence[OptionWording | Failure], ontology: Ontology, engine: Engine
+) -> list[str | None]:
     """Return the reason against each result, or None: the round trip of both texts."""
-    texts = [t for r in results if isinstance(r, OptionWording) for t in (r.negated, r.affirmative)]
-    readings = iter(read_texts(texts, ontology, workers))
-    out: list[str | None] = []
-    for r in results:
-        if isinstance(r, Failure):
-            out.append(r.reason)
-        else:
-            out.append(check_option(next(readings), next(readings), r, ontology))
-    return out
+    judged = iter(judge_options([r for r in results if isinstance(r, OptionWording)], ontology, engine))
+    return [r.reason if isinstance(r, Failure) else next(judged) for r in results]
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ class Assembled:
 
 
 def assemble_mednega(
-    items: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: MednegaRecipe
+    items: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: MednegaRecipe, engine: Engine
 ) -> Assembled:
     """Put designed items into words.
 
@@ -124,7 +120,7 @@ def assemble_mednega(
         ontology,
         wordings=n,
         attempts=recipe.writer.max_attempts,
-        workers=recipe.workers,
+        engine=engine,
     )
     refused = {w: (reason, text) for w, reason, text in worded.refused}
     bad_groups = {

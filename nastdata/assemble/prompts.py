@@ -6,6 +6,7 @@ import polars as pl
 
 from nastdata.assemble.options import Assembled
 from nastdata.design.base import Design
+from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
 from nastdata.validate.texts import read_texts
@@ -23,7 +24,7 @@ NEGATED_IN: dict[str, tuple[tuple[str, pl.Expr], ...]] = {
 """Config -> (text column, whether that text denies the row's condition)."""
 
 
-def assemble_prompts(config: str, design: Design, ontology: Ontology, workers: int) -> Assembled:
+def assemble_prompts(config: str, design: Design, ontology: Ontology, engine: Engine) -> Assembled:
     """Read every distinct text back and reject the rows in which one does not say what it should."""
     frame = design.frame.with_row_index("row")
     wanted = pl.concat(
@@ -31,7 +32,7 @@ def assemble_prompts(config: str, design: Design, ontology: Ontology, workers: i
         for column, negated in NEGATED_IN[config]
     )
     distinct = wanted.select("condition", "text", "negated").unique().sort("condition", "text", "negated")
-    readings = read_texts(distinct["text"].to_list(), ontology, workers)
+    readings = read_texts(distinct["text"].to_list(), ontology, engine)
     reasons = [
         None if reading.labels == {condition: 0 if negated else 1} else f"read as {reading.labels}"
         for reading, (condition, _, negated) in zip(readings, distinct.iter_rows(), strict=True)

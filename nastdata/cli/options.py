@@ -27,7 +27,7 @@ def recipe_options(function: F) -> F:
         click.option("--limit", help="Highest number of items to make; balance is kept."),
         click.option("--seed", help="Seed of every random choice."),
         click.option("--realizer", help="Who words the statements: template, openai or local."),
-        click.option("--engine", help="Where the work runs: local."),
+        click.option("--engine", help="Where the work runs: local, or ray (RAY_ADDRESS for a cluster)."),
         click.option(
             "--set",
             "settings",

@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of the audit: ways to divide the folds.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where texts are read back: here, or on a Ray cluster (RAY_ADDRESS).",
+)
 def command(
     path: Path,
     text: str | None,
@@ -45,6 +52,7 @@ def command(
     failures: Path | None,
     no_audit: bool,
     seeds: int,
+    engine: str,
 ) -> None:
     r"""Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
 
@@ -65,7 +73,7 @@ def command(
             raise UserError(what, where=str(path), how="--text and the like are for a table of captions")
         from nastdata.validate.gate import validate_folder
 
-        report = validate_folder(path, audit=not no_audit, seeds=seeds)
+        report = validate_folder(path, audit=not no_audit, seeds=seeds, engine=engine)
     else:
         from nastdata.ontology import load_ontology
         from nastdata.validate.table_file import Columns, validate_table
@@ -75,7 +83,7 @@ def command(
             what = "a table of captions needs " + ", ".join(lacking)
             raise UserError(what, where=str(path), how="a dataset is given as its folder")
         columns = Columns(text, condition, existence, location, severity)
-        report = validate_table(path, columns, load_ontology(ontology))
+        report = validate_table(path, columns, load_ontology(ontology), engine)
     beside = path.absolute()
     _finish(report, failures, beside.with_name(beside.name + ".failures.parquet"), as_json)
 

@@ -1,88 +1,55 @@
-"""Each distinct (statement, index) is worded once, in several processes where that pays."""
+"""Each distinct (statement, index) is worded once, wherever the engine has room for it."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from nastdata.ontology import Ontology
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.realize.template import TemplateWriter
 from nastdata.realize.writer import Failure, Writer
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 
-T = TypeVar("T")
+S = TypeVar("S", OptionStatement, Fact)
+W = TypeVar("W", OptionWording, FactWording)
 _WORTH_A_PROCESS = 40_000
 """Below this many wordings a process the start of one costs more than it saves."""
 
 
 def word_options(
-    writer: Writer, wanted: Sequence[tuple[OptionStatement, int]], workers: int = 0
+    writer: Writer, wanted: Sequence[tuple[OptionStatement, int]], engine: Engine = IN_PROCESS
 ) -> list[OptionWording | Failure]:
     """Word options, each distinct one once.
 
     Args:
-        writer: any writer; only the template writer is shared out to processes.
+        writer: any writer. Models are asked from here, since their answers are kept in one place and their
+            budget is one; only the template's work is shared out.
         wanted: (statement, index) pairs, repeats allowed.
-        workers: processes; 0 for as many as there are cores. The result does not depend on it.
+        engine: where the work runs; the result does not depend on it.
 
     Returns:
         One wording or failure for each of ``wanted``, in that order.
     """
-    distinct = list(dict.fromkeys(wanted))
-    shares = _share_out(writer, len(distinct), workers)
-    if shares > 1 and isinstance(writer, TemplateWriter):
-        with _pool(shares) as pool:
-            parts = pool.map(partial(_write_options, writer.ontology, writer.seed), _cut(distinct, shares))
-            results = [w for part in parts for w in part]
-    else:
-        results = writer.write_options(distinct)
-    by_key = dict(zip(distinct, results, strict=True))
-    return [by_key[w] for w in wanted]
+    return _word(writer, writer.write_options, wanted, engine)
 
 
 def word_facts(
-    writer: Writer, wanted: Sequence[tuple[Fact, int]], workers: int = 0
+    writer: Writer, wanted: Sequence[tuple[Fact, int]], engine: Engine = IN_PROCESS
 ) -> list[FactWording | Failure]:
     """Word facts, each distinct one once; arguments and result as in ``word_options``."""
+    return _word(writer, writer.write_facts, wanted, engine)
+
+
+def _word(
+    writer: Writer,
+    write: Callable[[Sequence[tuple[S, int]]], list[W | Failure]],
+    wanted: Sequence[tuple[S, int]],
+    engine: Engine,
+) -> list[W | Failure]:
     distinct = list(dict.fromkeys(wanted))
-    shares = _share_out(writer, len(distinct), workers)
-    if shares > 1 and isinstance(writer, TemplateWriter):
-        with _pool(shares) as pool:
-            parts = pool.map(partial(_write_facts, writer.ontology, writer.seed), _cut(distinct, shares))
-            results = [w for part in parts for w in part]
+    if isinstance(writer, TemplateWriter):
+        results = engine.map(write, distinct, _WORTH_A_PROCESS)
     else:
-        results = writer.write_facts(distinct)
+        results = write(distinct)
     by_key = dict(zip(distinct, results, strict=True))
     return [by_key[w] for w in wanted]
-
-
-def _write_options(
-    ontology: Ontology, seed: int, wanted: Sequence[tuple[OptionStatement, int]]
-) -> list[OptionWording | Failure]:
-    return TemplateWriter(ontology, seed).write_options(wanted)
-
-
-def _write_facts(
-    ontology: Ontology, seed: int, wanted: Sequence[tuple[Fact, int]]
-) -> list[FactWording | Failure]:
-    return TemplateWriter(ontology, seed).write_facts(wanted)
-
-
-def _share_out(writer: Writer, n: int, workers: int) -> int:
-    """Return how many processes to use: never more than pay, never more than asked for."""
-    most = workers or os.cpu_count() or 1
-    return max(1, min(most, n // _WORTH_A_PROCESS)) if isinstance(writer, TemplateWriter) else 1
-
-
-def _pool(size: int) -> ProcessPoolExecutor:
-    # Not fork: the program may hold threads (polars) that do not survive it.
-    return ProcessPoolExecutor(size, mp_context=get_context("spawn"))
-
-
-def _cut(items: Sequence[T], n: int) -> list[Sequence[T]]:
-    size = -(-len(items) // n)
-    return [items[i : i + size] for i in range(0, len(items), size)]

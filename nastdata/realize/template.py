@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import gcd
+from typing import Any
 
 from nastdata.draws import draw_int
 from nastdata.ontology import Ontology
@@ -32,6 +33,10 @@ class TemplateWriter:
         self._facts = FactGrammar(ontology)
         self._plans: dict[tuple[tuple[str, ...], int], Plan] = {}
         self._sentences: dict[Fact, tuple[Sentence, ...]] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process as what it was made of, without what it has built up since."""
+        return type(self), (self.ontology, self.seed)
 
     def account(self) -> None:
         """Words from plans cost nothing."""

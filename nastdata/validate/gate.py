@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from nastdata.engines import open_engine
+from nastdata.engines.base import Engine
 from nastdata.validate import fact_rules, option_rules, row_rules
 from nastdata.validate.consistency import check_consistency
 from nastdata.validate.integrity import Opened, open_folder
@@ -21,7 +23,13 @@ SLACK = 0.05
 
 
 def validate_folder(
-    path: Path, *, audit: bool = True, expectations: bool = True, seeds: int = 1, folds: int = 5
+    path: Path,
+    *,
+    audit: bool = True,
+    expectations: bool = True,
+    seeds: int = 1,
+    folds: int = 5,
+    engine: str = "local",
 ) -> Report:
     """Check a dataset folder: integrity, rules, round trip, consistency, blind audit.
 
@@ -31,6 +39,7 @@ def validate_folder(
         expectations: whether to run the Great Expectations suites, where it is installed.
         seeds: of the audit: ways to divide the folds.
         folds: of the audit.
+        engine: where texts are read back (``nastdata.engines``).
 
     Raises:
         UserError: if there is no such folder or nothing of ours in it.
@@ -43,9 +52,10 @@ def validate_folder(
             for rule in ("rows", "required", "keys", "round_trip"):
                 ledger.skip(rule, config, "the files can't be used: see 'readable' and 'columns'")
     sound: dict[str, pl.DataFrame] = {}
-    for config, frame in frames.items():
-        row_rules.check_common(ledger, config, frame, opened.ontology)
-        sound[config] = _CHECKS[config](ledger, opened, frame)
+    with open_engine(engine) as readers:
+        for config, frame in frames.items():
+            row_rules.check_common(ledger, config, frame, opened.ontology)
+            sound[config] = _CHECKS[config](ledger, opened, frame, readers)
     if frames:
         row_rules.check_patients(ledger, frames)
         row_rules.check_studies(ledger, frames)
@@ -61,7 +71,7 @@ def validate_folder(
     return ledger.close()
 
 
-def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
+def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
     option_rules.check_options(ledger, frame, opened.ontology)
     frame, whole = _leave_out(ledger, ("options", "required"), "mednega", frame)
     option_rules.check_planes(ledger, frame)
@@ -73,11 +83,11 @@ def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.Da
         opened.setting("avoid_clashes"),
     )
     option_rules.check_groups(ledger, whole)
-    check_option_texts(ledger, frame, opened.ontology)
+    check_option_texts(ledger, frame, opened.ontology, engine)
     return frame
 
 
-def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
+def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
     config = "contextual_claims"
     fact_rules.check_claims(
         ledger, frame, opened.setting("claims", "k_min"), opened.setting("claims", "k_max")
@@ -86,29 +96,29 @@ def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.Dat
     fact_rules.check_families(ledger, whole, opened.setting("claims", "balanced"))
     long = fact_rules.list_claims(frame)
     fact_rules.check_facts(ledger, config, long, opened.ontology)
-    check_fact_texts(ledger, config, long, opened.ontology)
+    check_fact_texts(ledger, config, long, opened.ontology, engine)
     frame, _ = _leave_out(ledger, ("facts",), config, frame)
     fact_rules.check_alterations(ledger, fact_rules.list_claims(frame))
     return frame
 
 
-def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
+def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
     config = "contextual_captions"
     frame, _ = _leave_out(ledger, ("required",), config, frame)
     promised = opened.setting("captions", "balanced") and opened.setting("captions", "affirmative_controls")
     fact_rules.check_captions(ledger, frame, bool(promised))
     long = fact_rules.list_captions(frame)
     fact_rules.check_facts(ledger, config, long, opened.ontology)
-    check_fact_texts(ledger, config, long, opened.ontology)
+    check_fact_texts(ledger, config, long, opened.ontology, engine)
     frame, _ = _leave_out(ledger, ("facts",), config, frame)
     return frame
 
 
-def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame) -> pl.DataFrame:
+def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
     from nastdata.validate.pair_rules import check_probes, check_prompts
 
     check = check_probes if "foil" in frame.columns else check_prompts
-    check(ledger, frame, opened.ontology)
+    check(ledger, frame, opened.ontology, engine)
     return frame
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import polars as pl
 
+from nastdata.engines.base import Engine
 from nastdata.ontology import Ontology
 from nastdata.validate.texts import read_texts
 from nastdata.validate.verdicts import Bad, Ledger
 
 
-def check_probes(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> None:
+def check_probes(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, engine: Engine) -> None:
     """Check that of caption and foil one states and the other denies the condition, and which one denies."""
-    said = _read(frame, ontology, ("correct", "foil"))
+    said = _read(frame, ontology, engine, ("correct", "foil"))
     bad = []
     rows = frame.select("key", "split", "condition", "correct", "foil", "negation_in")
     for key, split, condition, correct, foil, negated in rows.iter_rows():
@@ -26,9 +27,9 @@ def check_probes(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> Non
     ledger.add("pairs", "probes", len(frame), bad)
 
 
-def check_prompts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> None:
+def check_prompts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, engine: Engine) -> None:
     """Check that prompt and distractor prompt say contrary things of one condition, of different films."""
-    said = _read(frame, ontology, ("prompt", "distractor_prompt"))
+    said = _read(frame, ontology, engine, ("prompt", "distractor_prompt"))
     bad = []
     columns = ("key", "split", "condition", "prompt", "distractor_prompt", "polarity", "image_id")
     for key, split, condition, prompt, other, polarity, image, far in frame.select(
@@ -47,6 +48,8 @@ def check_prompts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> No
     ledger.add("pairs", "opposition", len(frame), bad)
 
 
-def _read(frame: pl.DataFrame, ontology: Ontology, columns: tuple[str, str]) -> dict[str, dict[str, int]]:
+def _read(
+    frame: pl.DataFrame, ontology: Ontology, engine: Engine, columns: tuple[str, str]
+) -> dict[str, dict[str, int]]:
     texts = list(dict.fromkeys(t for c in columns for t in frame[c]))
-    return {r.text: r.labels for r in read_texts(texts, ontology)}
+    return {r.text: r.labels for r in read_texts(texts, ontology, engine)}

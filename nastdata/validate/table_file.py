@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from nastdata.engines import open_engine
 from nastdata.errors import UserError, name_nearest
 from nastdata.ontology import Ontology
 from nastdata.records import Existence, Fact
@@ -39,7 +40,7 @@ class Columns:
         return {k: v for k in self.__dataclass_fields__ if (v := getattr(self, k)) is not None}
 
 
-def validate_table(path: Path, columns: Columns, ontology: Ontology) -> Report:
+def validate_table(path: Path, columns: Columns, ontology: Ontology, engine: str = "local") -> Report:
     """Check a table of captions: values, possible facts, the round trip of every text, contradictions.
 
     Conditions and places may be named as in the ontology or by any of their synonyms. "X is not in P" and
@@ -49,6 +50,7 @@ def validate_table(path: Path, columns: Columns, ontology: Ontology) -> Report:
         path: csv, tsv, parquet or JSON lines.
         columns: names of the table's columns.
         ontology: conditions, places and grades.
+        engine: where texts are read back (``nastdata.engines``).
 
     Raises:
         UserError: if the file can't be read, lacks a column, or is empty.
@@ -74,7 +76,8 @@ def validate_table(path: Path, columns: Columns, ontology: Ontology) -> Report:
     ledger.add("required", None, len(frame), required)
     ledger.add("vocabulary", None, len(frame), unknown)
     ledger.add("facts", None, len({f for *_, f in facts}), impossible)
-    readings = read_texts([t for _, t, _ in facts], ontology)
+    with open_engine(engine) as readers:
+        readings = read_texts([t for _, t, _ in facts], ontology, readers)
     bad = [
         Bad(reason, key, None, text)
         for (key, text, fact), reading in zip(facts, readings, strict=True)

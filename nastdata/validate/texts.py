@@ -6,19 +6,19 @@ so that they can be counted; where a word is to blame it is named.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from itertools import repeat
+from functools import partial
 
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.ontology import Ontology
 from nastdata.records import Fact, OptionWording
 from nastdata.validate.debris import find_debris
 from nastdata.validate.lexicon import WORD, split_words
 from nastdata.validate.parse import Reading, get_parser
 
-LARGE = 60_000
-"""Distinct texts from which on several processes pay."""
+LARGE = 30_000
+"""Distinct texts from which on one more process pays."""
 _JOINTS = frozenset(
     "but with and or nor , ; : . while although whereas yet though however in addition also too plus".split()
 )
@@ -28,39 +28,47 @@ _AGREEING = frozenset("is are was were a an the any there has have been in evide
 """What may change before a replaced name since the grammar asks for it: "There is no X", "There are Y"."""
 
 
-def read_texts(texts: Sequence[str], ontology: Ontology, workers: int = 0) -> list[Reading]:
-    """Read texts, each distinct one once, in several processes if there are many.
+def read_texts(texts: Sequence[str], ontology: Ontology, engine: Engine = IN_PROCESS) -> list[Reading]:
+    """Read texts, each distinct one once.
 
     Args:
         texts: Texts, repetitions allowed.
         ontology: Whose names and places to read.
-        workers: Processes; 0 for as many as there are cores. The result doesn't depend on it.
+        engine: Where the work runs; the result doesn't depend on it.
     """
     distinct = list(dict.fromkeys(texts))
-    count = workers or os.cpu_count() or 1
-    if len(distinct) < LARGE or count == 1:
-        parse = get_parser(ontology).parse
-        readings = [parse(t) for t in distinct]
-    else:
-        readings = _read_in_processes(distinct, ontology, count)
-    by_text = dict(zip(distinct, readings, strict=True))
+    by_text = dict(zip(distinct, engine.map(partial(_read, ontology), distinct, LARGE), strict=True))
     return [by_text[t] for t in texts]
 
 
-def _read_in_processes(texts: list[str], ontology: Ontology, count: int) -> list[Reading]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    size = -(-len(texts) // (count * 4))
-    chunks = [texts[i : i + size] for i in range(0, len(texts), size)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        return [r for rs in pool.map(_read_chunk, chunks, repeat(ontology)) for r in rs]
+def judge_facts(
+    stated: Sequence[tuple[str, Fact]], ontology: Ontology, engine: Engine = IN_PROCESS
+) -> list[str | None]:
+    """Read texts and return the reason against each as a wording of its fact, or None (``check_fact``)."""
+    return engine.map(partial(_judge_facts, ontology), stated, LARGE)
 
 
-def _read_chunk(texts: list[str], ontology: Ontology) -> list[Reading]:
+def judge_options(
+    wordings: Sequence[OptionWording], ontology: Ontology, engine: Engine = IN_PROCESS
+) -> list[str | None]:
+    """Read both texts of options and return the reason against each, or None (``check_option``)."""
+    return engine.map(partial(_judge_options, ontology), wordings, LARGE // 2)
+
+
+def _read(ontology: Ontology, texts: Sequence[str]) -> list[Reading]:
     parse = get_parser(ontology).parse
     return [parse(t) for t in texts]
+
+
+def _judge_facts(ontology: Ontology, stated: Sequence[tuple[str, Fact]]) -> list[str | None]:
+    # Only reasons go back to whoever asked: readings are many times as long.
+    parse = get_parser(ontology).parse
+    return [check_fact(parse(text), fact, ontology) for text, fact in stated]
+
+
+def _judge_options(ontology: Ontology, wordings: Sequence[OptionWording]) -> list[str | None]:
+    parse = get_parser(ontology).parse
+    return [check_option(parse(w.negated), parse(w.affirmative), w, ontology) for w in wordings]
 
 
 def check_option(

@@ -7,6 +7,7 @@ from itertools import combinations
 
 import pytest
 
+from nastdata.engines.local import LocalEngine
 from nastdata.ontology import Ontology
 from nastdata.realize import bank
 from nastdata.realize.template import TemplateWriter
@@ -49,9 +50,10 @@ def test_the_number_of_processes_changes_nothing(ontology: Ontology, monkeypatch
     triples = list(combinations([c.name for c in ontology.conditions], 3))[:40]
     options = [(OptionStatement(t, (0, 1, 0)), i) for i, t in enumerate(triples)]
     facts = [(Fact("Edema", "absent", "lingula"), i) for i in range(20)]
-    alone = bank.word_options(writer, options, 1), bank.word_facts(writer, facts, 1)
+    alone = bank.word_options(writer, options), bank.word_facts(writer, facts)
     monkeypatch.setattr(bank, "_WORTH_A_PROCESS", 10)
-    assert (bank.word_options(writer, options, 2), bank.word_facts(writer, facts, 2)) == alone
+    with LocalEngine(2) as engine:
+        assert (bank.word_options(writer, options, engine), bank.word_facts(writer, facts, engine)) == alone
 
 
 def test_nothing_to_word(ontology: Ontology) -> None:

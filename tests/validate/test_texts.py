@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nastdata.engines.local import LocalEngine
 from nastdata.ontology import Ontology
 from nastdata.records import Fact, OptionStatement, OptionWording
 from nastdata.validate import texts
@@ -176,7 +177,8 @@ def test_plain_sentences_hold_no_debris() -> None:
 
 def test_processes_do_not_change_the_result(ontology: Ontology, monkeypatch: pytest.MonkeyPatch) -> None:
     many = [f"No edema, with {w} effusion {n}." for n in range(30) for w in ("a small", "a large", "no")]
-    alone = read_texts(many, ontology, workers=1)
+    alone = read_texts(many, ontology)
     monkeypatch.setattr(texts, "LARGE", 10)
-    assert read_texts(many, ontology, workers=2) == alone
+    with LocalEngine(2) as engine:
+        assert read_texts(many, ontology, engine) == alone
     assert [r.text for r in alone] == many

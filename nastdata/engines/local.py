@@ -1,0 +1,73 @@
+"""Processes of this machine, started when there is enough to do for more than one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import get_context
+from types import TracebackType
+from typing import TypeVar
+
+from nastdata.engines.base import Function, count_cores, cut, pack, run_packed
+from nastdata.errors import UserError
+
+T = TypeVar("T")
+R = TypeVar("R")
+SHARES = 4
+"""Pieces for each process, so that a slow one does not keep the others waiting."""
+
+
+class LocalEngine:
+    """Implements ``Engine`` with a pool of processes that lives as long as the ``with`` block.
+
+    Args:
+        workers: the most processes to use; 0 for as many as there are cores.
+    """
+
+    def __init__(self, workers: int = 0) -> None:
+        self.workers = workers or count_cores()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> LocalEngine:
+        """Start nothing yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the processes; what they have not begun is dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def describe(self) -> None:
+        """Nothing to tell: it is what everybody expects."""
+        return
+
+    def map(self, function: Function[T, R], items: Sequence[T], least: int) -> list[R]:
+        """Apply ``function`` here, or in as many processes as pay."""
+        processes = min(self.workers, len(items) // least)
+        if processes < 2:
+            return function(items)
+        if self._pool is None:
+            # Not fork: the program may hold threads (polars) that do not survive it.
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=get_context("spawn"), initializer=_leave_interrupts
+            )
+        run = partial(run_packed, pack(function))
+        try:
+            return [r for results in self._pool.map(run, cut(items, processes * SHARES)) for r in results]
+        except BrokenProcessPool as e:
+            raise UserError(
+                "a worker process was killed, perhaps for want of memory",
+                where="workers",
+                how="--set workers=1, a lower --limit, or a machine with more memory",
+            ) from e
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C to the main process, which ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,236 @@
+"""A Ray cluster, by Ray Data: one of this machine's own, or the one that ``RAY_ADDRESS`` names.
+
+Shares travel as rows of pickled bytes. What a worker raises comes back as a value and is raised here as it
+was; a worker that dies is replaced by Ray and its share done again, which gives the same: shares are pure.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar
+
+from nastdata import __version__
+from nastdata.engines.base import Function, count_cores, cut, pack, run_packed
+from nastdata.errors import UserError
+
+T = TypeVar("T")
+R = TypeVar("R")
+SHARES = 4
+"""Pieces for each core, so that a slow one does not keep the others waiting."""
+SMALLEST = 500
+"""Items of a share at least: fewer are not worth the journey."""
+PATIENCE = 600.0
+"""Seconds without any finished share after which the cluster is given up."""
+
+
+class RayEngine:
+    """Implements ``Engine``; the cluster is reached (or started) on entering the ``with`` block.
+
+    Args:
+        workers: cores of a cluster of our own, or the most to use at a time of another; 0: all there are.
+    """
+
+    def __init__(self, workers: int = 0) -> None:
+        self.workers = workers
+        self._ours = False
+        self._cores = 1
+        self._place = ""
+
+    def __enter__(self) -> RayEngine:
+        """Connect.
+
+        Raises:
+            UserError: if Ray is not installed or the cluster can't be reached.
+        """
+        ray = _import_ray()
+        address = os.environ.get("RAY_ADDRESS") or "local"
+        if not ray.is_initialized():
+            with _quiet():
+                _connect(ray, address, self.workers)
+            self._ours = True
+        resources = ray.cluster_resources()
+        self._cores = max(1, int(resources.get("CPU", 1)))
+        nodes = len(ray.nodes())
+        self._place = (
+            f"this machine, {self._cores} cores"
+            if address == "local"
+            else (f"{address}, {nodes} node{'s' * (nodes != 1)}, {self._cores} cores")
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop what we started; leave a cluster of others as it was."""
+        if self._ours:
+            with _quiet():
+                _import_ray().shutdown()
+            self._ours = False
+
+    def describe(self) -> str:
+        """Return which cluster it is."""
+        return f"ray: {self._place}"
+
+    def map(self, function: Function[T, R], items: Sequence[T], least: int) -> list[R]:
+        """Apply ``function`` on the cluster, however few the items."""
+        if not items:
+            return function(items)
+        cores = min(self._cores, self.workers or self._cores)
+        shares = cut(items, max(1, min(cores * SHARES, len(items) // SMALLEST)))
+        done: dict[int, list[R]] = {}
+        with _quiet(), _told():
+            for number, result in _run(pack(function), shares, self.workers or None):
+                done[number] = result
+        return [r for number in range(len(shares)) for r in done[number]]
+
+
+def run_share(row: dict[str, Any], *, packed: bytes, version: str) -> dict[str, Any]:
+    """Run one share in a worker.
+
+    Args:
+        row: ``share`` (its number) and ``items`` (pickled).
+        packed: the function.
+        version: of the package that sent it.
+
+    Returns:
+        ``share``, ``raised`` and ``result``: the pickled results, or the pickled error.
+    """
+    try:
+        if version != __version__:
+            raise UserError(
+                f"a worker has nastdata {__version__}, this is {version}",
+                where="engine ray",
+                how="install the same version on every node",
+            )
+        result: Any = run_packed(packed, pickle.loads(row["items"]))  # noqa: S301  (sent by ourselves)
+        raised = False
+    except Exception as e:
+        result, raised = e, True
+    return {"share": row["share"], "raised": raised, "result": _freeze(result)}
+
+
+def _freeze(result: Any) -> bytes:
+    """Pickle results; an error that can't be travels as its words."""
+    try:
+        frozen = pickle.dumps(result)
+        if isinstance(result, Exception):
+            pickle.loads(frozen)  # noqa: S301
+        return frozen
+    except Exception:
+        if not isinstance(result, Exception):
+            raise
+        return pickle.dumps(RuntimeError(f"{type(result).__name__}: {result}"))
+
+
+def _run(
+    packed: bytes, shares: Sequence[Sequence[Any]], concurrency: int | None
+) -> Iterator[tuple[int, list[Any]]]:
+    """Yield (number of the share, its results) as they come."""
+    import ray.data
+
+    rows = [{"share": i, "items": pickle.dumps(list(s))} for i, s in enumerate(shares)]
+    dataset = ray.data.from_items(rows, override_num_blocks=len(rows))
+    dataset.context.enable_progress_bars = False
+    dataset.context.print_on_execution_start = False
+    dataset.context.execution_no_progress_timeout_s = PATIENCE
+    mapped = dataset.map(
+        run_share, fn_kwargs={"packed": packed, "version": __version__}, num_cpus=1, concurrency=concurrency
+    )
+    for row in mapped.iter_rows():
+        result = pickle.loads(row["result"])  # noqa: S301  (made by run_share)
+        if row["raised"]:
+            raise result
+        yield row["share"], result
+
+
+def _import_ray() -> Any:
+    # Read by Ray when it is imported: nothing is reported to its makers, no warning about GPUs to come.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import ray
+            import ray.data
+    except ImportError as e:
+        raise UserError(
+            f"Ray is not installed ({e})", where="engine ray", how="pip install 'nastdata[ray]'"
+        ) from e
+    return ray
+
+
+def _connect(ray: Any, address: str, workers: int) -> None:
+    """Start a cluster of this machine, or join the one at ``address``."""
+    local = address == "local"
+    own = {"num_cpus": workers or count_cores(), "include_dashboard": False} if local else {}
+    try:
+        ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **own)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as e:
+        lines = [line.strip() for line in str(e).splitlines() if line.strip()]
+        said = lines[0] if lines else type(e).__name__
+        if local:
+            how = "--engine local makes the same bytes"
+            raise UserError(f"Ray can't be started ({said})", where="engine ray", how=how) from e
+        raise UserError(
+            f"no Ray cluster answers there ({said})",
+            where=f"RAY_ADDRESS={address}",
+            how="see `ray status`; or unset RAY_ADDRESS for a cluster of this machine alone",
+        ) from e
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray's logs and deprecations, which are not the user's business, off the terminal.
+
+    They stay in the log files of the Ray session.
+    """
+    consoles = [
+        h
+        for h in logging.getLogger("ray.data").handlers
+        if isinstance(h, logging.StreamHandler) and not isinstance(h, logging.FileHandler)
+    ]
+    levels = [h.level for h in consoles]
+    for handler in consoles:
+        handler.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for handler, level in zip(consoles, levels, strict=True):
+            handler.setLevel(level)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Put Ray's own failures into plain words; errors of the work pass as they are."""
+    from ray.data.exceptions import ExecutionTimeoutError
+    from ray.exceptions import RayError
+
+    try:
+        yield
+    except ExecutionTimeoutError as e:
+        raise UserError(
+            f"no work was finished in {PATIENCE:.0f} s: no free core, or workers die again and again",
+            where="engine ray",
+            how="see `ray status` and the memory of its nodes; --engine local makes the same bytes",
+        ) from e
+    except RayError as e:
+        if "No module named 'nastdata'" in str(e):
+            raise UserError(
+                "a worker can't import nastdata",
+                where="engine ray",
+                how=f"install nastdata {__version__} on every node of the cluster",
+            ) from e
+        first = next((line.strip() for line in str(e).splitlines() if line.strip()), "")
+        raise UserError(
+            f"the cluster failed ({type(e).__name__}: {first})",
+            where="engine ray",
+            how="run the same command again; --engine local makes the same bytes",
+        ) from e
