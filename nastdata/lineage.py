@@ -9,7 +9,7 @@ from typing import Any
 
 from nastdata import __version__
 from nastdata.ontology import Ontology
-from nastdata.recipe import BuildRecipe, fingerprint
+from nastdata.recipe import PATIENCE, BuildRecipe, fingerprint
 from nastdata.resources import PACKAGE
 from nastdata.sources.base import Loaded, Source
 
@@ -31,7 +31,7 @@ def describe_build(
     It holds nothing that differs between two runs of one installation: no clock, host or absolute path.
     """
     made_of = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
-    for patience in ("cache", "max_concurrency", "timeout", "max_retries"):
+    for patience in PATIENCE:
         made_of["writer"].pop(patience, None)
     return {
         "nastdata": __version__,

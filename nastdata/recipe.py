@@ -100,6 +100,11 @@ class WriterSettings(Settings):
     """Of one run, in the currency of ``prices``."""
     prices: Prices = Prices()
     batch_api: bool = False
+    """Of ``openai``: put questions as batch jobs, which may take a day and are billed at the batch price."""
+    batch_requests: int = Field(50_000, ge=1, le=50_000)
+    """Highest number of questions in one batch job."""
+    batch_poll: float = Field(60.0, gt=0)
+    """Longest time in seconds between two looks at batch jobs; the first looks are closer together."""
     cache: Path | None = None
     """SQLite file of answers; in the user's cache folder if null."""
     attestation: Attestation = Attestation()
@@ -222,6 +227,17 @@ class OppositionRecipe(BuildRecipe):
     styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
 
 
+PATIENCE = (
+    "cache",
+    "max_concurrency",
+    "timeout",
+    "max_retries",
+    "batch_api",
+    "batch_requests",
+    "batch_poll",
+)
+"""Of a writer: where answers are kept and how patiently a server is asked. No part of a dataset."""
+
 KINDS: dict[str, str] = {
     "mednega": "nastdata.recipe:MednegaRecipe",
     "contextual": "nastdata.recipe:ContextualRecipe",
@@ -332,6 +348,6 @@ def fingerprint(recipe: Settings) -> str:
     """
     data = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
     writer = data.get("writer", {})
-    for where in ("cache", "max_concurrency", "timeout", "max_retries", "base_url", "prices"):
+    for where in (*PATIENCE, "base_url", "prices"):
         writer.pop(where, None)
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -78,6 +78,12 @@ class AnswerCache:
         with self._lock:
             self._db.execute("insert or replace into batches values (?, ?)", (key, json.dumps(state)))
 
+    def list_states(self, prefix: str) -> dict[str, dict[str, object]]:
+        """Return the saved states of batch jobs whose keys begin with ``prefix``."""
+        with self._lock:
+            rows = self._db.execute("select key, state from batches").fetchall()
+        return {key: json.loads(state) for key, state in rows if key.startswith(prefix)}
+
     def note_answers(self, keys: Iterable[str]) -> str:
         """Keep which answers a dataset was made from (a bundle packs them) and return the list's sha256."""
         text = json.dumps(sorted(keys))

@@ -58,6 +58,12 @@ class RunLedger:
     calls: int = 0
     retries: int = 0
     cache_hits: int = 0
+    jobs: int = 0
+    """Batch jobs that were made."""
+    resumed: int = 0
+    """Batch jobs of an earlier run that were gone on with."""
+    resubmitted: int = 0
+    """Questions that came back from a batch job without an answer and went into another."""
     seconds: list[float] = field(default_factory=list)
 
     def add(self, answer: Answer) -> None:
@@ -79,6 +85,9 @@ class RunLedger:
             "calls": self.calls,
             "retries": self.retries,
             "cache_hits": self.cache_hits,
+            "jobs": self.jobs,
+            "resumed": self.resumed,
+            "resubmitted": self.resubmitted,
             "latency": latency,
         }
 
@@ -86,6 +95,11 @@ class RunLedger:
         """Return the account in one line."""
         if not self.calls:
             return f"no calls, {self.cache_hits:,} answers from the cache"
+        if self.jobs or self.resumed:
+            return (
+                f"{self.calls:,} answers from batch jobs ({self.jobs:,} made, {self.resumed:,} gone on with, "
+                f"{self.resubmitted:,} questions resubmitted), {self.cache_hits:,} answers from the cache"
+            )
         return (
             f"{self.calls:,} calls ({self.retries:,} retries), {self.cache_hits:,} answers from the cache, "
             f"latency {self.percentile(0.5):.2f} s (median), {self.percentile(0.95):.2f} s (95 %)"

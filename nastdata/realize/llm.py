@@ -362,13 +362,22 @@ def make_llm_writer(
     """Return the writer for ``openai`` or ``local``."""
     cache = AnswerCache(find_cache(settings.cache))
     if settings.realizer == "local":
+        if settings.batch_api:
+            raise UserError(
+                "batch jobs are a matter of the openai writer",
+                where="writer.batch_api",
+                how="--set writer.batch_api=false, or --realizer openai",
+            )
         from nastdata.realize.constrained import make_local_writer
 
         return make_local_writer(settings, ontology, seed, checks, fallback, cache, fresh=fresh)
     if settings.batch_api:
-        raise UserError(
-            "the batch API is not supported yet", where="writer.batch_api", how="--set writer.batch_api=false"
-        )
+        from nastdata.llm.batch import BatchAdapter
+
+        jobs = BatchAdapter(settings, cache, fresh=fresh)
+        writer = LlmWriter(jobs, settings, ontology, seed, checks, fallback, cache, fresh)
+        writer.asker.run = jobs.run  # one account of the run: answers are the asker's, jobs the adapter's
+        return writer
     from nastdata.llm.openai_client import OpenAIAdapter
 
     adapter = OpenAIAdapter(settings)
