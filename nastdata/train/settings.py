@@ -83,5 +83,7 @@ class TrainRecipe(Settings):
     """Steps between validations (and checkpoints)."""
     patience: int | None = Field(None, ge=1)
     """Validations without improvement after which a run ends; null: never early."""
+    log: Literal["none", "tensorboard"] = "none"
+    """Events for TensorBoard beside ``log.jsonl``, which is always written."""
     cache: Path | None = Path(".nastdata-cache")
     """Where image features are kept; null: nowhere."""

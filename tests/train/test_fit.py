@@ -19,6 +19,7 @@ from nastdata.train import fit as fitting  # noqa: E402
 from nastdata.train.fit import fit  # noqa: E402
 from nastdata.train.models import load_encoder  # noqa: E402
 from nastdata.train.settings import TrainRecipe  # noqa: E402
+from nastdata.train.trainer import Trainer  # noqa: E402
 
 QUIET = Progress(quiet=True)
 
@@ -67,14 +68,14 @@ def test_a_killed_run_goes_on_to_the_same_numbers(
 ) -> None:
     recipe = make_recipe(native_folder, tiny, tmp_path, lora={"rank": 4, "dropout": 0.2})
     whole = fit(recipe, tmp_path / "whole", QUIET)
-    usual = fitting.Trainer._step
+    usual = Trainer._step
 
     def die(self: Any, step: int) -> dict[str, float]:
         if step == 5:
             raise Killed
         return usual(self, step)
 
-    monkeypatch.setattr(fitting.Trainer, "_step", die)
+    monkeypatch.setattr(Trainer, "_step", die)
     with pytest.raises(Killed):
         fit(recipe, tmp_path / "killed", QUIET)
     monkeypatch.undo()
@@ -90,14 +91,14 @@ def test_a_checkpoint_cut_in_half_falls_back_to_the_one_before(
 ) -> None:
     recipe = make_recipe(native_folder, tiny, tmp_path)
     whole = fit(recipe, tmp_path / "whole", QUIET)
-    usual = fitting.Trainer._step
+    usual = Trainer._step
 
     def die(self: Any, step: int) -> dict[str, float]:
         if step == 5:
             raise Killed
         return usual(self, step)
 
-    monkeypatch.setattr(fitting.Trainer, "_step", die)
+    monkeypatch.setattr(Trainer, "_step", die)
     with pytest.raises(Killed):
         fit(recipe, tmp_path / "cut", QUIET)
     monkeypatch.undo()
@@ -130,6 +131,40 @@ def test_a_loss_that_is_no_number_keeps_the_checkpoint(
     with pytest.raises(UserError, match="loss is nan at step 5"):
         fit(make_recipe(native_folder, tiny, tmp_path), tmp_path / "run", QUIET)
     assert list((tmp_path / "run").glob("checkpoint-*.pt"))
+
+
+def test_a_gradient_that_is_no_number_reaches_no_checkpoint(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loss is still a number then: the square root's slope at 0 is infinite."""
+    from nastdata.train.objectives import NastObjective
+
+    usual = NastObjective.compute
+
+    def spoil(self: Any, step: int, encode: Any, scale: float) -> Any:
+        parts = usual(self, step, encode, scale)
+        loss = parts["loss"]
+        return parts | {"loss": loss + (loss - loss.detach()).sqrt() * 0.0 if step == 4 else loss}
+
+    monkeypatch.setattr(NastObjective, "compute", spoil)
+    recipe = make_recipe(native_folder, tiny, tmp_path, validate_every=1)
+    with pytest.raises(UserError, match="gradient is nan at step 5"):
+        fit(recipe, tmp_path / "run", QUIET)
+    monkeypatch.undo()
+    resumed = fit(recipe, tmp_path / "run", QUIET)
+    assert resumed["steps_done"] == 6
+    assert resumed["history"] == fit(recipe, tmp_path / "whole", QUIET)["history"]
+
+
+def test_each_process_takes_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    for device in ("cuda", "cuda:1", "cpu"):
+        fitting.take_device(device)
+    monkeypatch.delenv("LOCAL_RANK")
+    fitting.take_device("cuda")
+    assert taken == [3]
 
 
 def test_a_run_ends_early_without_improvement(
@@ -169,23 +204,33 @@ def test_bad_input_is_told(
         fit(recipe, tmp_path / "run", QUIET)
 
 
+def find_port() -> str:
+    import socket
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
+
+
+LAUNCHERS = {
+    "torchrun": "torch.distributed.run --nproc-per-node 2 --master-port PORT",
+    "accelerate": "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 "
+    "--mixed_precision no --dynamo_backend no --main_process_port PORT",
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_processes_give_the_numbers_of_one(
-    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+    launcher: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """The loss is that of the whole batch, wherever its texts were encoded."""
+    if launcher == "accelerate":
+        pytest.importorskip("accelerate")
     recipe = make_recipe(native_folder, tiny, tmp_path, steps=4, validate_every=2)
     one = fit(recipe, tmp_path / "one", QUIET)
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps(recipe.model_dump(mode="json")))
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc-per-node",
-        "2",
-        "--master-port",
-        "29611",
-    ]
+    command = [sys.executable, "-m", *LAUNCHERS[launcher].replace("PORT", find_port()).split()]
     done = subprocess.run(
         [*command, "-m", "nastdata", "train", str(path), "--out", str(tmp_path / "two")],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -196,6 +241,9 @@ def test_two_processes_give_the_numbers_of_one(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     two = json.loads((tmp_path / "two/run.json").read_text())
+    assert (one["processes"], two["processes"]) == (1, 2)
     for a, b in zip(one["history"], two["history"], strict=True):
         assert a == pytest.approx(b, rel=1e-4, abs=1e-5)
     assert two["update"]["norms"] == pytest.approx(one["update"]["norms"], rel=1e-2)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "two/log.jsonl").read_text().splitlines()]
+    assert steps == [1, 2, 3, 4], "one process writes"
