@@ -17,7 +17,8 @@ def tell_cost(recipe: Any, *, fresh: bool) -> None:
     if ledger is None:
         click.echo("no calls: the template writer asks no model")
         return
-    for key in ("calls", "cached_calls", "statements", "prompt_tokens", "completion_tokens"):
-        click.echo(f"{key.replace('_', ' ')}: {ledger[key]:,}")
+    for key in ("calls", "cached_calls", "jobs", "statements", "prompt_tokens", "completion_tokens"):
+        if key in ledger:
+            click.echo(f"{key.replace('_', ' ')}: {ledger[key]:,}")
     cost = ledger["cost"]
     click.echo(f"cost: {'unknown (set writer.prices)' if cost is None else f'{cost:,.2f}'}")

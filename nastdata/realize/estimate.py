@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
 from nastdata.llm.base import Request
+from nastdata.llm.batch_files import cut_files, write_line
 from nastdata.llm.ledger import price
 from nastdata.realize.ask import Asker, Block
 from nastdata.realize.writer import Failure, Writer
@@ -45,6 +46,8 @@ class EstimatingWriter:
         self.template, self.settings, self.fresh = template, settings, fresh
         self.name = f"{writer.name} (dry run)"
         self._requests: dict[str, tuple[Request, int]] = {}
+        self._rounds: list[list[str]] = []
+        """Request keys of the questions that can be put at a time: a rewrite waits for its text."""
         self._statements = 0
 
     def write_options(self, wanted: Sequence[tuple[OptionStatement, int]]) -> list[OptionWording | Failure]:
@@ -59,24 +62,38 @@ class EstimatingWriter:
 
     def _count(self, blocks: Sequence[Block], statements: int) -> None:
         self._statements += statements
+        first: list[str] = []
+        rewrites: list[str] = []
         for block in blocks:
             request = self.writer.asker.write_request(block, 0)
             self._requests[request.key] = request, len(block.judges)
+            (rewrites if block.name[0] == "rewrite" else first).append(request.key)
+        self._rounds += [first, rewrites]
 
     def account(self) -> dict[str, Any]:
-        """Return the foreseen calls, tokens and cost."""
+        """Return the foreseen calls, tokens and cost, and the batch jobs if the questions go into such."""
         cached = {} if self.fresh else self.writer.asker.cache.get_many(self._requests)
         ask = [r for k, r in self._requests.items() if k not in cached]
         prompt = int(sum(len(c) for r, _ in ask for _, c in r.messages) / CHARACTERS_PER_TOKEN)
         completion = sum(n for _, n in ask) * TOKENS_PER_SENTENCE
         return {
             "calls": len(ask),
+            **({"jobs": self._count_jobs(cached)} if self.settings.batch_api else {}),
             "cached_calls": len(cached),
             "statements": self._statements,
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "cost": price(prompt, completion, self.settings.prices),
         }
+
+    def _count_jobs(self, cached: Container[str]) -> int:
+        """Return how many batch jobs the first questions make, round by round."""
+        jobs = 0
+        for keys in self._rounds:
+            ask = [self._requests[k][0] for k in dict.fromkeys(keys) if k not in cached]
+            sizes = [len(write_line(request, "json_schema")) for request in ask]
+            jobs += len(cut_files(sizes, self.settings.batch_requests))
+        return jobs
 
     def close_run(self) -> None:
         """Nothing was asked."""

@@ -180,6 +180,7 @@ def serve_batches(plan: Plan | None = None) -> Iterator[tuple[str, Seen]]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else every reply waits 40 ms for a delayed acknowledgement
 
         def log_message(self, *args: object) -> None:
             pass
