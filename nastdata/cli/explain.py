@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -18,6 +18,14 @@ from nastdata.cli.models import image_options, need_train, read_roots
 @click.option("--out", type=click.Path(path_type=Path), default=Path("explanation"), show_default=True)
 @click.option("--split", help="Rows of one split only.")
 @click.option("--limit", type=click.IntRange(min=1), default=500, show_default=True, help="Most rows.")
+@click.option(
+    "--map",
+    "layout",
+    type=click.Choice(["tsne", "umap"]),
+    default="tsne",
+    show_default=True,
+    help="How prompts are laid out; umap needs umap-learn.",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @image_options
 def command(
@@ -26,6 +34,7 @@ def command(
     out: Path,
     split: str | None,
     limit: int,
+    layout: Literal["tsne", "umap"],
     seed: int,
     images: tuple[str, ...],
     device: str,
@@ -36,8 +45,8 @@ def command(
     \b
     nastdata explain probes --model open_clip:ViT-B-32@openai --model open_clip:run/model
 
-    Writes explanation.json and pictures: attribution share of the negation, t-SNE of prompts with a
-    silhouette score, a map of heads, and each layer's share of the change between the models.
+    Writes explanation.json and pictures: attribution share of the negation, a map of prompts (t-SNE or
+    UMAP) with a silhouette score, a map of heads, and each layer's share of the change between the models.
     """
     need_train()
     roots = read_roots(images)
@@ -48,10 +57,12 @@ def command(
     from nastdata.progress import Progress
     from nastdata.train import explain as ex
     from nastdata.train.images import embed_images
+    from nastdata.train.layouts import check_layout
     from nastdata.train.models import load_encoder
-    from nastdata.train.plots import plot_heat, plot_points
+    from nastdata.train.plots import plot_heat, plot_points, plot_shares
     from nastdata.train.rows import open_data
 
+    check_layout(layout)
     opened = open_data(data, roots)
     pairs, keys = ex.read_pairs(opened, split, limit)
     progress = Progress()
@@ -62,9 +73,10 @@ def command(
             encoder = load_encoder(spec, device)
             features = embed_images(encoder, opened.store, keys, cache)
             found = ex.attribute_negation(encoder, pairs, features)
-            told: dict[str, Any] = {"attribution": found, "prompts": ex.map_prompts(encoder, pairs, seed)}
+            told: dict[str, Any] = {"attribution": found}
+            told["prompts"] = ex.map_prompts(encoder, pairs, seed, layout)
             heads = ex.ablate_heads(encoder, pairs, features)
-            told["heads"] = ex.to_lists(heads)
+            told |= {"heads": ex.to_lists(heads), "strongest_heads": ex.name_heads(heads)}
             if base is not None:
                 told["update"] = ex.compare_updates(base, encoder)
             base = base or encoder
@@ -84,8 +96,12 @@ def command(
             down="head",
         )
         click.echo(f"{spec}: attribution to the negation {found['share']:.3f}, silhouette {silhouette}")
+        best = ", ".join(f"{h['block']}.{h['head']} ({h['effect']:+.4f})" for h in told["strongest_heads"])
+        click.echo(f"  heads (block.head) whose loss costs most of d: {best}")
         if "update" in told and told["update"]["top3"] is not None:
             top3, top5 = told["update"]["top3"], told["update"]["top5"]
             click.echo(f"  share of the change: top 3 layers {top3:.1%}, top 5 {top5:.1%}")
+            title = f"Share of the change by block\n{spec}"
+            plot_shares(out / f"update-{i}.png", told["update"]["shares"], title)
     (out / "explanation.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     click.echo(f"explanation: {out / 'explanation.json'}")

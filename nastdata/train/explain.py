@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nastdata.draws import draw_int
 from nastdata.errors import UserError
+from nastdata.train.layouts import Layout, lay_out
 from nastdata.train.models import DualEncoder, normalize
 from nastdata.train.rows import Data, get_keys
 from nastdata.train.statistics import Floats
@@ -117,13 +117,14 @@ def find_negators(pieces: Sequence[str]) -> list[int]:
     return [i for i, p in enumerate(pieces) if p.strip(EDGES).lower() in NEGATORS]
 
 
-def map_prompts(encoder: DualEncoder, pairs: Sequence[PromptPair], seed: int) -> dict[str, Any]:
-    """Return t-SNE points of the distinct prompts, and how far apart their polarities lie.
+def map_prompts(
+    encoder: DualEncoder, pairs: Sequence[PromptPair], seed: int, layout: Layout = "tsne"
+) -> dict[str, Any]:
+    """Return t-SNE or UMAP points of the distinct prompts, and how far apart their polarities lie.
 
     ``silhouette``: by polarity, in the model's own space (cosine), -1 to 1; the picture alone proves nothing.
     ``pair_cosine``: mean similarity of a prompt and its negation (1: the model does not see the "no").
     """
-    from sklearn.manifold import TSNE
     from sklearn.metrics import silhouette_score
 
     distinct = sorted({(p.condition, p.negated, p.affirmative) for p in pairs})
@@ -132,12 +133,9 @@ def map_prompts(encoder: DualEncoder, pairs: Sequence[PromptPair], seed: int) ->
     conditions = [c for c, _, _ in distinct] * 2
     features = TextReader(encoder).embed(texts).double().cpu().numpy()
     n = len(distinct)
-    points = np.zeros((len(texts), 2))
-    if len(texts) > 3:
-        perplexity = max(1.0, min(20.0, (len(texts) - 1) / 3))
-        tsne = TSNE(perplexity=perplexity, random_state=draw_int(seed, "tsne") % 2**31, init="pca")
-        points = tsne.fit_transform(features.astype(np.float32)).astype(np.float64)
+    points = lay_out(features, layout, seed)
     return {
+        "layout": layout,
         "texts": texts,
         "polarity": polarity,
         "conditions": conditions,
@@ -196,7 +194,7 @@ def ablate_heads(encoder: DualEncoder, pairs: Sequence[PromptPair], images: Tens
 
 
 def compare_updates(before: DualEncoder, after: DualEncoder) -> dict[str, Any]:
-    """Return each block's change between two models of one shape, and the top blocks' share.
+    """Return each block's change between two models of one shape, its share of the sum, and the top blocks'.
 
     Raises:
         UserError: if their text towers differ in shape.
@@ -205,7 +203,17 @@ def compare_updates(before: DualEncoder, after: DualEncoder) -> dict[str, Any]:
     new = dict(after.text.module.named_parameters())
     if any(n not in new or new[n].shape != v.shape for n, v in old.items()):
         raise UserError("text towers of different shapes", where=f"{before.spec} and {after.spec}")
-    return measure_update(old, after)
+    found = measure_update(old, after)
+    total = sum(found["norms"])
+    shares = [round(n / total, 6) if total > 0 else 0.0 for n in found["norms"]]
+    return {**found, "shares": shares}
+
+
+def name_heads(effects: Floats, number: int = 3) -> list[dict[str, Any]]:
+    """Return the heads whose loss costs most, as {block (from 1), head (from 0), effect}."""
+    order = np.argsort(-effects, axis=None, kind="stable")[:number]
+    where = [np.unravel_index(i, effects.shape) for i in order]
+    return [{"block": int(b) + 1, "head": int(h), "effect": round(float(effects[b, h]), 6)} for b, h in where]
 
 
 def to_lists(values: npt.NDArray[np.float64]) -> list[list[float]]:

@@ -93,6 +93,17 @@ def plot_bars(
     return _save(figure, path)
 
 
+def plot_shares(path: Path, shares: Sequence[float], title: str) -> Path:
+    """Draw one bar a block; the line is where all would be if they had changed alike."""
+    figure, axis = _open(max(4.0, 1.4 + 0.3 * len(shares)), 3.0)
+    axis.bar(range(1, len(shares) + 1), shares, color=SERIES[0])
+    axis.axhline(1 / len(shares), color=SOFT, linestyle="--", linewidth=1)
+    axis.set_xticks(range(1, len(shares) + 1))
+    axis.set(xlabel="block", ylabel="share of the change")
+    axis.set_title(title, fontsize=8)
+    return _save(figure, path)
+
+
 def plot_points(path: Path, points: Floats, labels: Sequence[str], title: str) -> Path:
     """Draw a scatter of (n, 2) points, one colour a label."""
     figure, axis = _open(5.2, 4.2)

@@ -22,7 +22,9 @@ from nastdata.train.explain import (  # noqa: E402
     compare_updates,
     find_negators,
     map_prompts,
+    name_heads,
 )
+from nastdata.train.layouts import check_layout, lay_out  # noqa: E402
 from nastdata.train.models import fingerprint_text, load_encoder  # noqa: E402
 
 PAIRS = [
@@ -92,22 +94,63 @@ def test_prompts_that_ignore_polarity_lie_on_each_other(native: Any) -> None:
     assert found == map_prompts(native, PAIRS, seed=0)
 
 
+@pytest.mark.parametrize("layout", ["tsne", "umap"])
+def test_layouts_keep_what_lies_apart_apart(layout: Any) -> None:
+    """Two tight heaps far from each other stay two heaps, at the same places each time."""
+    if layout == "umap":
+        pytest.importorskip("umap", exc_type=ImportError)
+    rng = np.random.default_rng(0)
+    heaps = np.repeat(np.eye(2, 16), 12, axis=0) + rng.normal(0, 0.01, (24, 16))
+    features = heaps / np.linalg.norm(heaps, axis=1, keepdims=True)
+    points = lay_out(features, layout, seed=3)
+    assert points.shape == (24, 2) and np.isfinite(points).all()
+    distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    assert distance[:12, 12:].min() > distance[:12, :12].max()
+    assert (lay_out(features, layout, seed=3) == points).all()
+    assert (lay_out(features[:4], layout, seed=3) == 0).all()
+
+
+def test_umap_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(UserError, match=r"nastdata\[umap\]"):
+        check_layout("umap")
+    check_layout("tsne")
+
+
+def test_heads_are_named_from_the_strongest_on() -> None:
+    effects = np.array([[0.0, 0.3], [-1.0, 0.1], [0.5, 0.2]])
+    assert name_heads(effects, 2) == [
+        {"block": 3, "head": 0, "effect": 0.5},
+        {"block": 1, "head": 1, "effect": 0.3},
+    ]
+
+
 def test_updates_between_two_models(native_folder: Path, hf_clip: Any) -> None:
     old, new = (load_encoder(f"open_clip:{native_folder}") for _ in range(2))
     with torch.no_grad():
         new.text.blocks[2].mlp.c_fc.weight += 0.01
     found = compare_updates(old, new)
     assert found["norms"][2] > 0 and found["top3"] == 1
+    assert found["shares"] == [0, 0, 1, 0]
+    assert compare_updates(old, old)["shares"] == [0, 0, 0, 0]
     with pytest.raises(UserError, match="different shapes"):
         compare_updates(old, hf_clip)
 
 
 def test_the_command(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path) -> None:
-    model = f"open_clip:{native_folder}"
-    args = [str(tiny[0]), "--model", model, "--out", str(tmp_path), "--images", f"tiny={tiny[1]}"]
-    done = CliRunner().invoke(command, [*args, "--cache", str(tmp_path / "c")], catch_exceptions=False)
+    """Two models: the second one's third block was moved."""
+    model, other = f"open_clip:{native_folder}", load_encoder(f"open_clip:{native_folder}")
+    with torch.no_grad():
+        other.text.blocks[2].mlp.c_fc.weight += 0.01
+    tuned = other.save(tmp_path / "tuned")
+    args = [str(tiny[0]), "--model", model, "--model", tuned, "--out", str(tmp_path)]
+    args += ["--images", f"tiny={tiny[1]}", "--cache", str(tmp_path / "c")]
+    done = CliRunner().invoke(command, args, catch_exceptions=False)
     assert "attribution to the negation" in done.stdout
-    report = json.loads((tmp_path / "explanation.json").read_text())["models"][model]
-    assert len(report["heads"]) == 4
-    assert (tmp_path / "prompts-0.png").stat().st_size > 2000
-    assert (tmp_path / "heads-0.png").stat().st_size > 2000
+    assert "top 3 layers 100.0%" in done.stdout
+    report = json.loads((tmp_path / "explanation.json").read_text())["models"]
+    assert len(report[model]["heads"]) == 4 and len(report[model]["strongest_heads"]) == 3
+    assert report[tuned]["update"]["shares"] == [0, 0, 1, 0]
+    for name in ("prompts-0", "heads-0", "prompts-1", "heads-1", "update-1"):
+        assert (tmp_path / f"{name}.png").stat().st_size > 2000
+    assert not (tmp_path / "update-0.png").exists()
