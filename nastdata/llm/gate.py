@@ -67,4 +67,10 @@ def check_terms(writer: WriterSettings, sources: Sequence[Source]) -> dict[str, 
             how="drop per_item (words then come from the vocabulary alone), use a server on this machine, or "
             "attest zero_retention, no_training, no_human_review and attested_by under writer.attestation",
         )
+    if writer.batch_api:
+        raise UserError(
+            "a batch job is kept as files at the service, which zero retention rules out",
+            where="writer.batch_api",
+            how=f"--set writer.batch_api=false for study rows of {', '.join(restricted)}",
+        )
     return {**decision, "attestation": writer.attestation.model_dump(mode="json")}

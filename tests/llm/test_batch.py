@@ -160,7 +160,7 @@ def test_a_job_without_room_is_made_again(tmp_path: Path, plain: tuple[Any, Any]
 def test_a_job_that_fails_for_good_is_told(tmp_path: Path, plain: tuple[Any, Any]) -> None:
     cache = tmp_path / "a.sqlite"
     with serve_batches(Plan(fail={0: "model_not_found"})) as (url, seen):
-        with pytest.raises(UserError, match="batch_0 failed .model_not_found: told by the server"):
+        with pytest.raises(UserError, match=r"batch_0 failed .model_not_found: told by the server"):
             word(settings(url, cache))
         assert len(seen.jobs) == 1
         assert texts(word(settings(url, cache))) == plain
@@ -179,7 +179,7 @@ def test_what_a_cancelled_job_answered_is_kept(tmp_path: Path, plain: tuple[Any,
 
 def test_questions_that_never_get_an_answer_end_the_run(tmp_path: Path) -> None:
     with serve_batches(Plan({"expired": 1.0})) as (url, seen):
-        with pytest.raises(UserError, match="12 questions got no answer .batch_expired: 12"):
+        with pytest.raises(UserError, match=r"12 questions got no answer .batch_expired: 12"):
             word(settings(url, tmp_path / "a.sqlite", max_retries=2))
         assert len(seen.jobs) == 3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ def test_files_keep_to_both_limits(sizes: list[int], lines: int, most: int) -> N
     for f in files:
         assert 1 <= len(f) <= lines
         assert len(f) == 1 or sum(sizes[i] for i in f) <= most
-    for f, g in zip(files, files[1:], strict=False):  # none ends before it has to
+    for f, g in pairwise(files):  # none ends before it has to
         assert len(f) == lines or sum(sizes[i] for i in f) + sizes[g.start] > most
 
 
