@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import secrets
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +29,13 @@ SMALLEST = 500
 """Items of a share at least: fewer are not worth the journey."""
 PATIENCE = 600.0
 """Seconds without any finished share after which the cluster is given up."""
+KNOCK = 10.0
+"""Seconds for a cluster to take a connection: Ray itself waits for minutes."""
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to its makers
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray is going to do about GPUs is not our business
+}
+"""Read by Ray from the environment when it is imported, unless the user has set them."""
 
 
 class RayEngine:
@@ -150,9 +159,8 @@ def _run(
 
 
 def _import_ray() -> Any:
-    # Read by Ray when it is imported: nothing is reported to its makers, no warning about GPUs to come.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -169,7 +177,12 @@ def _connect(ray: Any, address: str, workers: int) -> None:
     """Start a cluster of this machine, or join the one at ``address``."""
     local = address == "local"
     own = {"num_cpus": workers or count_cores(), "include_dashboard": False} if local else {}
+    if local and "RAY_AUTH_MODE" not in os.environ:
+        # A token for this cluster alone; else Ray leaves one in the user's home.
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
+        if not local:
+            _knock(address)
         ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **own)
     except (ConnectionError, ValueError, RuntimeError, OSError) as e:
         lines = [line.strip() for line in str(e).splitlines() if line.strip()]
@@ -180,8 +193,15 @@ def _connect(ray: Any, address: str, workers: int) -> None:
         raise UserError(
             f"no Ray cluster answers there ({said})",
             where=f"RAY_ADDRESS={address}",
-            how="see `ray status`; or unset RAY_ADDRESS for a cluster of this machine alone",
+            how="is it up, and does it want a token (RAY_AUTH_MODE)? Unset RAY_ADDRESS to do without it",
         ) from e
+
+
+def _knock(address: str) -> None:
+    """Raise an OSError at once if nothing listens at HOST:PORT."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK).close()
 
 
 @contextmanager
