@@ -1,8 +1,8 @@
 """Where a local model runs: transformers (folders and GGUF files) or llama.cpp (GGUF files).
 
-Both are driven by outlines with a ``Binding``, which uses llguidance. What prompts share (the chat's opening and
-the first line of the question) is evaluated once and kept. Where that ends hangs on the prompt alone, so an
-answer does not depend on what was asked before.
+Both are driven by outlines with a ``Binding``, which uses llguidance. What prompts share, the opening of the
+chat and the first line of the question, is evaluated once and kept. Where that ends hangs on the prompt, so
+that an answer is the same whatever was asked before it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The local writer: a model picks its words from the sentence plans, so it can't say anything untrue.
 
 For an option it picks a plan (pattern, order, cues), which then words all polarities of the three conditions;
-for a fact it picks a sentence. Each wording has sentences of its own to pick from, so that no two are alike.
+for a fact it picks a sentence. Each wording has sentences of its own to pick from, so that no two are alike
+as long as there are sentences enough.
 ``constraint: vocabulary`` lets a larger model write more freely around a forced core.
 """
 
@@ -29,6 +30,13 @@ from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 
 PLANS_PER_WORDING = 6
 MIXED = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0))
+LEAST = 3
+"""Sentences that a model picks one from, where the fact has so many: fewer are no choice."""
+HEADED = "findings: "
+LEADS = ("a", "the", "this")
+ADJECTIVES = ("frontal", "portable")
+LINKS = ("shows", "demonstrates", "reveals", "showing", "demonstrating", "with", "has")
+SEEN = ("seen", "noted", "evident", "visible", "identified", "demonstrated")
 PROMPTS = ("constrained_option", "constrained_fact")
 _SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
 
@@ -40,26 +48,31 @@ def write_choices(texts: Sequence[str]) -> str:
     return "(" + "|".join(_SPECIAL.sub(r"\\\1", t) for t in texts) + ")"
 
 
-def write_loose(texts: Sequence[str], cores: int = 8, fillers: int = 5) -> str:
-    """Return an expression for a forced core with words of the same grammar around it.
+def write_loose(texts: Sequence[str], vocabulary: Sequence[str], cores: int = 8) -> str:
+    """Return an expression for a forced core with words of a closed vocabulary around it.
+
+    The core is what says the fact: the noun phrase with its cue, place and grade, or a short clause. A phrase
+    follows a subject and a verb ("the frontal chest film shows"); an ending may follow the phrase.
 
     Args:
         texts: all sentences of one fact.
-        cores: how many of the shortest sentences may be the core.
-        fillers: highest number of words before and after it.
+        vocabulary: what is looked at may be called so.
+        cores: how many of the shortest clauses may be the core.
     """
     bare = [t[0].lower() + t[1:].rstrip(".") for t in texts]
-    core = sorted(bare, key=lambda t: (len(t.split()), t))[:cores]
-    said = {w for t in core for w in t.replace(",", "").split()}
-    words = sorted({w for t in bare for w in t.replace(",", "").split()} - said - {"no", "not", "without"})
-    if not words:
-        return write_choices(texts)
-    word = write_choices(words)
-    opening = write_choices([w[0].upper() + w[1:] for w in words])
-    capital = write_choices([t[0].upper() + t[1:] for t in core])
-    inner = write_choices(core)
-    tail = f"( {word}){{0,{fillers}}}\\."
-    return f"({capital}|{opening}( {word}){{0,{fillers - 1}}} {inner}){tail}"
+    phrases = [t.removeprefix(HEADED) for t in bare if t.startswith(HEADED)]
+    clauses = sorted((t for t in bare if ":" not in t), key=lambda t: (len(t.split()), t))[:cores]
+    nouns = write_choices([w for w in vocabulary if w.islower()])
+    rest = f"( {write_choices(ADJECTIVES)}| {nouns}){{0,2}} {nouns}"
+    thing = write_choices(LEADS) + rest
+    said = [write_choices([t[0].upper() + t[1:] for t in clauses]), f"On {thing}, {write_choices(clauses)}"]
+    if phrases:
+        links, seen = write_choices(LINKS), write_choices(SEEN)
+        opening = write_choices([w.capitalize() for w in LEADS])
+        said.append(
+            f"({opening}{rest} {links}|There (is|are)) {write_choices(phrases)}( {seen}| on {thing})?"
+        )
+    return f"({'|'.join(said)})\\."
 
 
 class LocalWriter:
@@ -178,11 +191,14 @@ class LocalWriter:
             ]
             plans = {s.text: s.plan_id for s in self._facts.list_sentences(fact)}
             texts = shuffle(sorted(plans), self.seed, "sentences", *about)
-            shares = min(self.settings.wordings, len(texts))
             first = number * self.per_call
-            picks = [texts[i % shares :: shares] for i in range(first, first + self.per_call)]
-            loose = self.settings.constraint == "vocabulary"
-            expressions = [write_loose(texts) if loose else write_choices(p) for p in picks]
+            if self.settings.constraint == "vocabulary":
+                expressions = [write_loose(texts, self.ontology.vocabulary)] * self.per_call
+            else:
+                shares = min(self.settings.wordings, max(1, len(texts) // LEAST))
+                expressions = [
+                    write_choices(texts[i % shares :: shares]) for i in range(first, first + self.per_call)
+                ]
             described = describe_fact(fact, self.ontology)
             prompt = render("constrained_fact", subject=self.ontology.subject.text, fact=described)
             judge = self._judge_fact(fact)
