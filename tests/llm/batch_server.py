@@ -59,6 +59,8 @@ class Seen:
     paid: Counter[str] = field(default_factory=Counter)
     """Hash of a question -> how often it was answered, live or in a job."""
     asked: Counter[str] = field(default_factory=Counter)
+    prompts: list[str] = field(default_factory=list)
+    """Of live calls: all their words."""
     live: int = 0
     probes: int = 0
 
@@ -175,8 +177,9 @@ class _Shop:
 @contextmanager
 def serve_batches(plan: Plan | None = None) -> Iterator[tuple[str, Seen]]:
     """Run the server; yields (base URL, what it did)."""
-    plan, seen = plan or Plan(), Seen()
-    shop = _Shop(plan, seen)
+    seen = Seen()
+    shop = _Shop(plan or Plan(), seen)
+    how = shop.plan
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -196,17 +199,17 @@ def serve_batches(plan: Plan | None = None) -> Iterator[tuple[str, Seen]]:
             event = self._name_event(path)
             with shop.lock:
                 seen.events.append(event)
-                before = plan.status.get(event) or [0]
-                after = plan.after.get(event) or [0]
+                before = how.status.get(event) or [0]
+                after = how.after.get(event) or [0]
                 first, second = before.pop(0), after.pop(0)
             try:
-                if first or (plan.bare and event != "chat"):
+                if first or (how.bare and event != "chat"):
                     status = first or 404
                     return self._send(status, {"error": {"message": f"fault {status}"}})
-                if event == "create" and plan.late:
-                    time.sleep(plan.late)
+                if event == "create" and how.late:
+                    time.sleep(how.late)
                 content = self._do(event, path, raw)
-                time.sleep(plan.hold.get(event, 0.0))
+                time.sleep(how.hold.get(event, 0.0))
                 if second:
                     return self._send(second, {"error": {"message": f"fault {second}"}})
                 return self._send(404 if content is None else 200, content if content is not None else {})
@@ -227,6 +230,7 @@ def serve_batches(plan: Plan | None = None) -> Iterator[tuple[str, Seen]]:
                 seen.probes += probe
                 seen.live += not probe
                 if not probe:
+                    seen.prompts += [m["content"] for m in body["messages"]]
                     seen.paid[name(body)] += 1
                 return answer(body, shop.faults)
             if event == "upload":

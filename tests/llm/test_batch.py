@@ -117,7 +117,9 @@ def test_killed_at_every_step(tmp_path: Path, plain: tuple[Any, Any]) -> None:
             run_until(given, seen, event, cache)
         said = word(given)
         assert ask_once(seen)
-        assert len(seen.jobs) == 4  # two of first questions, two of rewrites: none was made twice
+        # Two of first questions, two of rewrites: none was made twice. Rewrites of what was kept before the
+        # last kill need not wait for the others and may have a job of their own.
+        assert len(seen.jobs) in (4, 5)
     assert texts(said) == plain
 
 

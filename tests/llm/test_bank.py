@@ -1,0 +1,97 @@
+"""The bank: rows find their words by a hash of their own, so that they keep them when rows are added."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from batch_driver import list_wanted, make
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nastdata.assemble.facts import assemble_captions, assemble_claims
+from nastdata.assemble.options import assemble_mednega
+from nastdata.engines.local import LocalEngine
+from nastdata.ontology import Ontology, load_ontology
+from nastdata.pipeline import make as make_rows
+from nastdata.progress import Progress
+from nastdata.realize.template import TemplateWriter
+from nastdata.recipe import check_recipe
+
+WORDS = {
+    "mednega": ("question", "negated_choices", "affirmative_choices", "plan_id", "realizer"),
+    "contextual_captions": ("caption", "realizer"),
+    "contextual_claims": ("claims", "realizer"),
+}
+NAMES = {"mednega": "item_id", "contextual_captions": "caption_id", "contextual_claims": "set_id"}
+GROUPS = {"mednega": "group_id", "contextual_captions": "caption_id", "contextual_claims": "group_id"}
+ASSEMBLE: dict[str, Any] = {
+    "mednega": assemble_mednega,
+    "contextual_captions": assemble_captions,
+    "contextual_claims": assemble_claims,
+}
+ONTOLOGY: Ontology = load_ontology("chest_xray")
+
+
+def recall(kind: str) -> Any:
+    given = {"phantom_patients": 150, "audit": {"enabled": False}, "workers": 1, "limit": 400}
+    return check_recipe({"recipe": kind, **given, "writer": {"wordings": 8}}, where="test")
+
+
+@pytest.fixture(scope="module")
+def built() -> dict[str, pl.DataFrame]:
+    quiet = Progress(quiet=True)
+    return {**make_rows(recall("mednega"), quiet).configs, **make_rows(recall("contextual"), quiet).configs}
+
+
+def say(rows: pl.DataFrame, config: str) -> dict[str, Any]:
+    columns = [NAMES[config], *WORDS[config]]
+    return {name: tuple(map(str, words)) for name, *words in rows.select(columns).iter_rows()}
+
+
+@pytest.mark.parametrize("config", list(WORDS))
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 10**6), share=st.floats(0.05, 0.95))
+def test_rows_keep_their_words_when_rows_are_added(
+    built: dict[str, pl.DataFrame], config: str, seed: int, share: float
+) -> None:
+    rows = built[config]
+    rng = random.Random(seed)
+    groups = sorted(set(rows[GROUPS[config]]))
+    kept = rng.sample(groups, max(int(share * len(groups)), 1))
+    fewer = rows.filter(pl.col(GROUPS[config]).is_in(kept)).drop(*WORDS[config])
+    fewer = fewer.sample(fraction=1.0, shuffle=True, seed=seed)  # their order does not matter either
+    recipe = recall("mednega" if config == "mednega" else "contextual")
+    writer = TemplateWriter(ONTOLOGY, recipe.seed)
+    again = ASSEMBLE[config](fewer, writer, ONTOLOGY, recipe, LocalEngine(1)).frame
+    said = say(rows, config)
+    assert say(again, config) == {name: said[name] for name in fewer[NAMES[config]]}
+
+
+def test_rows_of_one_fact_share_a_few_wordings_evenly(built: dict[str, pl.DataFrame]) -> None:
+    rows = built["contextual_captions"].with_columns(pl.col("fact").struct.json_encode().alias("said"))
+    chosen: dict[str, Counter[str]] = {}
+    for fact, negation, caption in rows.select("said", "negation_type", "caption").iter_rows():
+        chosen.setdefault(f"{fact}{negation}", Counter())[caption] += 1
+    common = max(chosen.values(), key=lambda c: c.total())
+    assert 1 < len(common) <= 8
+    assert max(common.values()) < common.total() / 2
+
+
+def test_what_is_asked_of_a_model_does_not_hang_on_what_else_is_wanted(tmp_path: Path) -> None:
+    def ask(wanted: list[Any]) -> set[str]:
+        writer: Any = make({"base_url": "http://127.0.0.1:9/v1", "cache": str(tmp_path / "a.sqlite")})
+        blocks = [block for block, _ in writer.plan_options(wanted)]
+        return {writer.asker.write_request(block, 0).key for block in blocks}
+
+    wanted = list_wanted()
+    whole = ask(wanted)
+    assert len(whole) == 12
+    for seed in range(5):
+        part = random.Random(seed).sample(wanted, 20)
+        assert ask(part) <= whole
+        assert ask(part) == ask(part[::-1])
