@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 Outcome = Literal["ok", "refusal", "truncated", "invalid"]
@@ -28,7 +29,7 @@ class Request:
     attempt: int = 0
     """Raised when the same question is put again, so that a refused answer isn't served from the cache."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """sha256 of all of it: the cache key."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
@@ -59,24 +60,50 @@ class CallFailure:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-class Adapter(Protocol):
-    """A model behind a wire or in this process.
+BUDGET = CallFailure("budget reached")
+"""In the place of an answer that was not asked for, since the budget allows no more calls."""
 
-    ``complete`` hands each answer to ``keep`` as soon as it is there and before it returns, so that a kill
-    between two answers loses neither.
-    """
+Reply = Callable[[Request, Answer | CallFailure], Sequence[Request]]
+"""Takes in what came of a request, and returns what is to be asked next because of it."""
+
+
+class Adapter(Protocol):
+    """A model behind a wire or in this process."""
 
     provider: str
     model: str
     revision: str | None
+
+    def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
+        """Answer requests and all that follow from their answers, in any order.
+
+        Each answer goes to ``keep``, and to ``reply`` only after that: a kill loses none. ``requests`` is
+        drawn on as there is room for more; ``reply`` is never called twice at a time. Ends early on
+        ``BUDGET``.
+        """
+        ...
+
+
+class RoundAdapter(Protocol):
+    """A model that is best asked many things at once."""
 
     def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
         """Answer requests, in their order; failures stand in their place."""
         ...
 
 
+def converse_in_rounds(adapter: RoundAdapter, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
+    """Ask all that is known, then all that follows from the answers, until nothing follows."""
+    todo = list(requests)
+    while todo:
+        results = adapter.complete(todo, keep)
+        todo = [n for r, result in zip(todo, results, strict=True) for n in reply(r, result)]
+        if BUDGET in results:
+            return
+
+
 class Keep(Protocol):
-    """Stores an answer durably."""
+    """Stores an answer durably; may be called from several threads at a time."""
 
     def __call__(self, request: Request, answer: Answer) -> None:
         """Commit; when it returns, the answer survives a kill."""

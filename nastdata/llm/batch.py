@@ -12,17 +12,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nastdata.llm.base import Answer, CallFailure, Keep, Request
+from nastdata.llm.base import (
+    BUDGET,
+    Answer,
+    CallFailure,
+    Keep,
+    Reply,
+    Request,
+    converse_in_rounds,
+)
 from nastdata.llm.batch_book import Job, JobBook
 from nastdata.llm.batch_client import BatchClient, UnknownJobError
 from nastdata.llm.batch_files import MISSING, Line, cut_files, read_lines, write_line
 from nastdata.llm.cache import AnswerCache
 from nastdata.llm.chat import read_reply
 from nastdata.llm.ledger import RunLedger, price
-from nastdata.llm.openai_client import BUDGET, OpenAIAdapter
+from nastdata.llm.openai_client import OpenAIAdapter
 from nastdata.progress import Progress
 from nastdata.recipe import WriterSettings
 
@@ -72,6 +80,14 @@ class BatchAdapter(OpenAIAdapter):
         self._said: dict[str, str] = {}
         self._crowded = False
         """Whether a job failed for want of room at the server."""
+
+    def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
+        """Answer requests and what follows from the answers, each round in jobs of its own."""
+        converse_in_rounds(self, requests, keep, reply)
+
+    def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
+        """Answer requests in their order, through jobs; each answer is kept as soon as it is read."""
+        return asyncio.run(self._complete(requests, keep)) if requests else []
 
     async def _complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
         """Answer requests in their order; each answer is kept as soon as it is read.

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nastdata.errors import UserError
@@ -24,6 +24,11 @@ create table if not exists batches (key text primary key, state text not null) w
 create table if not exists sets (digest text primary key, keys text not null) without rowid;
 create table if not exists runs (id integer primary key, account text not null);
 """
+INSERT = {
+    False: "insert or ignore into answers values (?, ?)",
+    True: "insert or replace into answers values (?, ?)",
+}
+"""By whether a later answer takes the place of the first one."""
 
 
 def find_cache(path: Path | None) -> Path:
@@ -34,12 +39,24 @@ def find_cache(path: Path | None) -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "nastdata" / "answers.sqlite"
 
 
+@dataclass
+class Row:
+    """An answer on its way to the disk."""
+
+    key: str
+    answer: str
+    replace: bool
+    committed: bool = False
+
+
 class AnswerCache:
     """A table of answers by request key; safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._queue: list[Row] = []
+        self._queue_lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
@@ -61,11 +78,33 @@ class AnswerCache:
         return found
 
     def put(self, request: Request, answer: Answer, *, replace: bool = False) -> None:
-        """Commit one answer; when this returns, it survives a kill. The first one stays unless replaced."""
-        text = json.dumps(asdict(answer))
-        verb = "replace" if replace else "ignore"
+        """Commit one answer; when this returns, it survives a kill. The first one stays unless replaced.
+
+        Threads that come while the disk is busy are served together: whoever is next commits for all.
+        """
+        row = Row(request.key, json.dumps(asdict(answer)), replace)
+        with self._queue_lock:
+            self._queue.append(row)
         with self._lock:
-            self._db.execute(f"insert or {verb} into answers values (?, ?)", (request.key, text))  # noqa: S608
+            if row.committed:
+                return
+            with self._queue_lock:
+                rows, self._queue = self._queue, []
+            try:
+                self._db.execute("begin immediate")
+                for r in rows:
+                    self._db.execute(INSERT[r.replace], (r.key, r.answer))
+                self._db.execute("commit")
+            except sqlite3.Error:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                with self._queue_lock:
+                    self._queue = (
+                        rows + self._queue
+                    )  # the threads that wait for theirs must not think them kept
+                raise
+            for r in rows:
+                r.committed = True
 
     def get_state(self, key: str) -> dict[str, object] | None:
         """Return the saved state of a batch job, or None."""

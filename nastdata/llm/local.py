@@ -10,12 +10,12 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from nastdata.errors import UserError
-from nastdata.llm.base import Answer, CallFailure, Keep, Request
+from nastdata.llm.base import Answer, CallFailure, Keep, Reply, Request, converse_in_rounds
 from nastdata.llm.local_backends import Backend, LlamaCppBackend, TransformersBackend
 from nastdata.llm.local_binding import may_begin
 from nastdata.recipe import WriterSettings
@@ -43,6 +43,10 @@ class LocalAdapter:
         self.provider = f"local-{settings.backend}"
         self.model = self.path.name if isinstance(self.path, Path) else self.path
         self.revision: str | None = _hash_model(self.path) if isinstance(self.path, Path) else None
+
+    def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
+        """Answer requests and what follows from the answers, round by round."""
+        converse_in_rounds(self, requests, keep, reply)
 
     def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
         """Answer requests one after the other; the sentences of one request make a batch.

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nastdata.errors import UserError
-from nastdata.llm.base import Answer, CallFailure, Keep, Request
+from nastdata.llm.base import BUDGET, Answer, CallFailure, Keep, Reply, Request
 from nastdata.llm.chat import find_server, read_reply, write_body
 from nastdata.llm.forms import FORMS, PROBE_QUESTION, PROBE_SCHEMA, Form, obeys
 from nastdata.llm.ledger import price
+from nastdata.llm.line import Line
 from nastdata.llm.throttle import Throttle
 from nastdata.recipe import WriterSettings
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-BUDGET = CallFailure("budget reached")
+KEEPERS = 8
+"""Threads that commit answers; those that wait for the disk together go to it together."""
 
 
 def import_openai() -> Any:
@@ -64,21 +67,38 @@ class OpenAIAdapter:
         self._form: Form | None = None
         self._limit_name = "max_tokens"
 
-    def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
-        """Answer requests in their order; each answer is kept as soon as it is there.
+    def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
+        """Answer requests and all that follow from their answers, as many at a time as the server bears.
+
+        An answer is kept in a thread of its own, so that the disk holds up nobody else's.
 
         Raises:
             UserError: if no server answers, or it refuses the key, the model or the settings.
         """
-        return asyncio.run(self._complete(requests, keep)) if requests else []
+        asyncio.run(self._converse(Line(requests), keep, reply))
 
-    async def _complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
+    async def _converse(self, line: Line, keep: Keep, reply: Reply) -> None:
         throttle = Throttle(self.settings.max_concurrency)
 
         async def watch(response: Any) -> None:
             if response.status_code in (429, 503):
                 throttle.slow_down()
 
+        async def work(client: AsyncOpenAI, keepers: Executor) -> None:
+            while (request := await line.take()) is not None:
+                async with throttle:
+                    result = await self._ask(client, request)
+                    if isinstance(result, Answer):
+                        throttle.speed_up()
+                if isinstance(result, Answer):
+                    await asyncio.get_running_loop().run_in_executor(keepers, keep, request, result)
+                if result == BUDGET:
+                    line.stop()
+                line.put(reply(request, result))
+
+        first = line.peek()
+        if first is None:
+            return
         http = self._openai.DefaultAsyncHttpxClient(event_hooks={"response": [watch]})
         client = self._openai.AsyncOpenAI(
             api_key=self._key,
@@ -87,27 +107,19 @@ class OpenAIAdapter:
             max_retries=self.settings.max_retries,
             http_client=http,
         )
-        results: list[Answer | CallFailure] = [BUDGET] * len(requests)
-        left = iter(enumerate(requests))
-
-        async def work() -> None:
-            # One iterator for all workers: whoever is free takes the next question.
-            for i, request in left:
-                async with throttle:
-                    results[i] = await self._ask(client, request, keep)
-                    if isinstance(results[i], Answer):
-                        throttle.speed_up()
-
-        async with client:
-            if self._form is None and not self._over_budget():
-                self._form = await self._probe(client, requests[0])
-            workers = [asyncio.create_task(work()) for _ in range(min(throttle.highest, len(requests)))]
-            try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
-        return results
+        with ThreadPoolExecutor(KEEPERS, "keep") as keepers:
+            async with client:
+                if self._form is None and not self._over_budget():
+                    self._form = await self._probe(client, first)
+                # More workers than places: some keep and judge what came while the places are all taken.
+                workers = [
+                    asyncio.create_task(work(client, keepers)) for _ in range(throttle.highest + KEEPERS)
+                ]
+                try:
+                    await asyncio.gather(*workers)
+                finally:
+                    for worker in workers:
+                        worker.cancel()
 
     async def _probe(self, client: AsyncOpenAI, like: Request) -> Form:
         """Find the strictest form that the server really keeps to, and what it calls the token limit."""
@@ -137,7 +149,7 @@ class OpenAIAdapter:
             f"the server does not take our questions ({said})", "check writer.model and its settings"
         )
 
-    async def _ask(self, client: AsyncOpenAI, request: Request, keep: Keep) -> Answer | CallFailure:
+    async def _ask(self, client: AsyncOpenAI, request: Request) -> Answer | CallFailure:
         if self._over_budget():
             return BUDGET
         self.calls += 1
@@ -160,7 +172,6 @@ class OpenAIAdapter:
         finally:
             self._under_way -= 1
         answer = replace(answer, seconds=round(time.monotonic() - start, 4))
-        keep(request, answer)
         self.spent += price(answer.prompt_tokens, answer.completion_tokens, self.settings.prices) or 0.0
         return answer
 

@@ -22,14 +22,18 @@ class Throttle:
     async def __aenter__(self) -> None:
         """Wait for a place."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._under_way < max(int(self.limit), 1))
+            await self._changed.wait_for(lambda: self._free > 0)
             self._under_way += 1
 
     async def __aexit__(self, *exc: object) -> None:
         """Give the place back."""
         async with self._changed:
             self._under_way -= 1
-            self._changed.notify_all()
+            self._changed.notify(max(self._free, 0))  # no more than can go on: the others needn't wake
+
+    @property
+    def _free(self) -> int:
+        return max(int(self.limit), 1) - self._under_way
 
     def slow_down(self) -> None:
         """The server said "too many"; a burst of complaints halves the limit once."""

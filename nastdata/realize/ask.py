@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from nastdata.draws import draw_int
 from nastdata.errors import UserError
-from nastdata.llm.base import Adapter, Answer, CallFailure, Request
+from nastdata.llm.base import BUDGET, Adapter, Answer, CallFailure, Request
 from nastdata.llm.cache import AnswerCache
 from nastdata.llm.forms import sentences_schema
 from nastdata.llm.ledger import RunLedger
@@ -30,7 +30,7 @@ Judge = Callable[[str], str | None]
 Form = Callable[[int], dict[str, Any]]
 
 
-@dataclass
+@dataclass(eq=False)
 class Block:
     """One question's worth of sentences and how far they are."""
 
@@ -60,6 +60,10 @@ class Block:
         return [i for i, t in enumerate(self.texts) if t is None]
 
 
+Follow = Callable[[Block], Block | None]
+"""Given a block that is done, the one that goes on from its texts."""
+
+
 class Asker:
     """Puts blocks to a model.
 
@@ -82,19 +86,33 @@ class Asker:
         """Reason -> how many sentences were refused for it and asked for again."""
         self._new: dict[str, Answer] = {}
 
-    def solve(self, blocks: Sequence[Block]) -> None:
+    def solve(self, blocks: Iterable[Block], follow: Follow | None = None) -> None:
         """Ask for every block's open sentences, up to the number of attempts, each time with the reasons.
+
+        Args:
+            blocks: what to ask; taken from as there is room for more questions.
+            follow: called once with each block that is done; the block it returns, if any, is solved too.
 
         Raises:
             UserError: if the budget is reached or a server stays silent; all answers are kept.
         """
-        for attempt in range(self.settings.max_attempts):
-            todo = [b for b in blocks if b.open]
-            if attempt:
-                self.refused.update(b.reasons[i] for b in todo for i in b.open)
-            requests = [self.write_request(b, attempt) for b in todo]
-            for block, request, answer in zip(todo, requests, self._answer(requests), strict=True):
-                _take(block, request, answer)
+        conversation = _Conversation(self, follow)
+        first = (request for block in blocks for request in conversation.start(block, 0))
+
+        def keep(request: Request, answer: Answer) -> None:
+            self.cache.put(request, answer, replace=self.fresh)
+
+        self.adapter.converse(first, keep, conversation.reply)
+        conversation.check_end()
+
+    def find_answer(self, key: str) -> Answer | None:
+        """Return a kept answer; with ``fresh`` only one that this run has asked for."""
+        return self._new.get(key) if self.fresh else self.cache.get_many([key]).get(key)
+
+    def note_answer(self, key: str, answer: Answer) -> None:
+        """Account for an answer that this run has asked for."""
+        self._new[key] = answer
+        self.run.add(answer)
 
     def write_request(self, block: Block, attempt: int) -> Request:
         """Return the question for a block's open sentences."""
@@ -122,49 +140,88 @@ class Asker:
             a.provider, a.model, a.revision, tuple(messages), form, tuple(sorted(sampling.items())), attempt
         )
 
-    def _answer(self, requests: Sequence[Request]) -> list[Answer | CallFailure]:
-        """Serve requests from the cache, put the others to the model, and keep every answer."""
-        keys = [r.key for r in requests]
-        served = (
-            {k: self._new[k] for k in keys if k in self._new} if self.fresh else self.cache.get_many(keys)
-        )
-        ask = {k: r for k, r in zip(keys, requests, strict=True) if k not in served}
-        self.run.cache_hits += len(keys) - len(ask)
 
-        def keep(request: Request, answer: Answer) -> None:
-            self.cache.put(request, answer, replace=self.fresh)
-            self._new[request.key] = answer
-            self.run.add(answer)
+class _Conversation:
+    """Which question belongs to which block, and what each block asks next.
 
-        results: dict[str, Answer | CallFailure] = dict(served)
-        for _ in range(ROUNDS):
-            if not ask:
-                break
-            results.update(zip(ask, self.adapter.complete(list(ask.values()), keep), strict=True))
-            _stop_on_budget(results.values(), self.run.calls)
-            ask = {k: r for k, r in ask.items() if _may_retry(results[k])}
-        if ask:
-            reasons = Counter(r.reason for k in ask if isinstance(r := results[k], CallFailure))
+    A block's next question hangs on its own answers only, so the order in which answers come changes nothing.
+    """
+
+    def __init__(self, asker: Asker, follow: Follow | None) -> None:
+        self.asker, self.follow = asker, follow
+        self._open: dict[str, list[tuple[Block, int]]] = {}
+        """Request key -> the blocks that wait for its answer, with their attempt."""
+        self._silent: Counter[str] = Counter()
+        """Request key -> how often the model gave no answer at all."""
+        self._failed: Counter[str] = Counter()
+        """Reason -> how many questions got no answer in the end."""
+        self._over_budget = False
+
+    def start(self, block: Block, attempt: int) -> list[Request]:
+        """Return what must be asked for a block: nothing if answers that are kept will do."""
+        if not block.open:
+            return self._end(block)
+        request = self.asker.write_request(block, attempt)
+        if request.key in self._open:
+            self._open[request.key].append((block, attempt))
+            return []
+        answer = self.asker.find_answer(request.key)
+        if answer is None:
+            self._open[request.key] = [(block, attempt)]
+            return [request]
+        self.asker.run.cache_hits += 1
+        return self._go_on(block, attempt, request, answer)
+
+    def reply(self, request: Request, result: Answer | CallFailure) -> list[Request]:
+        """Take in what came of a request and return what follows from it."""
+        if isinstance(result, Answer):
+            self.asker.note_answer(request.key, result)
+        elif result == BUDGET:
+            self._over_budget = True
+            return []
+        elif result.retryable:
+            self._silent[request.key] += 1
+            if self._silent[request.key] < ROUNDS:
+                return [request]
+            self._failed[result.reason] += 1
+            return []
+        waiting = self._open.pop(request.key)
+        self.asker.run.cache_hits += len(waiting) - 1
+        return [n for block, attempt in waiting for n in self._go_on(block, attempt, request, result)]
+
+    def check_end(self) -> None:
+        """Raise ``UserError`` if questions are left over."""
+        run = self.asker.run
+        if self._over_budget:
             raise UserError(
-                f"{len(ask)} questions got no answer ({', '.join(f'{r}: {n}' for r, n in reasons.items())})",
-                where=f"{self.adapter.provider} {self.adapter.model}",
+                f"the budget is reached after {run.calls} calls of this run; every answer is kept",
+                where="writer.max_calls / writer.max_cost",
+                how="run the same command again to go on: nothing is paid twice",
+            )
+        if self._failed:
+            reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(self._failed.items()))
+            raise UserError(
+                f"{self._failed.total()} questions got no answer ({reasons})",
+                where=f"{self.asker.adapter.provider} {self.asker.adapter.model}",
                 how="run the same command again: what was answered is kept and not paid twice",
             )
-        self.used.update({k: a for k, a in results.items() if isinstance(a, Answer)})
-        return [results[k] for k in keys]
+        if self._open:
+            raise AssertionError(f"{len(self._open)} questions were never closed")
 
+    def _go_on(
+        self, block: Block, attempt: int, request: Request, result: Answer | CallFailure
+    ) -> list[Request]:
+        if isinstance(result, Answer):
+            self.asker.used[request.key] = result
+        _take(block, request, result)
+        if not block.open or attempt + 1 == self.asker.settings.max_attempts:
+            return self._end(block)
+        self.asker.refused.update(block.reasons[i] for i in block.open)
+        return self.start(block, attempt + 1)
 
-def _may_retry(result: Answer | CallFailure) -> bool:
-    return isinstance(result, CallFailure) and result.retryable
-
-
-def _stop_on_budget(results: Any, calls: int) -> None:
-    if any(isinstance(r, CallFailure) and r.reason == "budget reached" for r in results):
-        raise UserError(
-            f"the budget is reached after {calls} calls of this run; every answer is kept",
-            where="writer.max_calls / writer.max_cost",
-            how="run the same command again to go on: nothing is paid twice",
-        )
+    def _end(self, block: Block) -> list[Request]:
+        following = self.follow(block) if self.follow else None
+        return self.start(following, 0) if following else []
 
 
 def _take(block: Block, request: Request, answer: Answer | CallFailure) -> None:

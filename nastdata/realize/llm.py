@@ -83,18 +83,26 @@ class LlmWriter:
     def write_options(self, wanted: Sequence[Wanted]) -> list[OptionWording | Failure]:
         """Word options: a question for the negated texts of a block, then one for their affirmative twins."""
         self._statements += len(set(wanted))
-        blocks = self.plan_options(wanted)
-        self.asker.solve([block for block, _ in blocks])
-        rewrites = []
+        blocks = dict(self.plan_options(wanted))
+        rewrites: dict[Block, list[tuple[Wanted, str, str]]] = {}
         reasons: dict[Wanted, tuple[str, str | None]] = {}
-        for block, told in blocks:
+
+        def rewrite(block: Block) -> Block | None:
+            """Go on to the affirmative twins as soon as a block's negated texts stand."""
+            if block not in blocks:
+                return None
+            told = blocks[block]
             reasons.update(zip(told, zip(block.reasons, block.last, strict=True), strict=True))
             held = [(w, t, k) for w, t, k in zip(told, block.texts, block.keys, strict=True) if t is not None]
-            if held:
-                rewrites.append((self.plan_rewrite(block, held), held))
-        self.asker.solve([block for block, _ in rewrites])
+            if not held:
+                return None
+            twins = self.plan_rewrite(block, held)
+            rewrites[twins] = held
+            return twins
+
+        self.asker.solve(blocks, rewrite)
         done: dict[Wanted, OptionWording] = {}
-        for block, held in rewrites:
+        for block, held in rewrites.items():
             for (w, negated, key), text, reason, last in zip(
                 held, block.texts, block.reasons, block.last, strict=True
             ):
