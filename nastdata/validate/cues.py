@@ -133,7 +133,8 @@ _CUES: dict[str, str] = {
         xxxx represent | xxxx representing | xxxx reflects | xxxx reflect | xxxx reflecting |
         xxxx related to | xxxx due to | xxxx secondary to
         | insufficient evidence of | insufficient evidence for | limited evidence of
-        | differential diagnosis including | differential including
+        | differential diagnosis including | differential including | likelihood of | low likelihood of |
+        high likelihood of | probability of | low probability of | high probability of | chance of
     """,
     # The past, questions, conditions: nothing is said about this examination.
     "h": """

@@ -10,6 +10,8 @@ import re
 
 # Lookahead from the symbol after a cue. "Premodifiers": what may stand between a cue and the noun it is for.
 NAME = re.compile(r"[mtGgLxePUuJ?or]{0,7}[CA]")
+SHOWN_NAME = re.compile(r"[mt]{0,2}T[mtGgLxJe?or]{0,7}[CA]")
+OWN_CLAUSE = re.compile(r"[,&][,&mnt]{0,4}[SLl][^.;,&|!]{0,6}?V[^.;,&|!]{0,4}$")
 NAME_NEAR = re.compile(r"[mtGgLxJU?]{0,6}[CA]")
 NAME_FAR = re.compile(r"[^.;:,B&|!nNXZPTWH]{0,7}[CA]")
 LATER_OR = re.compile(r"[^.;:BNWTH]{0,48}?[|!][mtGgLxeJU?or]{0,7}[CA]")
@@ -20,7 +22,7 @@ NOT_NO = re.compile(r"[mVt]{0,4}N")
 NOT_ABSENT = re.compile(r"[mVt]{0,4}[Xk]")
 NOT_EXCLUDED = re.compile(r"[mVt]{0,4}Z")
 NOT_EXCLUDE = re.compile(r"[mV]{0,4}z")
-NOT_CHANGED = re.compile(r"[mV]{0,4}[Dx]")
+NOT_CHANGED = re.compile(r"[mV]{0,4}[DxJ]")
 NOT_SEEN = re.compile(r"[mVt]{0,4}P")
 NOT_SHOW = re.compile(r"[mV]{0,4}T")
 NOT_DOUBT = re.compile(r"[mV]{0,4}U")

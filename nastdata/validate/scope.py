@@ -201,8 +201,8 @@ class Scope(Lists):
         self._open(DOUBTFUL if doubt else UNSAID, "U" if doubt else "q")
 
     def _seen(self, i: int) -> None:
-        if not self._group:
-            return
+        if not self._group or (self.unsaid and self._polarity == UNSAID):
+            return  # "if concern for X persists"
         if self._joint and look.NAME.match(self.kinds, i + 1):
             if (
                 "|" not in self._joint
@@ -214,7 +214,7 @@ class Scope(Lists):
         self._close(PRESENT, i)
 
     def _doubt(self, i: int) -> None:
-        ahead = look.NAME.match(self.kinds, i + 1)
+        ahead = look.NAME.match(self.kinds, i + 1) or look.SHOWN_NAME.match(self.kinds, i + 1)
         if self._group and not ahead:
             if not (self._joint and self._polarity == ABSENT):
                 self._close(DOUBTFUL, i)
@@ -316,8 +316,11 @@ class Scope(Lists):
 
     def _adjective(self, i: int) -> None:
         condition = self._predicate(i)
-        if condition is not None:
-            self._mention(condition, i, self._polarity)
+        if condition is None:
+            return
+        if self._group and self._joint and look.OWN_CLAUSE.search(self.kinds, max(0, i - 12), i):
+            self._open(UNSAID if self.unsaid else PRESENT, "")  # "no X, and the heart is enlarged"
+        self._mention(condition, i, self._polarity)
 
     def _predicate(self, i: int) -> str | None:
         """Return the condition that the adjective at ``i`` states of a subject before it in the clause."""
