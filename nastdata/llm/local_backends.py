@@ -250,6 +250,15 @@ class LlamaCppBackend:
         """Return the number of tokens of a chat."""
         return len(self._tokenize(self._write(messages)))
 
+    def write_freely(self, messages: Messages, sampling: dict[str, Any]) -> str:
+        """Answer a chat without any binding (to compare with)."""
+        text = self._write(messages)
+        self._llama.n_tokens = self._read_head(text, messages)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            said: str = self._steered.generate(text, **sampling)
+        return said
+
     def _read_head(self, text: str, messages: Messages) -> int:
         """Evaluate what this prompt shares with others, if it is not still there; return its length."""
         ids = self._tokenize(text)
