@@ -68,7 +68,7 @@ class BatchClient:
         """
         with self._explained():
             file = (f"{TAG}-{job.tag}.jsonl", content)
-            job.file = (await self.sdk.files.create(file=file, purpose="batch")).id
+            job.file = self._read_id(await self.sdk.files.create(file=file, purpose="batch"))
         once = self.sdk.with_options(max_retries=0)
         for attempt in range(self._max_retries + 1):
             job.asked = time.time()
@@ -90,7 +90,7 @@ class BatchClient:
                         raise
                     await self.look_up(job, time.time() + SETTLE)
                 else:
-                    job.id = batch.id
+                    job.id = self._read_id(batch)
                     self._book.save(job)
             if job.id is not None:
                 return
@@ -112,7 +112,7 @@ class BatchClient:
             late = time.time() >= until
             with self._explained():
                 async for batch in self.sdk.batches.list(limit=100):
-                    if batch.created_at < (job.asked or 0.0) - SKEW:
+                    if (batch.created_at or time.time()) < (job.asked or 0.0) - SKEW:
                         break  # the newest come first
                     if (batch.metadata or {}).get(TAG) == job.tag or batch.input_file_id == job.file:
                         job.id = batch.id
@@ -151,6 +151,7 @@ class BatchClient:
                 self._say(f"{job.id}: no word from the server, looking again")
                 return None
         self._faults = 0
+        self._read_id(batch)
         return batch
 
     async def fetch(self, file: str) -> bytes:
@@ -162,6 +163,13 @@ class BatchClient:
                 self._say(f"{file}: no longer there")
                 return b""
             return content
+
+    def _read_id(self, thing: Any) -> str:
+        """Return the id of a file or job; servers of other makes may answer with anything."""
+        found = getattr(thing, "id", None)
+        if not isinstance(found, str):
+            raise self._refuse("the server's reply is not readable", "--set writer.batch_api=false")
+        return found
 
     def redact(self, text: str) -> str:
         """Return the beginning of a server's words, without the key."""

@@ -21,7 +21,7 @@ QUESTIONS = 12
 def list_wanted() -> list[tuple[OptionStatement, int]]:
     names = [c.name for c in load_ontology("chest_xray").conditions][:QUESTIONS]
     triples = [(names[i], names[(i + 1) % len(names)], names[(i + 2) % len(names)]) for i in range(QUESTIONS)]
-    return [(OptionStatement(t, v), 0) for t in triples for v in MIXED]
+    return [(OptionStatement(t, (v[0], v[1], v[2])), 0) for t in triples for v in MIXED]
 
 
 def make(settings: dict[str, Any], *, fresh: bool = False, dry: bool = False) -> Writer:

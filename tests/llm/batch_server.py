@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -258,12 +257,12 @@ def serve_batches(plan: Plan | None = None) -> Iterator[tuple[str, Seen]]:
 
         def _read_parts(self, raw: bytes) -> dict[str, bytes]:
             head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
-            message: Message = email.message_from_bytes(head + raw)
-            parts = {}
-            for part in message.get_payload():  # type: ignore[union-attr]
-                key = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
-                parts[str(key)] = part.get_payload(decode=True)  # type: ignore[union-attr]
-            return parts  # type: ignore[return-value]
+            parts: dict[str, bytes] = {}
+            for part in email.message_from_bytes(head + raw).walk():
+                content = part.get_payload(decode=True)
+                if isinstance(content, bytes):
+                    parts[str(part.get_param("name", header="content-disposition"))] = content
+            return parts
 
         def _list(self) -> dict[str, Any]:
             """The newest first, two a page, so that a reader has to turn pages."""
