@@ -113,7 +113,7 @@ class OpenAIAdapter:
                     self._form = await self._probe(client, first)
                 # More workers than places: some keep and judge what came while the places are all taken.
                 workers = [
-                    asyncio.create_task(work(client, keepers)) for _ in range(throttle.highest + KEEPERS)
+                    asyncio.create_task(work(client, keepers)) for _ in range(2 * throttle.highest)
                 ]
                 try:
                     await asyncio.gather(*workers)

@@ -1,0 +1,1 @@
+"""What nastdata's LLM writers are measured against: a counting server, a loop, a library."""
