@@ -33,7 +33,7 @@ from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.realize.constrained import LocalWriter
 from nastdata.realize.facts import FactGrammar
-from nastdata.realize.llm import describe_fact
+from nastdata.realize.model_writer import describe_fact
 from nastdata.realize.template import TemplateWriter
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording

@@ -9,19 +9,17 @@ as long as there are sentences enough.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from nastdata.draws import draw_int, shuffle
 from nastdata.llm.base import Adapter
 from nastdata.llm.cache import AnswerCache
-from nastdata.llm.ledger import account_texts
-from nastdata.llm.prompts import describe_prompt, render
+from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology
-from nastdata.realize.ask import Asker, Block
+from nastdata.realize.ask import Block
 from nastdata.realize.facts import FactGrammar
-from nastdata.realize.llm import describe_fact
+from nastdata.realize.model_writer import ModelWriter, Wanted, describe_fact, name_fact
 from nastdata.realize.options import OptionGrammar
 from nastdata.realize.plans import Plan, draw_plan
 from nastdata.realize.writer import Checks, Failure, Writer
@@ -39,8 +37,6 @@ LINKS = ("shows", "demonstrates", "reveals", "showing", "demonstrating", "with",
 SEEN = ("seen", "noted", "evident", "visible", "identified", "demonstrated")
 PROMPTS = ("constrained_option", "constrained_fact")
 _SPECIAL = re.compile(r"([.^$*+?{}\[\]\\|()])")
-
-Wanted = tuple[OptionStatement, int]
 
 
 def write_choices(texts: Sequence[str]) -> str:
@@ -75,10 +71,10 @@ def write_loose(texts: Sequence[str], vocabulary: Sequence[str], cores: int = 8)
     return f"({'|'.join(said)})\\."
 
 
-class LocalWriter:
-    """Implements ``Writer`` on an adapter that is bound to expressions (arguments as ``LlmWriter``)."""
+class LocalWriter(ModelWriter):
+    """Implements ``Writer`` on an adapter that is bound to expressions (arguments as of ``ModelWriter``)."""
 
-    tries_again = True
+    prompts = PROMPTS
 
     def __init__(
         self,
@@ -91,15 +87,11 @@ class LocalWriter:
         cache: AnswerCache,
         fresh: bool = False,
     ) -> None:
-        self.settings, self.ontology, self.seed = settings, ontology, seed
-        self.checks, self.fallback = checks, fallback
-        self.asker = Asker(adapter, settings, seed, cache, fresh)
-        self.name = f"{adapter.provider}:{adapter.model}"
-        self.per_call = 1 if settings.per_item else min(settings.batch_size, settings.wordings)
-        self.failed: Counter[str] = Counter()
+        super().__init__(
+            adapter, settings, ontology, seed, checks, fallback, cache, fresh, settings.batch_size
+        )
         self._options = OptionGrammar(ontology)
         self._facts = FactGrammar(ontology)
-        self._statements = 0
 
     # -- options ------------------------------------------------------------------------------------------
 
@@ -108,7 +100,7 @@ class LocalWriter:
         self._statements += len(set(wanted))
         blocks = self._plan_options(wanted)
         self.asker.solve([block for block, _ in blocks.values()])
-        by = f"{self.name}#{describe_prompt('constrained_option')[1][:8]}"
+        by = self.sign("constrained_option")
         out: list[OptionWording | Failure] = []
         for statement, index in wanted:
             block, plans = blocks[statement.conditions, index // self.per_call]
@@ -122,7 +114,7 @@ class LocalWriter:
                 wording = OptionWording(statement, index, plan.plan_id, *texts, by)
                 if fault := self.checks.option(wording):
                     wording, reason, last = None, fault, texts[0]
-            out.append(wording or self._give_up(statement, index, reason, last, self.fallback.write_options))
+            out.append(wording or self.give_up(statement, index, reason, last, self.fallback.write_options))
         return out
 
     def _plan_options(
@@ -164,7 +156,7 @@ class LocalWriter:
         self._statements += len(set(wanted))
         blocks = self._plan_facts(wanted)
         self.asker.solve([block for block, _ in blocks.values()])
-        by = f"{self.name}#{describe_prompt('constrained_fact')[1][:8]}"
+        by = self.sign("constrained_fact")
         out: list[FactWording | Failure] = []
         for fact, index in wanted:
             block, plans = blocks[fact, index // self.per_call]
@@ -172,7 +164,7 @@ class LocalWriter:
             text = block.texts[i]
             if text is None:
                 last = block.last[i]
-                out.append(self._give_up(fact, index, block.reasons[i], last, self.fallback.write_facts))
+                out.append(self.give_up(fact, index, block.reasons[i], last, self.fallback.write_facts))
             else:
                 out.append(FactWording(fact, index, plans.get(text, f"llm.{block.keys[i][:16]}"), text, by))
         return out
@@ -186,9 +178,7 @@ class LocalWriter:
             number = index // self.per_call
             if (fact, number) in blocks:
                 continue
-            about = [
-                str(v) for v in (fact.condition, fact.existence, fact.location, fact.severity, fact.denies)
-            ]
+            about = name_fact(fact)
             plans = {s.text: s.plan_id for s in self._facts.list_sentences(fact)}
             texts = shuffle(sorted(plans), self.seed, "sentences", *about)
             first = number * self.per_call
@@ -212,19 +202,6 @@ class LocalWriter:
 
     # -- both ---------------------------------------------------------------------------------------------
 
-    def _give_up(
-        self,
-        statement: Any,
-        index: int,
-        reason: str,
-        text: str | None,
-        write: Callable[[Sequence[Any]], list[Any]],
-    ) -> Any:
-        self.failed[reason] += 1
-        if self.settings.on_failure == "template":
-            return write([(statement, index)])[0]
-        return Failure(statement, index, reason, text)
-
     def list_questions(self, options: Sequence[Wanted], template: Writer) -> list[Block]:
         """Return the questions for options."""
         return [block for block, _ in self._plan_options(options).values()]
@@ -232,23 +209,6 @@ class LocalWriter:
     def list_fact_questions(self, facts: Sequence[tuple[Fact, int]]) -> list[Block]:
         """Return the questions for facts."""
         return [block for block, _ in self._plan_facts(facts).values()]
-
-    def account(self) -> dict[str, Any]:
-        """Return the manifest's ledger: of the answers that the texts were made from."""
-        return {
-            **account_texts(self.asker.used.values(), self._statements, self.settings.prices),
-            "refused_and_asked_again": dict(sorted(self.asker.refused.items())),
-            "not_worded_by_the_model": dict(sorted(self.failed.items())),
-            "on_failure": self.settings.on_failure,
-            "prompts": {
-                p: dict(zip(("version", "sha256"), describe_prompt(p), strict=True)) for p in PROMPTS
-            },
-        }
-
-    def close_run(self) -> str:
-        """Keep what this run did in the cache's ``runs`` table; return it in one line."""
-        self.asker.cache.log_run({"writer": self.name, **self.asker.run.to_json()})
-        return f"{self.name}: {self.asker.run.tell()}"
 
 
 def _bind(block: Block, expressions: Sequence[str]) -> Callable[[int], dict[str, Any]]:

@@ -7,10 +7,7 @@ one claim set instead, as in the paper.
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -18,10 +15,11 @@ from nastdata.draws import shuffle
 from nastdata.errors import UserError
 from nastdata.llm.base import Adapter
 from nastdata.llm.cache import AnswerCache, find_cache
-from nastdata.llm.ledger import account_texts
-from nastdata.llm.prompts import describe_prompt, render
+from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology
-from nastdata.realize.ask import Asker, Block, Judge
+from nastdata.realize.ask import Block, Judge
+from nastdata.realize.model_writer import ModelWriter, Wanted, describe_fact, name_fact
+from nastdata.realize.spans import find_spans
 from nastdata.realize.writer import Checks, Failure, Writer
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
@@ -40,24 +38,14 @@ STYLES = (
 )
 PROMPTS = ("negated_options", "affirmative_rewrite", "caption", "claims", "regenerate")
 
-Wanted = tuple[OptionStatement, int]
 
-
-class LlmWriter:
+class LlmWriter(ModelWriter):
     """Implements ``Writer`` on top of an adapter that answers free questions in JSON.
 
-    Args:
-        adapter: the model.
-        settings: of the recipe's writer.
-        ontology: names and affirmative alternatives.
-        seed: of the recipe.
-        checks: read a text back.
-        fallback: writes what the model could not, if ``settings.on_failure`` says so.
-        cache: where answers are kept.
-        fresh: put questions again even if there is an answer.
+    Arguments as of ``ModelWriter``.
     """
 
-    tries_again = True
+    prompts = PROMPTS
 
     def __init__(
         self,
@@ -70,13 +58,7 @@ class LlmWriter:
         cache: AnswerCache,
         fresh: bool = False,
     ) -> None:
-        self.settings, self.ontology, self.seed = settings, ontology, seed
-        self.checks, self.fallback = checks, fallback
-        self.asker = Asker(adapter, settings, seed, cache, fresh)
-        self.name = f"{adapter.provider}:{adapter.model}"
-        self.per_call = 1 if settings.per_item else min(WORDINGS_PER_CALL, settings.wordings)
-        self.failed: Counter[str] = Counter()
-        self._statements = 0
+        super().__init__(adapter, settings, ontology, seed, checks, fallback, cache, fresh, WORDINGS_PER_CALL)
 
     # -- options ------------------------------------------------------------------------------------------
 
@@ -111,7 +93,7 @@ class LlmWriter:
                 else:
                     done[w] = self._make_option(w, negated, text, key)
         return [
-            done.get(w) or self._give_up(w[0], w[1], *reasons[w], self.fallback.write_options) for w in wanted
+            done.get(w) or self.give_up(w[0], w[1], *reasons[w], self.fallback.write_options) for w in wanted
         ]
 
     def plan_options(self, wanted: Sequence[Wanted]) -> list[tuple[Block, list[Wanted]]]:
@@ -168,7 +150,7 @@ class LlmWriter:
 
     def _make_option(self, wanted: Wanted, negated: str, affirmative: str, key: str) -> OptionWording:
         spans = find_spans(negated, affirmative)
-        by = self._sign("negated_options", "affirmative_rewrite")
+        by = self.sign("negated_options", "affirmative_rewrite")
         return OptionWording(*wanted, f"llm.{key[:16]}", negated, affirmative, spans, by)
 
     # -- facts --------------------------------------------------------------------------------------------
@@ -178,7 +160,7 @@ class LlmWriter:
         self._statements += len(set(wanted))
         blocks = self.plan_facts(wanted)
         self.asker.solve([block for block, _ in blocks])
-        by = self._sign("claims" if self.settings.per_item else "caption")
+        by = self.sign("claims" if self.settings.per_item else "caption")
         out: dict[tuple[Fact, int], FactWording | tuple[str, str | None]] = {}
         for block, told in blocks:
             for w, text, key, reason, last in zip(
@@ -188,7 +170,7 @@ class LlmWriter:
         return [
             done
             if isinstance(done := out[w], FactWording)
-            else self._give_up(w[0], w[1], *done, self.fallback.write_facts)
+            else self.give_up(w[0], w[1], *done, self.fallback.write_facts)
             for w in wanted
         ]
 
@@ -201,7 +183,7 @@ class LlmWriter:
             number = index // self.per_call
             if (fact, number) in blocks:
                 continue
-            name = ("fact", *_name_fact(fact), self.per_call, number)
+            name = ("fact", *name_fact(fact), self.per_call, number)
             first = number * self.per_call
             prompt = render(
                 "caption",
@@ -220,11 +202,11 @@ class LlmWriter:
             sets.setdefault(index, []).append(fact)
         blocks = []
         for index, facts in sets.items():
-            ordered = sorted(set(facts), key=_name_fact)
+            ordered = sorted(set(facts), key=name_fact)
             told = [(f, index) for f in shuffle(ordered, self.seed, "claims", index)]
             described = [describe_fact(f, self.ontology) for f, _ in told]
             prompt = render("claims", subject=self.ontology.subject.text, facts=described)
-            names = [part for f, _ in told for part in _name_fact(f)]
+            names = [part for f, _ in told for part in name_fact(f)]
             blocks.append(
                 (Block(("claims", index, *names), prompt, [self._judge_fact(w) for w in told]), told)
             )
@@ -255,113 +237,6 @@ class LlmWriter:
 
     def _choose_style(self, about: Sequence[str], number: int) -> str:
         return shuffle(STYLES, self.seed, "styles", *about)[number % len(STYLES)]
-
-    def _sign(self, *prompts: str) -> str:
-        """Return what rows name as their writer: provider, model, and hashes of the prompts."""
-        return f"{self.name}#{'+'.join(describe_prompt(p)[1][:8] for p in prompts)}"
-
-    def _give_up(
-        self,
-        statement: Any,
-        index: int,
-        reason: str,
-        text: str | None,
-        write: Callable[[Sequence[Any]], list[Any]],
-    ) -> Any:
-        self.failed[_shorten(reason)] += 1
-        if self.settings.on_failure == "template":
-            return write([(statement, index)])[0]
-        return Failure(statement, index, reason, text)
-
-    def account(self) -> dict[str, Any]:
-        """Return the manifest's ledger: of the answers that the texts were made from."""
-        refused: Counter[str] = Counter()
-        for reason, n in self.asker.refused.items():
-            refused[_shorten(reason)] += n
-        return {
-            **account_texts(self.asker.used.values(), self._statements, self.settings.prices),
-            "answers_sha256": self.asker.cache.note_answers(self.asker.used),
-            "refused_and_asked_again": dict(sorted(refused.items())),
-            "not_worded_by_the_model": dict(sorted(self.failed.items())),
-            "on_failure": self.settings.on_failure,
-            "prompts": {
-                p: dict(zip(("version", "sha256"), describe_prompt(p), strict=True)) for p in PROMPTS
-            },
-        }
-
-    def close_run(self) -> str:
-        """Keep what this run did in the cache's ``runs`` table; return it in one line."""
-        self.asker.cache.log_run({"writer": self.name, **self.asker.run.to_json()})
-        return f"{self.name}: {self.asker.run.tell()}"
-
-
-def _name_fact(fact: Fact) -> tuple[str, ...]:
-    return tuple(str(v) for v in (fact.condition, fact.existence, fact.location, fact.severity, fact.denies))
-
-
-def _shorten(reason: str) -> str:
-    """Leave out the words that are to blame, so that alike reasons count as one."""
-    return re.sub(r"\s*\(?(['\"]).*\1\)?", "", reason)
-
-
-def describe_fact(fact: Fact, ontology: Ontology) -> dict[str, str | None]:
-    """Return a fact in the words that prompts use."""
-    place = ontology.place_by_name[fact.location].phrase if fact.location else None
-    statement = {
-        ("present", None): "it is present",
-        ("absent", None): "it is absent",
-        ("present", "location"): "it is present, but NOT at the place named below; deny that place",
-        ("present", "severity"): "it is present, but NOT of the grade named below; deny that grade",
-    }[fact.existence, fact.denies]
-    if fact.existence == "absent" and (fact.location or fact.severity):
-        statement = "there is none of the place and grade named below"
-    return {
-        "text": ontology.condition_by_name[fact.condition].text,
-        "statement": statement,
-        "location": place,
-        "severity": fact.severity,
-    }
-
-
-def find_spans(negated: str, affirmative: str) -> tuple[tuple[str, str], ...]:
-    """Return the differing pieces of two texts as (negated, affirmative) pairs in order.
-
-    A piece takes in words before it until it is not empty on either side and its first occurrence after the
-    piece before it is the right one: so the pairs tell the whole difference.
-    """
-    a, b = (list(re.finditer(r"\w[\w'-]*|[^\w\s]", t)) for t in (negated, affirmative))
-    words = [[m.group() for m in side] for side in (a, b)]
-    matcher = difflib.SequenceMatcher(None, words[0], words[1], autojunk=False)
-    spans: list[tuple[int, int, int, int]] = []
-    for tag, *found in matcher.get_opcodes():
-        if tag == "equal":
-            continue
-        i, j, k, m = found
-        while True:
-            before = spans[-1] if spans else (0, 0, 0, 0)
-            if spans and (i <= before[1] or k <= before[3]):
-                i, k = before[0], before[2]
-                spans.pop()
-            elif i == j or k == m or not (_is_first(negated, a, before[1], i, j)):
-                if i == 0 or k == 0:
-                    j, m = min(j + 1, len(a)), min(m + 1, len(b))
-                    break
-                i, k = i - 1, k - 1
-            elif not _is_first(affirmative, b, before[3], k, m) and i and k:
-                i, k = i - 1, k - 1
-            else:
-                break
-        spans.append((i, j, k, m))
-    return tuple((_cut(negated, a[i:j]), _cut(affirmative, b[k:m])) for i, j, k, m in spans)
-
-
-def _is_first(text: str, words: Sequence[re.Match[str]], after: int, i: int, j: int) -> bool:
-    start = words[after - 1].end() if after else 0
-    return text.find(_cut(text, words[i:j]), start) == words[i].start()
-
-
-def _cut(text: str, words: Sequence[re.Match[str]]) -> str:
-    return text[words[0].start() : words[-1].end()] if words else ""
 
 
 def make_llm_writer(
