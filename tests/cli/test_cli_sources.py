@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conftest import Run
+from commands import Run
 from trees import make_tree
 
 from nastdata.sources import MODULES
