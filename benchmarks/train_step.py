@@ -20,7 +20,8 @@ import torch
 
 from nastdata.train.lora import add_lora
 from nastdata.train.losses import compute_clip
-from nastdata.train.models import OpenClipEncoder, load_encoder
+from nastdata.train.models import load_encoder
+from nastdata.train.open_clip_models import OpenClipEncoder
 from nastdata.train.scratch import make_encoder
 from nastdata.train.settings import LoraSettings
 

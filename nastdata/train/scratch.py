@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nastdata.train.models import OpenClipEncoder, need
+from nastdata.train.models import need
+from nastdata.train.open_clip_models import OpenClipEncoder
 
 CONFIG = Path(__file__).parent / "configs" / "phantom_clip.json"
 MEAN, STD = (0.45, 0.45, 0.45), (0.25, 0.25, 0.25)

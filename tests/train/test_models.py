@@ -89,7 +89,11 @@ def test_fingerprints_tell_towers_apart(native: Any, native_folder: Path) -> Non
         ("open_clip:/no/such/folder", "no such folder"),
         ("transformers:/no/such/folder", "can't be loaded"),
         ("hi-ml:biovil-t", "pip install hi-ml-multimodal"),
-        ("medclip:vit", "pip install medclip"),
+        ("medclip:vit", "no MedCLIP weights here"),
+        ("medclip:vti@/no/such", "did you mean 'vit'"),
+        ("pmc-clip:/no/such", "a file of PMC-CLIP is missing"),
+        ("open_clip:ViT-B-32@/no/such.pt", "no such checkpoint file"),
+        ("open_clip:ViT-B-32@opneai", "did you mean 'openai'"),
         ("ViT-B-32", "no such kind"),
     ],
 )
