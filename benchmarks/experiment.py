@@ -58,10 +58,10 @@ class Plan:
     )
     patients: int = 3000
     seeds: int = 3
-    steps: int = 150
+    steps: int = 200
     texts: int = 128
     """Texts through the text tower in a step, as near as each objective comes: the equal budget."""
-    learning_rate: float = 5e-4
+    learning_rate: float = 3e-3
     probes: int = 1000
     threshold: float = 0.01
     controls: int = 3
