@@ -26,7 +26,7 @@ from nastdata.llm.base import (
 )
 from nastdata.llm.batch_book import Job, JobBook
 from nastdata.llm.batch_client import BatchClient, UnknownJobError
-from nastdata.llm.batch_files import MISSING, Line, cut_files, read_lines, write_line
+from nastdata.llm.batch_files import MISSING, cut_files, read_lines, write_line
 from nastdata.llm.cache import AnswerCache
 from nastdata.llm.chat import read_reply
 from nastdata.llm.ledger import RunLedger, price
@@ -44,6 +44,8 @@ FIRST_LOOK = 2.0
 """Seconds after which a job is looked at first; then half as long again each time, up to ``batch_poll``."""
 CHARACTERS_PER_TOKEN = 3.0
 """Fewer than there are, so that the cost is not foreseen too low."""
+TOGETHER = 256
+"""Answers between two moments in which a run can be interrupted."""
 
 Results = dict[str, Answer | CallFailure]
 Ended = list[tuple[Job, "Batch | None"]]
@@ -193,6 +195,7 @@ class BatchAdapter(OpenAIAdapter):
         """Read an ended job's answers and return what to ask again; what is given up goes to ``results``."""
         wanted = [k for k in job.keys if k in asked]
         missing = dict.fromkeys(wanted, MISSING)
+        answers: dict[str, Answer] = {}
         for file in (batch.output_file_id, batch.error_file_id) if batch else ():
             for line in read_lines(await client.fetch(file)) if file else ():
                 if line.key not in missing:
@@ -201,10 +204,11 @@ class BatchAdapter(OpenAIAdapter):
                     missing[line.key] = line.failure or MISSING
                     continue
                 del missing[line.key]
-                answer = read_reply(line.reply, asked[line.key], self._tries[line.key])
-                keep(asked[line.key], answer)
-                results[line.key] = answer
-                self._settle_cost(line, answer)
+                answers[line.key] = read_reply(line.reply, asked[line.key], self._tries[line.key])
+        await _keep_all([(asked[k], answer) for k, answer in answers.items()], keep)
+        results.update(answers)
+        for key, answer in answers.items():
+            self._settle_cost(key, answer)
         if batch is not None and batch.status == "failed":
             self._crowded = _list_codes(batch) <= PASSING
             missing = dict.fromkeys(missing, CallFailure("job failed", retryable=True))
@@ -256,16 +260,22 @@ class BatchAdapter(OpenAIAdapter):
         prompt = int(sum(len(c) for _, c in request.messages) / CHARACTERS_PER_TOKEN)
         return price(prompt, self._longest or self.settings.max_tokens, self.settings.prices) or 0.0
 
-    def _settle_cost(self, line: Line, answer: Answer) -> None:
+    def _settle_cost(self, key: str, answer: Answer) -> None:
         """Put what an answer cost in the place of what was foreseen."""
         self._longest = max(self._longest or 1, answer.completion_tokens or 1)
-        if self._foreseen.pop(line.key, None) is None:
+        if self._foreseen.pop(key, None) is None:
             return  # of an earlier run's job, and on its budget
         self.calls += 1
         self.spent += price(answer.prompt_tokens, answer.completion_tokens, self.settings.prices) or 0.0
 
     def _say(self, text: str) -> None:
         self._progress.say(f"{'batch':<10} {text}")
+
+
+async def _keep_all(found: Sequence[tuple[Request, Answer]], keep: Keep) -> None:
+    """Commit answers, each on its own; those that wait for the disk together go to it together."""
+    for start in range(0, len(found), TOGETHER):
+        await asyncio.gather(*(asyncio.to_thread(keep, *each) for each in found[start : start + TOGETHER]))
 
 
 def _list_codes(batch: Batch) -> set[str]:
