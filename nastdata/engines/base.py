@@ -18,17 +18,23 @@ a ``partial`` or a method of one), and what it gives for an item must hang on th
 class Engine(Protocol):
     """Applies functions to shares of a sequence; the result never depends on how it was shared out."""
 
+    apart: bool
+    """Whether work leaves for workers that have memory of their own, for a model say."""
+    cores: int
+    """Shares that are worked on at a time."""
+
     def describe(self) -> str | None:
         """Return where the work runs, in a few words; None if that is not worth telling."""
         ...
 
-    def map(self, function: Function[T, R], items: Sequence[T], least: int) -> list[R]:
+    def map(self, function: Function[T, R], items: Sequence[T], least: int | None) -> list[R]:
         """Apply ``function`` to consecutive shares of ``items``.
 
         Args:
             function: see ``Function``.
             items: any number.
-            least: items for which one more process of this machine pays.
+            least: items for which one more process of this machine pays. None: none ever does, since each
+                would need a model in memory; workers that are ``apart`` get every item as a share of its own.
 
         Returns:
             The results of all items, in their order.
@@ -43,11 +49,14 @@ class Engine(Protocol):
 class InProcess:
     """The simplest engine: this process."""
 
+    apart = False
+    cores = 1
+
     def describe(self) -> None:
         """Nothing to tell."""
         return
 
-    def map(self, function: Function[T, R], items: Sequence[T], least: int) -> list[R]:
+    def map(self, function: Function[T, R], items: Sequence[T], least: int | None) -> list[R]:
         """Apply ``function`` to all items at once."""
         return function(items)
 

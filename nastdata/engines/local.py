@@ -27,8 +27,10 @@ class LocalEngine:
         workers: the most processes to use; 0 for as many as there are cores.
     """
 
+    apart = False
+
     def __init__(self, workers: int = 0) -> None:
-        self.workers = workers or count_cores()
+        self.cores = workers or count_cores()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> LocalEngine:
@@ -47,15 +49,15 @@ class LocalEngine:
         """Nothing to tell: it is what everybody expects."""
         return
 
-    def map(self, function: Function[T, R], items: Sequence[T], least: int) -> list[R]:
+    def map(self, function: Function[T, R], items: Sequence[T], least: int | None) -> list[R]:
         """Apply ``function`` here, or in as many processes as pay."""
-        processes = min(self.workers, len(items) // least)
+        processes = min(self.cores, len(items) // least) if least else 1
         if processes < 2:
             return function(items)
         if self._pool is None:
             # Not fork: the program may hold threads (polars) that do not survive it.
             self._pool = ProcessPoolExecutor(
-                self.workers, mp_context=get_context("spawn"), initializer=_leave_interrupts
+                self.cores, mp_context=get_context("spawn"), initializer=_leave_interrupts
             )
         run = partial(run_packed, pack(function))
         try:

@@ -45,10 +45,12 @@ class RayEngine:
         workers: cores of a cluster of our own, or the most to use at a time of another; 0: all there are.
     """
 
+    apart = True
+
     def __init__(self, workers: int = 0) -> None:
         self.workers = workers
+        self.cores = 1
         self._ours = False
-        self._cores = 1
         self._place = ""
 
     def __enter__(self) -> RayEngine:
@@ -64,12 +66,13 @@ class RayEngine:
                 _connect(ray, address, self.workers)
             self._ours = True
         resources = ray.cluster_resources()
-        self._cores = max(1, int(resources.get("CPU", 1)))
+        cores = max(1, int(resources.get("CPU", 1)))
+        self.cores = min(cores, self.workers or cores)
         nodes = len(ray.nodes())
         self._place = (
-            f"this machine, {self._cores} cores"
+            f"this machine, {cores} cores"
             if address == "local"
-            else (f"{address}, {nodes} node{'s' * (nodes != 1)}, {self._cores} cores")
+            else (f"{address}, {nodes} node{'s' * (nodes != 1)}, {cores} cores")
         )
         return self
 
@@ -86,12 +89,12 @@ class RayEngine:
         """Return which cluster it is."""
         return f"ray: {self._place}"
 
-    def map(self, function: Function[T, R], items: Sequence[T], least: int) -> list[R]:
+    def map(self, function: Function[T, R], items: Sequence[T], least: int | None) -> list[R]:
         """Apply ``function`` on the cluster, however few the items."""
         if not items:
             return function(items)
-        cores = min(self._cores, self.workers or self._cores)
-        shares = cut(items, max(1, min(cores * SHARES, len(items) // SMALLEST)))
+        most = self.cores * SHARES if least else len(items)
+        shares = cut(items, max(1, min(most, len(items) // (SMALLEST if least else 1))))
         done: dict[int, list[R]] = {}
         with _quiet(), _told():
             for number, result in _run(pack(function), shares, self.workers or None):
