@@ -63,6 +63,7 @@ def test_setting_below_a_plain_value_is_refused() -> None:
 def test_fingerprint_ignores_where_the_work_runs_and_nothing_else() -> None:
     base = fingerprint(load_recipe("mednega"))
     same = [("engine", "ray"), ("workers", "3"), ("writer.max_concurrency", "2"), ("data", "{chexpert: /x}")]
+    same += [("writer.batch_api", "true"), ("writer.batch_poll", "5"), ("writer.batch_requests", "9")]
     other = [
         ("seed", "1"),
         ("design", "paper"),

@@ -38,7 +38,7 @@ ONTOLOGY: Ontology = load_ontology("chest_xray")
 
 
 def recall(kind: str) -> Any:
-    given = {"phantom_patients": 150, "audit": {"enabled": False}, "workers": 1, "limit": 400}
+    given = {"phantom_patients": 90, "audit": {"enabled": False}, "workers": 1, "limit": 240}
     return check_recipe({"recipe": kind, **given, "writer": {"wordings": 8}}, where="test")
 
 

@@ -27,7 +27,7 @@ def build(kind: str, url: str, cache: Path, *, writer: dict[str, Any] | None = N
     asks = {"realizer": "openai", "model": "m", "base_url": url, "cache": str(cache), "per_item": True}
     recipe = {
         "recipe": kind,
-        "phantom_patients": 150,
+        "phantom_patients": 90,
         "limit": 24,
         "audit": {"enabled": False},
         "writer": {**asks, **(writer or {})},
