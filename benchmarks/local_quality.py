@@ -31,7 +31,7 @@ from nastdata.llm.local import LocalAdapter, find_model
 from nastdata.llm.local_backends import LlamaCppBackend
 from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology, load_ontology
-from nastdata.realize.constrained import LocalWriter
+from nastdata.realize.constrained import BoundWriter
 from nastdata.realize.facts import FactGrammar
 from nastdata.realize.model_writer import describe_fact
 from nastdata.realize.template import TemplateWriter
@@ -147,7 +147,7 @@ def ask_bound(backend: Any, path: Path, facts: Sequence[Fact], wordings: int, co
         on_failure="reject",
     )
     with tempfile.TemporaryDirectory() as folder:
-        writer = LocalWriter(
+        writer = BoundWriter(
             LocalAdapter(settings, backend),
             settings,
             ontology,

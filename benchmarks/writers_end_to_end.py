@@ -1,11 +1,11 @@
-"""MedNega worded by a real model in three ways: behind llama.cpp's OpenAI-compatible server, and in process.
+"""MedNega worded by a real model in four ways: behind llama.cpp's OpenAI-compatible server, and in process.
 
     python benchmarks/writers_end_to_end.py
     python benchmarks/writers_end_to_end.py --limit 200 --wordings 4 --model FILE.gguf
 
 Starts the server of ``llama-cpp-python[server]`` on a free port, builds with ``--realizer openai`` against it
-and with ``--realizer local`` on both back ends, each with a cache of its own, and prints who worded how many
-rows.
+(free, and bound by a schema to sentences of the grammar) and with ``--realizer local`` on both back ends,
+each with a cache of its own, and prints who worded how many rows.
 """
 
 from __future__ import annotations
@@ -117,12 +117,14 @@ def main() -> None:
             with serve(model) as url:
                 behind = {"writer.realizer": "openai", "writer.base_url": url, "writer.timeout": 600}
                 behind |= {"writer.max_concurrency": 1, "writer.max_tokens": 512}
-                print(build("openai, llama.cpp", folder, told.limit, common | behind), flush=True)
+                print(build("server, free", folder, told.limit, common | behind), flush=True)
+                behind["writer.bound"] = "true"
+                print(build("server, bound", folder, told.limit, common | behind), flush=True)
         else:
             print("no server: pip install 'llama-cpp-python[server]'")
         for backend in ("llamacpp", "transformers"):
             local = {"writer.realizer": "local", "writer.backend": backend}
-            print(build(f"local, {backend}", folder, told.limit, common | local), flush=True)
+            print(build(f"in process, {backend}", folder, told.limit, common | local), flush=True)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,8 @@ class WriterSettings(Settings):
     """Of ``local``."""
     constraint: Literal["grammar", "vocabulary"] = "grammar"
     """Of ``local``: the sentence plans, or the looser closed vocabulary."""
+    bound: bool = False
+    """Of ``openai``: a schema lets the model pick among sentences of the grammar and say nothing else."""
     temperature: float = Field(0.8, ge=0.0, le=2.0)
     top_p: float = Field(1.0, gt=0.0, le=1.0)
     max_tokens: int = Field(2048, ge=1)

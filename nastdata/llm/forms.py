@@ -8,6 +8,7 @@ question whose free answer can't match, and every answer is checked anyway.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 Form = Literal["json_schema", "json_object", "prompt"]
@@ -61,9 +62,10 @@ def _fits(value: Any, schema: dict[str, Any]) -> bool:
     return False
 
 
-def sentences_schema(count: int) -> dict[str, Any]:
-    """Return the schema of ``{"sentences": [count strings]}``."""
-    items = {"type": "array", "items": {"type": "string"}, "minItems": count, "maxItems": count}
+def sentences_schema(count: int, choices: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the schema of ``{"sentences": [count strings]}``, each one of the choices if there are any."""
+    one: dict[str, Any] = {"type": "string", **({"enum": list(choices)} if choices else {})}
+    items = {"type": "array", "items": one, "minItems": count, "maxItems": count}
     return {
         "type": "object",
         "properties": {"sentences": items},

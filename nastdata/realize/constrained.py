@@ -1,4 +1,4 @@
-"""The local writer: a model picks its words from the sentence plans, so it can't say anything untrue.
+"""The bound writer: a model picks its words from the sentence plans, so it can't say anything untrue.
 
 For an option it picks a plan (pattern, order, cues), which then words all polarities of the three conditions;
 for a fact it picks a sentence. Each wording has sentences of its own to pick from, so that no two are alike
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from nastdata.draws import draw_int, shuffle
 from nastdata.llm.base import Adapter
 from nastdata.llm.cache import AnswerCache
+from nastdata.llm.forms import sentences_schema
 from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology
-from nastdata.realize.ask import Block
+from nastdata.realize.ask import Block, Form
 from nastdata.realize.facts import FactGrammar
 from nastdata.realize.model_writer import ModelWriter, Wanted, describe_fact, name_fact
 from nastdata.realize.options import OptionGrammar
@@ -71,8 +71,11 @@ def write_loose(texts: Sequence[str], vocabulary: Sequence[str], cores: int = 8)
     return f"({'|'.join(said)})\\."
 
 
-class LocalWriter(ModelWriter):
-    """Implements ``Writer`` on an adapter that is bound to expressions (arguments as of ``ModelWriter``)."""
+class BoundWriter(ModelWriter):
+    """Implements ``Writer`` on a bound model: by expressions in this process, by a schema on a server.
+
+    Arguments as of ``ModelWriter``. A schema names the sentences that may be picked, one pick a question.
+    """
 
     prompts = PROMPTS
 
@@ -87,9 +90,8 @@ class LocalWriter(ModelWriter):
         cache: AnswerCache,
         fresh: bool = False,
     ) -> None:
-        super().__init__(
-            adapter, settings, ontology, seed, checks, fallback, cache, fresh, settings.batch_size
-        )
+        per_call = settings.batch_size if settings.realizer == "local" else 1
+        super().__init__(adapter, settings, ontology, seed, checks, fallback, cache, fresh, per_call)
         self._options = OptionGrammar(ontology)
         self._facts = FactGrammar(ontology)
 
@@ -140,9 +142,8 @@ class LocalWriter(ModelWriter):
             prompt = render("constrained_option", subject=self.ontology.subject.text, findings=findings)
             shown = OptionStatement(conditions, labels)
             name = ("plan", *conditions, self.per_call, number)
-            expressions = [write_choices(list(p)) for p in plans]
             block = Block(name, prompt, [self._judge_plan(shown)] * len(plans))
-            block.form = _bind(block, expressions)
+            block.form = self._bind(block, [list(p) for p in plans])
             blocks[conditions, number] = block, plans
         return blocks
 
@@ -182,18 +183,13 @@ class LocalWriter(ModelWriter):
             plans = {s.text: s.plan_id for s in self._facts.list_sentences(fact)}
             texts = shuffle(sorted(plans), self.seed, "sentences", *about)
             first = number * self.per_call
-            if self.settings.constraint == "vocabulary":
-                expressions = [write_loose(texts, self.ontology.vocabulary)] * self.per_call
-            else:
-                shares = min(self.settings.wordings, max(1, len(texts) // LEAST))
-                expressions = [
-                    write_choices(texts[i % shares :: shares]) for i in range(first, first + self.per_call)
-                ]
+            shares = min(self.settings.wordings, max(1, len(texts) // LEAST))
+            picks = [texts[i % shares :: shares] for i in range(first, first + self.per_call)]
             described = describe_fact(fact, self.ontology)
             prompt = render("constrained_fact", subject=self.ontology.subject.text, fact=described)
             judge = self._judge_fact(fact)
             block = Block(("fact", *about, self.per_call, number), prompt, [judge] * self.per_call)
-            block.form = _bind(block, expressions)
+            block.form = self._bind(block, picks, texts)
             blocks[fact, number] = block, plans
         return blocks
 
@@ -202,6 +198,21 @@ class LocalWriter(ModelWriter):
 
     # -- both ---------------------------------------------------------------------------------------------
 
+    def _bind(self, block: Block, picks: Sequence[list[str]], texts: Sequence[str] = ()) -> Form:
+        """Return the form of a block's questions.
+
+        Args:
+            block: whose open sentences are asked for.
+            picks: of each sentence the texts that it may be.
+            texts: all texts of the grammar, where the looser constraint may take their place.
+        """
+        if self.settings.realizer != "local":
+            return lambda _: sentences_schema(len(block.open), picks[block.open[0]])
+        if texts and self.settings.constraint == "vocabulary":
+            loose = write_loose(texts, self.ontology.vocabulary)
+            return lambda n: {"regexes": [loose] * n}
+        return lambda _: {"regexes": [write_choices(picks[i]) for i in block.open]}
+
     def list_questions(self, options: Sequence[Wanted], template: Writer) -> list[Block]:
         """Return the questions for options."""
         return [block for block, _ in self._plan_options(options).values()]
@@ -209,24 +220,3 @@ class LocalWriter(ModelWriter):
     def list_fact_questions(self, facts: Sequence[tuple[Fact, int]]) -> list[Block]:
         """Return the questions for facts."""
         return [block for block, _ in self._plan_facts(facts).values()]
-
-
-def _bind(block: Block, expressions: Sequence[str]) -> Callable[[int], dict[str, Any]]:
-    return lambda _: {"regexes": [expressions[i] for i in block.open]}
-
-
-def make_local_writer(
-    settings: WriterSettings,
-    ontology: Ontology,
-    seed: int,
-    checks: Checks,
-    fallback: Writer,
-    cache: AnswerCache,
-    *,
-    fresh: bool,
-) -> LocalWriter:
-    """Return the writer for ``local``."""
-    from nastdata.llm.local import LocalAdapter
-
-    adapter = LocalAdapter(settings)
-    return LocalWriter(adapter, settings, ontology, seed, checks, fallback, cache, fresh)

@@ -12,12 +12,14 @@ from itertools import product
 from typing import Any
 
 from nastdata.draws import shuffle
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.errors import UserError
 from nastdata.llm.base import Adapter
 from nastdata.llm.cache import AnswerCache, find_cache
 from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology
 from nastdata.realize.ask import Block, Judge
+from nastdata.realize.constrained import BoundWriter
 from nastdata.realize.model_writer import ModelWriter, Wanted, describe_fact, name_fact
 from nastdata.realize.spans import find_spans
 from nastdata.realize.writer import Checks, Failure, Writer
@@ -240,9 +242,16 @@ class LlmWriter(ModelWriter):
 
 
 def make_llm_writer(
-    settings: WriterSettings, ontology: Ontology, seed: int, checks: Checks, fallback: Writer, *, fresh: bool
+    settings: WriterSettings,
+    ontology: Ontology,
+    seed: int,
+    checks: Checks,
+    fallback: Writer,
+    *,
+    fresh: bool,
+    engine: Engine = IN_PROCESS,
 ) -> Writer:
-    """Return the writer for ``openai`` or ``local``."""
+    """Return the writer for ``openai`` or ``local``; a local model is asked on the engine's workers."""
     cache = AnswerCache(find_cache(settings.cache))
     if settings.realizer == "local":
         if settings.batch_api:
@@ -251,17 +260,20 @@ def make_llm_writer(
                 where="writer.batch_api",
                 how="--set writer.batch_api=false, or --realizer openai",
             )
-        from nastdata.realize.constrained import make_local_writer
+        from nastdata.llm.local import LocalAdapter
+        from nastdata.llm.spread import spread
 
-        return make_local_writer(settings, ontology, seed, checks, fallback, cache, fresh=fresh)
+        local = spread(LocalAdapter(settings), engine)
+        return BoundWriter(local, settings, ontology, seed, checks, fallback, cache, fresh)
+    make: type[LlmWriter | BoundWriter] = BoundWriter if settings.bound else LlmWriter
     if settings.batch_api:
         from nastdata.llm.batch import BatchAdapter
 
         jobs = BatchAdapter(settings, cache, fresh=fresh)
-        writer = LlmWriter(jobs, settings, ontology, seed, checks, fallback, cache, fresh)
+        writer = make(jobs, settings, ontology, seed, checks, fallback, cache, fresh)
         writer.asker.run = jobs.run  # one account of the run: answers are the asker's, jobs the adapter's
         return writer
     from nastdata.llm.openai_client import OpenAIAdapter
 
     adapter = OpenAIAdapter(settings)
-    return LlmWriter(adapter, settings, ontology, seed, checks, fallback, cache, fresh)
+    return make(adapter, settings, ontology, seed, checks, fallback, cache, fresh)
