@@ -74,8 +74,8 @@ class SlotsServer:
                     + data
                 )
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return  # the client has gone
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return  # the client has gone, or the server ends
         finally:
             writer.close()
 
