@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,19 @@ from typing import Any
 import polars as pl
 import pytest
 
+from nastdata.assemble.checks import make_checks
 from nastdata.errors import UserError
-from nastdata.llm.base import Answer, Request
+from nastdata.llm.base import Answer, CallFailure, Keep, Reply, Request, converse_in_rounds
+from nastdata.llm.cache import AnswerCache
+from nastdata.llm.forms import obeys
 from nastdata.llm.local import LocalAdapter
 from nastdata.llm.local_backends import cut_head, share_start
 from nastdata.llm.local_binding import Binding, may_begin
-from nastdata.realize.constrained import write_choices, write_loose
+from nastdata.realize.constrained import BoundWriter, write_choices, write_loose
 from nastdata.realize.facts import FactGrammar
+from nastdata.realize.template import TemplateWriter
 from nastdata.recipe import WriterSettings
-from nastdata.records import Fact
+from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 
 SAMPLING = (("max_tokens", 40), ("seed", 1), ("temperature", 0.8), ("top_p", 1.0))
 ABSENT = Fact("Pneumothorax", "absent")
@@ -272,3 +276,55 @@ def test_a_larger_build_by_a_real_model_tells_its_wordings_apart(tmp_path: Path)
     check_ledger(rows, manifest)
     captions = rows.filter(pl.col("caption").is_not_null())
     assert captions["caption"].n_unique() > 0.8 * len(captions.unique(["caption", "fact"]))
+
+
+class Picker:
+    """A server's model that keeps to a schema, or, where it is told to lie, says what it likes."""
+
+    provider, model, revision = "openai", "picker", None
+
+    def __init__(self, lie: str | None = None) -> None:
+        self.lie = lie
+        self.asked: list[Request] = []
+
+    def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
+        converse_in_rounds(self, requests, keep, reply)
+
+    def complete(self, requests: Sequence[Request], keep: Keep) -> list[Answer | CallFailure]:
+        out: list[Answer | CallFailure] = []
+        for request in requests:
+            self.asked.append(request)
+            choices = request.form["properties"]["sentences"]["items"]["enum"]
+            text = json.dumps({"sentences": [self.lie or choices[len(self.asked) % len(choices)]]})
+            answer = Answer(text, "ok" if obeys(text, request.form) else "invalid")
+            keep(request, answer)
+            out.append(answer)
+        return out
+
+
+def write_on_a_server(picker: Picker, tmp_path: Path, ontology: Any, **settings: Any) -> BoundWriter:
+    told = WriterSettings(realizer="openai", bound=True, wordings=3, **settings)
+    cache, template = AnswerCache(tmp_path / "answers.sqlite"), TemplateWriter(ontology, 0)
+    return BoundWriter(picker, told, ontology, 0, make_checks(ontology), template, cache)
+
+
+def test_a_server_is_bound_by_a_schema_that_names_the_sentences(tmp_path: Path, ontology: Any) -> None:
+    picker = Picker()
+    writer = write_on_a_server(picker, tmp_path, ontology)
+    texts = list_texts(ontology)
+    facts = writer.write_facts([(ABSENT, i) for i in range(3)])
+    assert len({f.text for f in facts if isinstance(f, FactWording)}) == 3
+    assert all(isinstance(f, FactWording) and f.text in texts and "openai" in f.realizer for f in facts)
+    statement = OptionStatement(("Cardiomegaly", "Edema", "Pneumothorax"), (1, 0, 1))
+    (option,) = writer.write_options([(statement, 0)])
+    assert isinstance(option, OptionWording) and "openai" in option.realizer
+    assert all(len(r.form["properties"]["sentences"]["items"]["enum"]) >= 3 for r in picker.asked)
+    assert writer.account()["not_worded_by_the_model"] == {}
+
+
+def test_a_server_that_does_not_keep_to_the_schema_words_nothing(tmp_path: Path, ontology: Any) -> None:
+    picker = Picker("There is no pneumothorax at all.")
+    writer = write_on_a_server(picker, tmp_path, ontology, max_attempts=2)
+    (fact,) = writer.write_facts([(ABSENT, 0)])
+    assert isinstance(fact, FactWording) and fact.realizer == "template"
+    assert len(picker.asked) == 2 and sum(writer.account()["not_worded_by_the_model"].values()) == 1
