@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,35 @@ def test_killed_at_every_step(tmp_path: Path, plain: tuple[Any, Any]) -> None:
         # last kill need not wait for the others and may have a job of their own.
         assert len(seen.jobs) in (4, 5)
     assert texts(said) == plain
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_between_losses_and_slips(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    with serve_batches(Plan(SLIPS)) as (url, _):
+        whole = texts(word(settings(url, tmp_path / "whole.sqlite", batch_api=False)))
+    hold = {"upload": 0.05, "create": 0.1, "look": 0.05, "fetch": 0.05}
+    with serve_batches(Plan({**LOSSES, **SLIPS}, looks=2, hold=hold)) as (url, seen):
+        cache = tmp_path / "a.sqlite"
+        given = settings(url, cache, batch_requests=4)
+        kills = 0
+        while kills < 20:
+            before = len(seen.events)
+            target = before + rng.randint(1, 12)
+            command = [sys.executable, batch_driver.__file__, json.dumps(given)]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while process.poll() is None and len(seen.events) < target:
+                time.sleep(0.002)
+            time.sleep(rng.random() * 0.12)
+            if process.poll() is not None:
+                break
+            process.kill()
+            process.wait()
+            kills += 1
+        assert texts(word(given)) == whole
+        assert ask_once(seen) and kills >= 10
+        marks = Counter(j["metadata"]["nastdata"] for j in seen.jobs)
+        assert max(marks.values()) == 1
 
 
 def test_a_job_that_comes_into_being_after_the_kill_is_found(tmp_path: Path, plain: tuple[Any, Any]) -> None:
