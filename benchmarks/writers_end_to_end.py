@@ -88,7 +88,7 @@ def build(name: str, folder: Path, limit: int, settings: dict[str, object]) -> s
     cells += f"{done.seconds:>9.1f}{done.cpu:>8.1f}"
     refused = sorted(ledger["refused_and_asked_again"].items(), key=lambda x: -x[1])[:3]
     why = "; ".join(f"{reason}: {n}" for reason, n in refused)
-    return f"{name:<22}{cells}" + (f"\n{'':<22}refused first: {why}" if why else "")
+    return f"{name:<26}{cells}" + (f"\n{'':<26}refused first: {why}" if why else "")
 
 
 def main() -> None:
@@ -108,7 +108,7 @@ def main() -> None:
         sys.exit(str(e))
     print(describe_machine())
     print(f"{model.name}; MedNega, {told.limit} items, {told.wordings} wordings of each statement\n")
-    print(f"{'':<22}{'rows':>6}{'by model':>10}{'calls':>8}{'tok. in':>10}{'tok. out':>10}", end="")
+    print(f"{'':<26}{'rows':>6}{'by model':>10}{'calls':>8}{'tok. in':>10}{'tok. out':>10}", end="")
     print(f"{'wall s':>9}{'cpu s':>8}")
     common: dict[str, object] = {"writer.wordings": told.wordings, "writer.model": model}
     with tempfile.TemporaryDirectory() as temporary:

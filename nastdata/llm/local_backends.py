@@ -217,6 +217,7 @@ class LlamaCppBackend:
             self._words = llguidance.llamacpp.lltokenizer_from_vocab(vocabulary)
         template = self._llama.metadata.get("tokenizer.chat_template")
         self._template = template and Jinja2ChatFormatter(template=template, eos_token="", bos_token="")
+        self._marks_start = self._llama.metadata.get("tokenizer.ggml.add_bos_token") == "true"
         self._head: list[int] = []
 
     def generate(
@@ -242,8 +243,9 @@ class LlamaCppBackend:
                     top_p=sampling["top_p"],
                     seed=(sampling["seed"] + i) % 2**31,
                 )
-            read = binding.prompt_tokens
-            out.append((said + (binding.tails[0] or ""), len(self._tokenize(said))))
+            read = binding.prompt_tokens - 1  # the last one again: its logits are gone
+            tokens = self._llama.tokenize(said.encode(), add_bos=False)
+            out.append((said + (binding.tails[0] or ""), len(tokens)))
         return out
 
     def count(self, messages: Messages) -> int:
@@ -276,7 +278,7 @@ class LlamaCppBackend:
         return prompt
 
     def _tokenize(self, text: str) -> list[int]:
-        ids: list[int] = self._llama.tokenize(text.encode(), add_bos=False, special=True)
+        ids: list[int] = self._llama.tokenize(text.encode(), add_bos=self._marks_start, special=True)
         return ids
 
 

@@ -50,10 +50,11 @@ class Careless:
         return 10
 
 
-def ask(adapter: LocalAdapter, regexes: list[str], messages: Any = MESSAGES) -> Answer:
+def ask(adapter: LocalAdapter, regexes: list[str], messages: Any = MESSAGES, heat: float = 0.8) -> Answer:
     kept: list[Answer] = []
     form = {"regexes": regexes}
-    request = Request(adapter.provider, adapter.model, adapter.revision, messages, form, SAMPLING)
+    sampling = tuple((k, heat if k == "temperature" else v) for k, v in SAMPLING)
+    request = Request(adapter.provider, adapter.model, adapter.revision, messages, form, sampling)
     (answer,) = adapter.complete([request], lambda r, a: kept.append(a))
     assert isinstance(answer, Answer) and kept == [answer]
     return answer
@@ -123,6 +124,13 @@ def test_a_model_is_asked_only_while_it_has_a_choice(backend: Any) -> None:
     answer = ask(load(backend), [write_choices(texts)])
     assert json.loads(answer.text)["sentences"][0] in texts
     assert answer.completion_tokens is not None and answer.completion_tokens <= 2
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_without_chance_equal_questions_get_equal_answers(backend: Any, ontology: Any) -> None:
+    choices = write_choices(list_texts(ontology))
+    answer = ask(load(backend), [choices] * 3, heat=0.0)
+    assert len(set(json.loads(answer.text)["sentences"])) == 1
 
 
 def test_a_binding_ends_where_one_text_is_left() -> None:
