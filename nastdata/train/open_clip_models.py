@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,19 @@ def load(name: str) -> DualEncoder:
         )
     file = _find_file(open_clip, arch, weights)
     quick = not file and bool((open_clip.get_pretrained_cfg(arch, weights) or {}).get("quick_gelu"))
+    usual = logging.root.manager.disable
     try:
+        if file:
+            # it would warn that the weights are random, until they are read below
+            logging.disable(logging.WARNING)
         model, _, preprocess = open_clip.create_model_and_transforms(
             arch, pretrained=None if file else weights or None, force_quick_gelu=quick
         )
         tokenizer = open_clip.get_tokenizer(arch)
     except (OSError, RuntimeError, ValueError, KeyError) as e:
         raise UserError(f"the model can't be loaded ({first_line(e)})", where=f"open_clip:{name}") from e
+    finally:
+        logging.disable(usual)
     if file:
         load_weights(model, file)
     config = _read_config(open_clip, arch, model)

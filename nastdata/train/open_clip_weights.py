@@ -8,6 +8,8 @@ TorchScript archives. Names and half precision are OpenAI's; open_clip's native 
 from __future__ import annotations
 
 import pickle
+import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         found = _read(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as e:
-        if isinstance(e, pickle.UnpicklingError) and "weights_only" in str(e).lower():
+        if isinstance(e, pickle.UnpicklingError) and "global" in str(e).lower():
             what = "this checkpoint holds more than weights, which only running its code could read"
             how = "if you trust it, load it with torch.load(weights_only=False) and save its state dict alone"
             raise UserError(what, where=str(path), how=how) from e
@@ -98,12 +100,15 @@ def _read(path: Path) -> Any:
             return load_file(str(path))
         except SafetensorError as e:
             raise ValueError(str(e)) from e
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except RuntimeError as e:
-        if "TorchScript" not in str(e):
-            raise
-    return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            scripted = any(name.endswith("/constants.pkl") for name in archive.namelist())
+        if scripted:
+            with warnings.catch_warnings():
+                # torch tells that TorchScript is going out of use; OpenAI's files are in it all the same
+                warnings.simplefilter("ignore")
+                return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _tell_misfit(path: Path, told: str) -> UserError:
