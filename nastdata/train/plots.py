@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.train.trace import ROLES, Floats, Trace
+from nastdata.train.statistics import Floats
+from nastdata.train.trace import Trace
+from nastdata.train.trace_samples import ROLES
 
 INK, ACCENT, SOFT = "#1f2937", "#b91c1c", "#94a3b8"
 SERIES = ("#1d4ed8", "#b91c1c", "#15803d", "#a16207", "#7e22ce", "#0e7490", "#be185d", "#4d7c0f")
