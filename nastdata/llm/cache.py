@@ -98,10 +98,9 @@ class AnswerCache:
             except sqlite3.Error:
                 if self._db.in_transaction:
                     self._db.execute("rollback")
+                # Back into the queue, else the threads that wait for theirs would think them kept.
                 with self._queue_lock:
-                    self._queue = (
-                        rows + self._queue
-                    )  # the threads that wait for theirs must not think them kept
+                    self._queue = rows + self._queue
                 raise
             for r in rows:
                 r.committed = True
