@@ -85,10 +85,13 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
     ontology = load_ontology(recipe.ontology)
     sources = [get_source(name) for name in recipe.source]
     sent = check_terms(recipe.writer, sources)
-    writer = make_writer(recipe.writer, ontology, recipe.seed, make_checks(ontology), fresh=fresh, dry=dry)
     with open_engine(recipe.engine, recipe.workers) as engine:
         if where := engine.describe():
             progress.say(f"{'engine':<10} {where}")
+        checks = make_checks(ontology)
+        writer = make_writer(
+            recipe.writer, ontology, recipe.seed, checks, fresh=fresh, dry=dry, engine=engine
+        )
         loaded = [_load(recipe, source, ontology, progress) for source in sources]
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies = assign_splits(studies, recipe.splits, recipe.seed)

@@ -34,8 +34,9 @@ KNOCK = 10.0
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to its makers
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # what Ray is going to do about GPUs is not our business
+    "RAY_worker_niceness": "0",  # its 15 starves the work beside anything else that runs
 }
-"""Read by Ray from the environment when it is imported, unless the user has set them."""
+"""Read by Ray from the environment, unless the user has set them."""
 
 
 class RayEngine:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.ontology import Ontology
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
@@ -71,6 +72,7 @@ def make_writer(
     *,
     fresh: bool = False,
     dry: bool = False,
+    engine: Engine = IN_PROCESS,
 ) -> Writer:
     """Return the writer that the recipe names, importing only what it needs.
 
@@ -81,6 +83,7 @@ def make_writer(
         checks: read a text back.
         fresh: ask models again instead of using kept answers.
         dry: count the questions instead of putting them; the words are then the template's.
+        engine: whose workers a local model is asked on.
 
     Raises:
         UserError: if something that the writer needs is missing.
@@ -92,7 +95,7 @@ def make_writer(
         return template
     from nastdata.realize.llm import make_llm_writer
 
-    writer = make_llm_writer(settings, ontology, seed, checks, template, fresh=fresh)
+    writer = make_llm_writer(settings, ontology, seed, checks, template, fresh=fresh, engine=engine)
     if not dry:
         return writer
     from nastdata.realize.estimate import EstimatingWriter
