@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,11 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
     with progress.stage("data") as stage:
         data = open_data(recipe.data or Path(), recipe.images, recipe.phantom_size)
         encoder = load_encoder(recipe.model, recipe.device)
-        alphas = read_alphas(encoder, recipe.layers)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            alphas = read_alphas(encoder, recipe.layers)
+        for warning in told:
+            progress.say(f"  {warning.message}")
         reader = TextReader(encoder)
         objective, validation = prepare(recipe, data, encoder, world)
         steps = recipe.steps or max(1, math.ceil(recipe.epochs * objective.batches / recipe.accumulate))

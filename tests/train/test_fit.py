@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -107,6 +108,32 @@ def test_a_checkpoint_cut_in_half_falls_back_to_the_one_before(
     assert fit(recipe, tmp_path / "cut", QUIET)["history"] == whole["history"]
 
 
+def test_with_both_checkpoints_cut_a_run_begins_anew_and_says_so(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("checkpoint-a.pt", "checkpoint-b.pt"):
+        (tmp_path / "run" / name).write_bytes(b"PK\x03\x04 cut")
+    about = fit(make_recipe(native_folder, tiny, tmp_path, steps=2), tmp_path / "run", Progress())
+    assert about["steps_done"] == 2
+    told = capsys.readouterr().err
+    assert told.count("is damaged and left aside") == 2
+
+
+def test_a_trace_with_equal_effects_trains_all_layers_alike_and_says_so(
+    native: Any, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, capsys: Any
+) -> None:
+    from nastdata.train.models import fingerprint_text
+    from nastdata.train.trace import Trace
+
+    effects = {"noising_mean_of_ratios": np.full(5, 0.25)}
+    Trace({"text_tower": fingerprint_text(native)}, effects).write(tmp_path / "trace")
+    recipe = make_recipe(native_folder, tiny, tmp_path, steps=2, layers={"trace": tmp_path / "trace"})
+    about = fit(recipe, tmp_path / "run", Progress())
+    assert about["alphas"] == [1, 1, 1, 1]
+    assert "all layers have the same tracing effect: every layer learns alike" in capsys.readouterr().err
+
+
 def test_a_checkpoint_of_another_run_is_refused(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +220,7 @@ def test_two_batches_added_up_count_as_one_step(
         ({"model": ""}, "model and data"),
         ({"images": {}}, "no such image"),
         ({"layers": {"trace": Path("/no/such")}}, "no trace here"),
+        ({"model": "open_clip:/no/such"}, "no such folder"),
         ({"data": Path("/no/such")}, "no such folder"),
     ],
 )

@@ -87,6 +87,27 @@ def test_no_difference_anywhere_is_told(traced: Any) -> None:
         run_trace(encoder, probes, features, TraceSettings(threshold=5.0))
 
 
+def test_films_that_tell_nothing_apart_are_told(traced: Any) -> None:
+    """d is 0 for every pair: no film feature has any part along the texts."""
+    encoder, probes, features, _ = traced
+    with pytest.raises(UserError, match=r"no caption scores above its foil by more than 0\.01 \(largest"):
+        run_trace(encoder, probes, torch.zeros_like(features))
+
+
+def test_pairs_of_unequal_length_only_are_told(traced: Any) -> None:
+    encoder, probes, features, _ = traced
+    odd = probes.with_columns(foil=pl.lit("There is no sign of any such thing."))
+    with pytest.raises(UserError, match="equal token counts"):
+        run_trace(encoder, odd, features)
+
+
+def test_a_caption_over_the_context_is_told(traced: Any) -> None:
+    encoder, probes, features, _ = traced
+    long = probes.with_columns(correct=pl.lit("severe " * 80))
+    with pytest.raises(UserError, match="82 tokens, the model reads 32"):
+        run_trace(encoder, long, features)
+
+
 def test_a_damaged_or_missing_trace_is_told(traced: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no trace here"):
         read_trace(tmp_path)
