@@ -10,13 +10,12 @@ captions with LoRA in the text tower. "+once": besides, each distinct text of th
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from machine import describe_machine
 
 from nastdata.train.lora import add_lora
 from nastdata.train.losses import compute_clip
@@ -70,8 +69,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"one thread, CPU seconds a step, batch {BATCH}")
+    print(f"{describe_machine()}; one thread, CPU seconds a step (median of {given.steps}), batch {BATCH}")
     head = f"{'again, s':>10} {'cached, s':>10} {'+once, s':>10} {'ratio':>7} {'ratio':>7}"
     print(f"{'model (random weights)':<34} {head}")
     small: OpenClipEncoder = make_encoder(0)

@@ -42,9 +42,11 @@ def command(
     nastdata train --model open_clip:ViT-B-32@openai --data contextual --trace trace --out run
     nastdata train --model open_clip:FOLDER --data mednega --set objective=groups
     torchrun --nproc-per-node 4 -m nastdata train --device cuda ...
+    accelerate launch --multi_gpu --num_processes 4 -m nastdata train --device cuda ...
 
-    An interrupted run goes on where it was when the same command is given again. Writes run.json, log.jsonl,
-    adapter/ (peft) and model/ (merged, ready for `nastdata evaluate` and for open_clip).
+    An interrupted run goes on where it was when the same command is given again. Writes run.json, log.jsonl
+    (and TensorBoard's events with --set log=tensorboard), adapter/ (peft) and model/ (merged, ready for
+    `nastdata evaluate` and for open_clip).
     """
     need_train()
     roots = read_roots(images)
