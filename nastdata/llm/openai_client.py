@@ -112,9 +112,7 @@ class OpenAIAdapter:
                 if self._form is None and not self._over_budget():
                     self._form = await self._probe(client, first)
                 # More workers than places: some keep and judge what came while the places are all taken.
-                workers = [
-                    asyncio.create_task(work(client, keepers)) for _ in range(2 * throttle.highest)
-                ]
+                workers = [asyncio.create_task(work(client, keepers)) for _ in range(2 * throttle.highest)]
                 try:
                     await asyncio.gather(*workers)
                 finally:
@@ -177,7 +175,10 @@ class OpenAIAdapter:
 
     async def _call(self, client: AsyncOpenAI, request: Request, form: Form) -> Answer:
         body = write_body(request, form, self._limit_name)
-        raw = await client.chat.completions.with_raw_response.create(**body)
+        # ``extra_body`` goes out as it is: the SDK's walk through typed messages is half of a call's work.
+        raw = await client.chat.completions.with_raw_response.create(
+            model=request.model, messages=[], extra_body=body
+        )
         try:
             reply = raw.http_response.json()
         except ValueError:
