@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_ODD = re.compile(r"[^ -~]")
 _CHATTER = re.compile(
     r"^\W*(sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)\b.*:|here you go|as an ai\b"
     r"|i'm sorry|sorry|i (?:can|cannot|can't|am|apologi[sz]e|hope|will|have)\b|let me\b|please\b|thank"
@@ -32,11 +33,11 @@ def find_debris(text: str, *, end: str = ".") -> str | None:
         text: One sentence.
         end: The mark that it has to end with.
     """
-    odd = next((c for c in text if ord(c) > 126 or ord(c) < 32), None)
+    odd = _ODD.search(text)
     if not text.strip():
         return "empty text"
-    if odd is not None:
-        return "line break" if odd in "\n\r" else f"character {odd!r} is not plain ASCII"
+    if odd:
+        return "line break" if odd.group() in "\n\r" else f"character {odd.group()!r} is not plain ASCII"
     if found := _CHATTER.search(text) or _CHATTER_INSIDE.search(text):
         return f"debris '{found.group().strip()}'"
     if found := _NUMBERING.search(text):
