@@ -81,10 +81,13 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
         if fresh:
             clear_checkpoints(out)
     world.wait()
-    run = _resume(out, about["key"], model, optimizer, progress)
+    scaler = torch.amp.GradScaler(recipe.device.partition(":")[0], enabled=recipe.amp == "fp16")
+    run = _resume(out, about["key"], model, optimizer, scaler, progress)
     log = RunLog(out, recipe.log, run.step, run.history, world.leads)
     base = BaseWeights(model)
-    trainer = Trainer(recipe, objective, validation, reader, model, base, optimizer, scale, steps, world)
+    trainer = Trainer(
+        recipe, objective, validation, reader, model, base, optimizer, scale, steps, world, scaler
+    )
     with progress.stage("train") as stage:
         try:
             trainer.go(run, out, about["key"], log, progress)
@@ -119,7 +122,7 @@ def take_device(device: str) -> None:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
 
 
-def _resume(out: Path, key: str, model: Any, optimizer: Any, progress: Progress) -> Run:
+def _resume(out: Path, key: str, model: Any, optimizer: Any, scaler: Any, progress: Progress) -> Run:
     """Take up the newest whole checkpoint of this very run, if there is one."""
     state, damaged = read_checkpoint(out)
     for name in damaged:
@@ -134,6 +137,7 @@ def _resume(out: Path, key: str, model: Any, optimizer: Any, progress: Progress)
         )
     write_state(model, state["lora"])
     optimizer.load_state_dict(state["optimizer"])
+    scaler.load_state_dict(state["scaler"])
     run = Run(**{k: state[k] for k in vars(Run())})
     progress.say(f"  taken up again at step {run.step:,}")
     return run

@@ -25,6 +25,8 @@ from nastdata.train.texts import TextReader
 from nastdata.train.weights import scale_gradients
 
 AMP = {"bf16": torch.bfloat16, "fp16": torch.float16}
+LEAST_SCALE = 1.0
+"""Under fp16 a step whose gradient overflows is left out and the loss scaled less, down to this."""
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Trainer:
     scale: float
     steps: int
     world: World
+    scaler: Any
+    """torch's ``GradScaler``; at work under fp16 only."""
 
     def go(self, run: Run, out: Path, key: str, log: RunLog, progress: Progress) -> None:
         """Train until the steps are done or validations stop improving.
@@ -93,15 +97,18 @@ class Trainer:
         scalars = self._add_up(step)
         parameters = [p for g in self.optimizer.param_groups for p in g["params"]]
         self.world.average_gradients(parameters)
+        self.scaler.unscale_(self.optimizer)
         highest = math.inf if r.clip_norm is None else r.clip_norm
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, highest))
-        if not math.isfinite(norm):
+        if math.isfinite(norm):
+            scalars["gradient_norm"] = norm
+        elif not self.scaler.is_enabled() or self.scaler.get_scale() < LEAST_SCALE:
             raise _tell_broken("gradient", norm, step)
-        scalars["gradient_norm"] = norm
         if r.layers.scale == "gradient":
             scale_gradients(self.optimizer.param_groups)
         before = [p.detach().clone() for p in parameters]
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         moved = [(p.detach() - old).norm() for p, old in zip(parameters, before, strict=True)]
         scalars["update_norm"] = float(torch.stack(moved).norm())
         scalars["learning_rate"] = r.learning_rate * warm
@@ -116,7 +123,7 @@ class Trainer:
             value = float(parts["loss"].detach())
             if not math.isfinite(value):
                 raise _tell_broken("loss", value, step)
-            (parts["loss"] / n).backward()
+            self.scaler.scale(parts["loss"] / n).backward()
             for name, part in parts.items():
                 sums[name] = sums.get(name, 0.0) + float(part.detach()) / n
         return sums
@@ -157,6 +164,7 @@ class Trainer:
                 "key": key,
                 "lora": read_state(self.model),
                 "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(),
             }
             write_checkpoint(out, state)
         self.world.wait()

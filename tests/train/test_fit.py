@@ -214,6 +214,36 @@ def test_two_batches_added_up_count_as_one_step(
     assert about["steps_done"] == 2
 
 
+def test_half_precision_goes_on_from_a_kill_with_its_scale(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first gradient overflows under a scale that is far too high; that step changes nothing."""
+    recipe = make_recipe(native_folder, tiny, tmp_path, amp="fp16", validate_every=1)
+    usual = Trainer._step
+
+    def start_high(self: Any, step: int) -> dict[str, float]:
+        if step == 0:
+            self.scaler._init_scale = 2.0**40
+            self.scaler.set_backoff_factor(2.0**-30)
+        return usual(self, step)
+
+    def die(self: Any, step: int) -> dict[str, float]:
+        if step == 3:
+            raise Killed
+        return start_high(self, step)
+
+    monkeypatch.setattr(Trainer, "_step", start_high)
+    whole = fit(recipe, tmp_path / "whole", QUIET)
+    lines = [json.loads(x) for x in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
+    assert [line["update_norm"] > 0 for line in lines] == [False, True, True, True, True, True]
+    assert ["gradient_norm" in line for line in lines] == [False, True, True, True, True, True]
+    monkeypatch.setattr(Trainer, "_step", die)
+    with pytest.raises(Killed):
+        fit(recipe, tmp_path / "killed", QUIET)
+    monkeypatch.setattr(Trainer, "_step", start_high)
+    assert fit(recipe, tmp_path / "killed", QUIET)["history"] == whole["history"]
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
