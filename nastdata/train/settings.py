@@ -77,7 +77,7 @@ class TrainRecipe(Settings):
     """Share of the steps over which the learning rate rises; it falls as a cosine afterwards."""
     clip_norm: float | None = Field(1.0, gt=0)
     amp: Literal["none", "bf16", "fp16"] = "none"
-    """Of the text tower's forward pass; under fp16 the loss is scaled, and steps that overflow are left out."""
+    """Of the forward pass; under fp16 the loss is scaled, and steps that overflow are left out."""
     device: str = "cpu"
     seed: int = 0
     validate_every: int = Field(50, ge=1)
