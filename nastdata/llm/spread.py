@@ -66,6 +66,10 @@ class Answering:
         self.revision = revision
         self._adapter: LocalAdapter | None = None
 
+    def __reduce__(self) -> tuple[type[Answering], tuple[WriterSettings, str | None]]:
+        """Travel without the model."""
+        return type(self), (self.settings, self.revision)
+
     def __call__(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer requests one after the other.
 
