@@ -69,7 +69,7 @@ class RayEngine:
         resources = ray.cluster_resources()
         cores = max(1, int(resources.get("CPU", 1)))
         self.cores = min(cores, self.workers or cores)
-        nodes = len(ray.nodes())
+        nodes = sum(bool(node["Alive"]) for node in ray.nodes())
         self._place = (
             f"this machine, {cores} cores"
             if address == "local"
