@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,12 +160,19 @@ def ask_elsewhere(
     ]
 
 
-def install(folder: Path) -> tuple[str, str]:
-    """Make an environment with the library, unless it is there; return its Python and its version."""
+def install(folder: Path) -> tuple[str | None, str]:
+    """Make an environment with the library, unless it is there; return its Python and its version.
+
+    Where it can't be installed, the reason is printed and there is no Python.
+    """
     python = folder / "bin" / "python"
-    if not python.exists():
-        measure([sys.executable, "-m", "venv", str(folder)])
+    try:
+        if not python.exists():
+            measure([sys.executable, "-m", "venv", str(folder)])
         measure([str(python), "-m", "pip", "install", "-q", LIBRARY])
+    except RuntimeError as e:
+        print(f"{LIBRARY} is left out, since it could not be installed: {e}", file=sys.stderr)
+        return None, ""
     ask = f"from importlib.metadata import version; print(version('{LIBRARY}'))"
     return str(python), measure([str(python), "-c", ask]).output.strip()
 
@@ -181,6 +188,7 @@ def main() -> None:
         "--single", type=int, default=800, help="items asked for one by one, also by the library"
     )
     parser.add_argument("--loop", type=int, default=30, help="items of the loop")
+    parser.add_argument("--repeats", type=int, default=1, help="runs of `per_item` and library; best counts")
     parser.add_argument("--slots", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.3)
     parser.add_argument("--mistakes", type=float, default=0.01, help="share of sentences the model spoils")
@@ -198,10 +206,19 @@ def main() -> None:
     python, version = install(out / "library")
     rows: list[Contender] = []
 
-    def count(name: str, made: Sequence[dict[str, Any]]) -> None:
-        rows.append(Contender(name, server.read(), judge_items(made, ontology)))
-        print(rows[-1].line(), flush=True)
-        server.reset()
+    def run_best(name: str, make: Callable[[Path], list[dict[str, Any]]], times: int) -> list[dict[str, Any]]:
+        """Run a contender some times, each with caches of its own; the one that asked fastest counts."""
+        best: tuple[Contender, list[dict[str, Any]]] | None = None
+        for i in range(times):
+            server.reset()
+            made = make(run / f"{len(rows)}-{i}")
+            row = Contender(name, server.read(), judge_items(made, ontology))
+            if best is None or row.served.wall < best[0].served.wall:
+                best = row, made
+        assert best is not None
+        rows.append(best[0])
+        print(best[0].line(), flush=True)
+        return best[1]
 
     print(f"{describe_machine()}, load {os.getloadavg()[0]:.1f}")
     print(
@@ -210,29 +227,22 @@ def main() -> None:
     )
     print(HEADER, flush=True)
     with serve(args.slots, args.latency, args.mistakes) as server:
-        bank = build(
-            server,
-            run / "bank",
-            args.concurrency,
-            args.items,
-            phantom_patients=args.patients,
-            writer__wordings=args.wordings,
+        given = {"phantom_patients": args.patients, "writer__wordings": args.wordings}
+        run_best("nastdata, bank", lambda at: build(server, at, args.concurrency, args.items, **given), 1)
+        own = {"design": "paper", "phantom_patients": max(4 * args.single, 500), "writer__per_item": "true"}
+        single = run_best(
+            "nastdata, `per_item`",
+            lambda at: build(server, at, args.concurrency, args.single, **own),
+            args.repeats,
         )
-        count("nastdata, bank", bank)
-        single = build(
-            server,
-            run / "single",
-            args.concurrency,
-            args.single,
-            design="paper",
-            phantom_patients=max(4 * args.single, 500),
-            writer__per_item="true",
-        )
-        count("nastdata, `per_item`", single)
         loop = [sys.executable, str(HERE / "sequential_items.py")]
-        count("loop, two calls an item", ask_elsewhere(loop, server, single[: args.loop], run / "loop"))
-        library = [python, str(HERE / "curator_items.py"), "--concurrency", str(args.concurrency)]
-        count(f"{LIBRARY} {version}", ask_elsewhere(library, server, single, run / "library"))
+        few = single[: args.loop]
+        run_best("loop, two calls an item", lambda at: ask_elsewhere(loop, server, few, at), 1)
+        if python:
+            library = [python, str(HERE / "curator_items.py"), "--concurrency", str(args.concurrency)]
+            run_best(
+                f"{LIBRARY} {version}", lambda at: ask_elsewhere(library, server, single, at), args.repeats
+            )
     tell(rows, args.items)
 
 
@@ -247,6 +257,7 @@ def tell(rows: Sequence[Contender], items: int) -> None:
     s, j = bank.served, bank.judged
     print(f"| {bank.name} (measured) | {s.calls:,} | 1 | {s.wall / 60:.1f} | {j.wrong_items:,} |")
     for row in others:
+        # Items one by one need as many calls each, however many there are.
         calls = row.served.calls / row.judged.items * items
         minutes = calls / (row.served.calls / row.served.wall) / 60
         wrong = row.judged.wrong_items / row.judged.items * items

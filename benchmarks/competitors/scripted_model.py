@@ -34,7 +34,7 @@ def fill_schema(schema: Mapping[str, Any]) -> Any:
     return {"array": [], "integer": 1, "number": 1.0, "boolean": True}.get(str(schema.get("type")), "x")
 
 
-def write_answer(messages: Sequence[Mapping[str, str]], share: float) -> tuple[str, list[str]]:
+def write_answer(messages: Sequence[Mapping[str, str]], share: float) -> tuple[str, int]:
     """Answer a chat.
 
     Args:
@@ -43,7 +43,7 @@ def write_answer(messages: Sequence[Mapping[str, str]], share: float) -> tuple[s
         share: of sentences that are spoiled.
 
     Returns:
-        (the answer's text, the spoiled sentences in it).
+        (the answer's text, the number of spoiled sentences in it).
     """
     prompt = next(m["content"] for m in messages if m["role"] == "user")
     mark = hashlib.sha256(json.dumps(list(messages)).encode()).hexdigest()
@@ -58,12 +58,12 @@ def write_answer(messages: Sequence[Mapping[str, str]], share: float) -> tuple[s
     if len(messages) > 1 and "was refused:" in messages[-1]["content"]:
         again = re.findall(r"^- sentence (\d+): ", messages[-1]["content"], re.M)
         answer = {"sentences": [answer["sentences"][int(i) - 1] for i in again]}
-    spoiled: list[str] = []
+    spoiled = 0
     for name, sentences in answer.items():
         for i, sentence in enumerate(sentences):
             if kind := _pick(share, mark, name, i):
                 sentences[i] = _spoil(sentence, kind)
-                spoiled.append(sentences[i])
+                spoiled += 1
     return json.dumps(answer), spoiled
 
 
