@@ -86,7 +86,7 @@ class LocalAdapter:
         return Answer(
             json.dumps({"sentences": [t for t, _ in generated]}),
             "truncated" if cut else "ok",
-            prompt_tokens=backend.count(request.messages) * len(regexes),
+            prompt_tokens=backend.count(request.messages),
             completion_tokens=sum(n for _, n in generated),
             seconds=round(time.monotonic() - start, 4),
             model_said=self.model,
