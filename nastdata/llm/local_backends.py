@@ -285,7 +285,7 @@ class LlamaCppBackend:
 def cut_head(text: str, messages: Messages) -> str:
     """Return the part of a chat's text that its like share: up to the end of the question's first line."""
     first, line_break, _ = messages[-1][1].partition("\n")
-    found = text.find(first + line_break)
+    found = text.rfind(first + line_break)
     return text[: max(found, 0) + (len(first) if found >= 0 and line_break else 0)]
 
 
