@@ -95,7 +95,8 @@ def command(
             across="block",
             down="head",
         )
-        click.echo(f"{spec}: attribution to the negation {found['share']:.3f}, silhouette {silhouette}")
+        apart = "unknown" if silhouette is None else f"{silhouette:.3f}"
+        click.echo(f"{spec}: attribution to the negation {found['share']:.3f}, silhouette {apart}")
         best = ", ".join(f"{h['block']}.{h['head']} ({h['effect']:+.4f})" for h in told["strongest_heads"])
         click.echo(f"  heads (block.head) whose loss costs most of d: {best}")
         if "update" in told and told["update"]["top3"] is not None:
