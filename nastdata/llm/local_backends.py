@@ -192,7 +192,7 @@ class LlamaCppBackend:
             import llguidance.llamacpp
             from llama_cpp.llama_chat_format import Jinja2ChatFormatter
         except ImportError:
-            how = "pip install llama-cpp-python"
+            how = "pip install 'nastdata[llamacpp]'"
             raise UserError(
                 "the llama.cpp back end needs llama-cpp-python", where="writer.backend", how=how
             ) from None

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 SAMPLING = (("max_tokens", 40), ("seed", 1), ("temperature", 0.8), ("top_p", 1.0))
 ABSENT = Fact("Pneumothorax", "absent")
 MESSAGES = (("user", "Write a sentence of a report.\nNo pneumothorax."),)
-BACKENDS = ["llamacpp", pytest.param("transformers", marks=pytest.mark.slow)]
+QUICK, SLOW = ("llamacpp", "transformers") if find_spec("llama_cpp") else ("transformers", "llamacpp")
+"""llama.cpp is the quicker one where it is installed; some back end always meets the real model."""
+BACKENDS = [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)]
 
 
 class Careless:
@@ -71,6 +74,7 @@ def needs_backend(backend: str) -> None:
     needs(*{"llamacpp": ["llama_cpp"], "transformers": ["transformers", "torch", "gguf"]}[backend])
 
 
+@cache
 def load(backend: Any) -> LocalAdapter:
     needs_backend(backend)
     return LocalAdapter(WriterSettings(realizer="local", backend=backend))
@@ -244,9 +248,10 @@ def check_ledger(rows: pl.DataFrame, manifest: dict[str, Any]) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_mednega_worded_by_a_real_model(backend: Any, tmp_path: Path, ontology: Any) -> None:
     needs_backend(backend)
-    rows, manifest = build(tmp_path, "mednega", 24, backend=backend, wordings=2)
+    few = 24 if backend == "llamacpp" else 8
+    rows, manifest = build(tmp_path, "mednega", few, backend=backend, wordings=2)
     check_ledger(rows, manifest)
-    assert len(rows) == 24 and manifest["recipe"]["writer"]["realizer"] == "local"
+    assert len(rows) == few and manifest["recipe"]["writer"]["realizer"] == "local"
     names = {c.name: c for c in ontology.conditions}
     for row in rows.to_dicts():
         for labels, negated, affirmative in zip(
