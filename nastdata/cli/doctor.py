@@ -10,6 +10,9 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "local": (("outlines", "torch", "transformers", "llguidance"), "--realizer local"),
     "quality": (("great_expectations", "mlcroissant"), "expectation suites, Croissant checks"),
     "train": (("torch", "open_clip", "peft"), "trace, train, evaluate, explain"),
+    "llamacpp": (("llama_cpp",), "writer.backend=llamacpp"),
+    "tensorboard": (("tensorboard",), "train --set log=tensorboard"),
+    "umap": (("umap",), "explain --map umap"),
     "ray": (("ray",), "--engine ray"),
 }
 """Extra -> (modules it brings, what they are for)."""
@@ -30,9 +33,9 @@ def command() -> None:
         missing = [m for m in modules if find_spec(m) is None]
         if missing:
             remedy = f"pip install 'nastdata[{extra}]'"
-            click.echo(f"  missing  {extra:<8} {use}: no {', '.join(missing)}; {remedy}")
+            click.echo(f"  missing  {extra:<11} {use}: no {', '.join(missing)}; {remedy}")
         else:
-            click.echo(f"  ok       {extra:<8} {use}")
+            click.echo(f"  ok       {extra:<11} {use}")
     from nastdata.ontology import load_ontology
 
     ontology = load_ontology("chest_xray")
