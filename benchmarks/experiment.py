@@ -33,6 +33,10 @@ METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "uniform": ("contextual", {"objective": "nast", "layers.scale": "none"}),
     "nast-lr": ("contextual", {"objective": "nast", "layers.scale": "lr"}),
     "nast-gradient": ("contextual", {"objective": "nast", "layers.scale": "gradient"}),
+    "nast-lr, ratio of means": (
+        "contextual",
+        {"objective": "nast", "layers.scale": "lr", "layers.estimator": "ratio_of_means"},
+    ),
     "con1": ("contextual", {"objective": "con1", "layers.scale": "none"}),
     "con2": ("opposition", {"objective": "con2", "layers.scale": "none"}),
     "negclip": ("contextual", {"objective": "negclip", "layers.scale": "none"}),

@@ -16,7 +16,17 @@ Floats = npt.NDArray[np.float64]
 Judged = dict[str, npt.NDArray[Any]]
 """``METRIC/values``, ``METRIC/patients`` and, of some, ``METRIC/truth``: one entry a test row."""
 CONTEXTUAL = {"recall@1": "R@1", "recall@5": "R@5", "claim": "claim accuracy"}
-SCALES = {"uniform": "none", "nast-gradient": "gradient (the paper's rule)", "nast-lr": "lr (ours)"}
+SCALES = {
+    "uniform": "none",
+    "nast-gradient": "gradient (the paper's rule)",
+    "nast-lr": "lr (ours)",
+    "nast-lr, ratio of means": "lr, effects as a ratio of means",
+}
+EFFECTS = {
+    "noising_mean_of_ratios": "mean of ratios",
+    "noising_ratio_of_means": "ratio of means",
+    "denoising_mean_of_ratios": "denoising, mean of ratios",
+}
 POLARITIES = ("positive", "negative")
 PAIRS = ("nast-lr", "uniform")
 READING = "## Reading"
@@ -210,35 +220,39 @@ def tell_data(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
 def tell_trace(about: Mapping[str, Any]) -> str:
     """The effect of each layer."""
     trace = about["trace"]
-    effects = trace["cte"]["noising_mean_of_ratios"]
-    rows = {str(layer): [f"{value:.3f}"] for layer, value in enumerate(effects)}
+    effects = zip(*(trace["cte"][k] for k in EFFECTS), strict=True)
+    rows = {str(layer): [f"{value:.3f}" for value in values] for layer, values in enumerate(effects)}
     counts = trace["segments_by_negation_in"]
     told = "; ".join(
         f"negation in the {k}: " + ", ".join(f"{s} {n:,}" for s, n in v.items()) for k, v in counts.items()
     )
-    return f"## Trace\n\nPairs with {told}.\n\n" + _table(["layer", "effect at the negation"], rows)
+    return (
+        f"## Trace\n\nPairs with {told}. Effect at the negation, layer 0 being the embedding:\n\n"
+        + _table(["layer", *EFFECTS.values()], rows)
+    )
 
 
 def resample(found: Sequence[Judged], metric: str, truth: str | None, draws: int) -> Floats:
     """Return (1 + draws,): the mean over seeds, then its value in resamples of patients and seeds.
 
     Equal numbers of seeds and equal patients are drawn alike for all methods, so that differences of two
-    results are paired. NaN where the metric has no such rows.
+    results are paired. Seeds may have rows of their own (answers that were right). NaN where the metric has
+    no such rows.
     """
-    values = np.stack([np.asarray(f[f"{metric}/values"], dtype=np.float64) for f in found])
-    patients = found[0][f"{metric}/patients"]
-    kept = np.ones(len(patients), dtype=bool) if truth is None else found[0][f"{metric}/truth"] == truth
-    if not kept.any():
+    names = np.unique(np.concatenate([f[f"{metric}/patients"] for f in found]))
+    sums, counts = np.zeros((2, len(names), len(found)))
+    for seed, f in enumerate(found):
+        values, at = np.asarray(f[f"{metric}/values"]), np.searchsorted(names, f[f"{metric}/patients"])
+        kept = np.ones(len(at), dtype=bool) if truth is None else f[f"{metric}/truth"] == truth
+        np.add.at(sums[:, seed], at[kept], values[kept])
+        np.add.at(counts[:, seed], at[kept], 1.0)
+    if not counts.any():
         return np.full(1 + draws, np.nan)
-    names, at = np.unique(patients, return_inverse=True)
-    sums = np.zeros((len(names), len(values)))
-    np.add.at(sums, at[kept], values[:, kept].T)
-    counts = np.bincount(at[kept], minlength=len(names)).astype(np.float64)
     weights = np.vstack([np.ones(len(names)), draw_weights(len(names), draws, seed=0)])
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = (weights @ sums) / (weights @ counts)[:, None]
-    rng = np.random.Generator(np.random.PCG64(draw_int(0, "seeds", len(values))))
-    chosen = rng.integers(0, len(values), (draws, len(values)))
+        means = (weights @ sums) / (weights @ counts)
+    rng = np.random.Generator(np.random.PCG64(draw_int(0, "seeds", len(found))))
+    chosen = rng.integers(0, len(found), (draws, len(found)))
     first: Floats = means[:1].mean(axis=1)
     others: Floats = np.take_along_axis(means[1:], chosen, axis=1).mean(axis=1)
     return np.concatenate([first, others])
