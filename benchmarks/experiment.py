@@ -1,13 +1,14 @@
 """The experiment: does the data teach negation, and does the trace help? Writes ``docs/experiment.md``.
 
-python benchmarks/experiment.py [--out out/experiment] [--seeds 3] [--steps 300] [--micro]
+python benchmarks/experiment.py [--out out/experiment] [--seeds 3] [--steps 200] [--micro]
 
 Pretrains a small CLIP on phantom films, builds contextual, MedNega, opposition and probe data of other
 patients, traces the model, fine-tunes it by every method and seed on equal numbers of steps, and evaluates on
 held-out patients.
 Every finished step is kept under ``--out`` and not done again; an interrupted one goes on where it was. With
-``--micro`` everything is tiny: half a minute, and the figures mean nothing. The whole took two and a half hours on
-two busy cores with one thread (``OMP_NUM_THREADS=1``): 32 minutes of pretraining, two minutes a fine-tuning run.
+``--micro`` everything is tiny: half a minute, and the figures mean nothing. The whole took two and a half
+hours on two busy cores with one thread (``OMP_NUM_THREADS=1``): 32 minutes of pretraining, two a fine-tuning
+run.
 """
 
 from __future__ import annotations
