@@ -247,9 +247,9 @@ def tell_papers() -> str:
         "## The papers' own figures\n\nReal films (MIMIC-CXR) and published models: R@1 / R@5 / claim "
         "accuracy (arXiv 2602.12498), in per cent. To be compared with ours in order, not in height.\n\n"
         + _table(["model", "negation subset", "affirmative subset", "gap in claim accuracy"], PUBLISHED)
-        + "\n\nThere, the three most changed layers hold 28.4 % of the update norm with uniform fine-tuning and "
-        "52.6 % with NAST, five 41.7 and 69.3 %. Attribution to the negation (arXiv 2512.17121): 0.107 before, "
-        "0.112 with CON1, 0.127 with CON2; negated-prompt retrieval gains about 10 and 15 %."
+        + "\n\nThere, the three most changed layers hold 28.4 % of the update norm with uniform fine-tuning "
+        "and 52.6 % with NAST, five 41.7 and 69.3 %. Attribution to the negation (arXiv 2512.17121): 0.107 "
+        "before, 0.112 with CON1, 0.127 with CON2; negated-prompt retrieval gains about 10 and 15 %."
     )
 
 
