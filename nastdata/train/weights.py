@@ -54,7 +54,24 @@ def read_alphas(encoder: DualEncoder, settings: LayerSettings) -> npt.NDArray[np
         return np.ones(encoder.text.depth)
     trace = read_trace(settings.trace)
     check_owner(trace, encoder, settings.trace)
-    return scale_effects(take_effects(trace, settings))
+    effects = take_effects(trace, settings)
+    warn_of_noise(effects)
+    return scale_effects(effects)
+
+
+def warn_of_noise(effects: npt.NDArray[np.float64]) -> None:
+    """Warn if a negative effect outweighs every positive one: it alone then decides all weights.
+
+    A mean of ratios gets there by a few pairs whose d is hardly above the threshold.
+    """
+    lowest = int(effects.argmin())
+    if -effects[lowest] > effects.max():
+        warnings.warn(
+            f"block {lowest + 1} has the largest effect of all, and it is negative ({effects[lowest]:.3f}): it "
+            "gets weight 0, the others nearly 1; compare layers.estimator=ratio_of_means, or trace with a "
+            "higher --threshold",
+            stacklevel=2,
+        )
 
 
 def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float64]:
@@ -86,7 +103,7 @@ def check_owner(trace: Trace, encoder: DualEncoder, where: Path) -> None:
 def group_parameters(
     named: Iterable[tuple[str, Any]], alphas: Sequence[float], settings: LayerSettings, learning_rate: float
 ) -> list[dict[str, Any]]:
-    """Return one optimizer group a block; blocks with alpha 0 are frozen under ``scale: lr``.
+    """Return one optimizer group a block; blocks with alpha 0 are frozen, from weight decay too.
 
     Each group has ``block``, ``factor`` (alpha ** beta) and ``base`` (its learning rate before the schedule).
     """
@@ -100,7 +117,7 @@ def group_parameters(
     groups = []
     for block, parameters in sorted(members.items()):
         factor = float(alphas[block]) ** settings.beta if settings.scale != "none" else 1.0
-        if factor == 0.0 and settings.scale == "lr":
+        if factor == 0.0:
             for parameter in parameters:
                 parameter.requires_grad_(False)
             continue

@@ -56,6 +56,23 @@ def test_a_trace_of_another_model_is_refused(native: Any, tmp_path: Path) -> Non
         read_alphas(native, LayerSettings(trace=folder))
 
 
+def test_a_negative_effect_that_decides_every_weight_is_told(native: Any, tmp_path: Path) -> None:
+    noisy = write_trace(tmp_path / "noisy", native, [0.01, -0.2, 0.02, 0.0])
+    with pytest.warns(UserWarning, match="block 2 .*negative.*ratio_of_means"):
+        assert read_alphas(native, LayerSettings(trace=noisy))[1] == 0
+    clean = write_trace(tmp_path / "clean", native, [0.5, -0.2, 0.02, 0.0])
+    assert read_alphas(native, LayerSettings(trace=clean))[1] == 0  # warnings are errors here
+
+
+@pytest.mark.parametrize("scale", ["lr", "gradient"])
+def test_a_block_without_weight_is_not_even_decayed(native_folder: Path, scale: Any) -> None:
+    encoder = load_encoder(f"open_clip:{native_folder}")
+    model = add_lora(encoder, LoraSettings(rank=2), seed=0)
+    alphas = [1.0] * (encoder.text.depth - 1) + [0.0]
+    groups = group_parameters(model.named_parameters(), alphas, LayerSettings(scale=scale), 1e-3)
+    assert [g["block"] for g in groups] == list(range(encoder.text.depth - 1))
+
+
 def test_alphas_come_from_the_blocks_not_the_embedding(native: Any, tmp_path: Path) -> None:
     folder = write_trace(tmp_path, native, [0.9, 0.5, 0.1, 0.3])
     assert read_alphas(native, LayerSettings(trace=folder)) == pytest.approx([1, 0.5, 0, 0.25])
