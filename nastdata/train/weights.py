@@ -67,7 +67,7 @@ def warn_of_noise(effects: npt.NDArray[np.float64]) -> None:
     lowest = int(effects.argmin())
     if -effects[lowest] > effects.max():
         warnings.warn(
-            f"block {lowest + 1} has the largest effect of all, and it is negative ({effects[lowest]:.3f}): it "
+            f"block {lowest + 1} has the largest effect, and it is negative ({effects[lowest]:.3f}): it "
             "gets weight 0, the others nearly 1; compare layers.estimator=ratio_of_means, or trace with a "
             "higher --threshold",
             stacklevel=2,
