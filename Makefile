@@ -24,7 +24,7 @@ bench: $(VENV)/.test  ## every benchmark, side by side with what a user would us
 	for b in $(filter-out benchmarks/experiment%.py benchmarks/machine.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
-	$(BIN)/python benchmarks/experiment.py
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python benchmarks/experiment.py  # one thread: as documented
 
 # The environment is made anew when pyproject.toml changes.
 $(VENV)/.base: pyproject.toml
