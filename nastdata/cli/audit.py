@@ -27,7 +27,7 @@ import click
 )
 @click.option("--no-write", is_flag=True, help="Leave the folder as it is.")
 def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool) -> None:
-    r"""Train blind solvers on the texts of the dataset folder DIR, and check its balance and splits.
+    """Train blind solvers on the texts of the dataset folder DIR, and check its balance and splits.
 
     \b
     nastdata audit mednega

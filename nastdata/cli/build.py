@@ -24,7 +24,7 @@ from nastdata.cli.options import read_recipe, recipe_options
 @click.option("--dry-run", is_flag=True, help="Count and price the questions to a model; write nothing.")
 @click.option("--fresh", is_flag=True, help="Ask language models again instead of using cached answers.")
 def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, **given: Any) -> None:
-    r"""Build a dataset from RECIPE: a built-in name (see `nastdata recipes`) or a YAML file.
+    """Build a dataset from RECIPE: a built-in name (see `nastdata recipes`) or a YAML file.
 
     \b
     nastdata build mednega

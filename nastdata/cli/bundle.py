@@ -17,7 +17,7 @@ import click
     help="Answer cache of a build by a language model.  [default: your own]",
 )
 def command(folder: Path, out: Path | None, physionet: bool, answers: Path | None) -> None:
-    r"""Pack recipe, ontology and wordings of the dataset folder DIR; identifiers too where the terms allow.
+    """Pack recipe, ontology and wordings of the dataset folder DIR; identifiers too where the terms allow.
 
     \b
     nastdata bundle mednega --out mednega-bundle

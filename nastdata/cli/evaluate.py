@@ -33,7 +33,7 @@ def command(
     device: str,
     cache: Path,
 ) -> None:
-    r"""Evaluate models on dataset folders, or on CSV files in NegBench's columns.
+    """Evaluate models on dataset folders, or on CSV files in NegBench's columns.
 
     \b
     nastdata evaluate mednega contextual --model open_clip:ViT-B-32@openai --model open_clip:run/model

@@ -40,7 +40,7 @@ def command(
     device: str,
     cache: Path,
 ) -> None:
-    r"""Explain models on the probes (or quadruplets) of a dataset folder DATA.
+    """Explain models on the probes (or quadruplets) of a dataset folder DATA.
 
     \b
     nastdata explain probes --model open_clip:ViT-B-32@openai --model open_clip:run/model

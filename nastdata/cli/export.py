@@ -34,7 +34,7 @@ FORMATS = ("nast", "negbench", "neat", "ccneg", "negclip", "openclip", "webdatas
 def command(
     folder: Path, to: str, out: Path, splits: tuple[str, ...], roots: tuple[str, ...], relative: bool
 ) -> None:
-    r"""Write the dataset folder DIR in the format that another tool reads, with the command that reads it.
+    """Write the dataset folder DIR in the format that another tool reads, with the command that reads it.
 
     \b
     nastdata export mednega --format negbench --out mednega-negbench

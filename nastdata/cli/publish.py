@@ -14,7 +14,7 @@ import click
 @click.option("--dry-run", is_flag=True, help="Check everything and show what would be pushed; send nothing.")
 @click.option("--tag", help="Name of the version.  [default: package version and content]")
 def command(folder: Path, repo: str, private: bool, dry_run: bool, tag: str | None) -> None:
-    r"""Push the dataset folder DIR to the Hugging Face Hub: one commit or none, read back, compared, tagged.
+    """Push the dataset folder DIR to the Hugging Face Hub: one commit or none, read back, compared, tagged.
 
     \b
     nastdata publish mednega --repo my-lab/mednega --dry-run

@@ -32,7 +32,7 @@ def command(
     device: str,
     cache: Path,
 ) -> None:
-    r"""Trace the probe pairs of a dataset folder DATA through a model's text encoder.
+    """Trace the probe pairs of a dataset folder DATA through a model's text encoder.
 
     \b
     nastdata build probes --out probes

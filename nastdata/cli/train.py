@@ -36,7 +36,7 @@ def command(
     settings: tuple[str, ...],
     fresh: bool,
 ) -> None:
-    r"""Fine-tune a model by RECIPE: the built-in `train`, or a YAML file.
+    """Fine-tune a model by RECIPE: the built-in `train`, or a YAML file.
 
     \b
     nastdata train --model open_clip:ViT-B-32@openai --data contextual --trace trace --out run

@@ -54,7 +54,7 @@ def command(
     seeds: int,
     engine: str,
 ) -> None:
-    r"""Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
+    """Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
 
     \b
     nastdata validate mednega

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from nastdata.draws import draw_int, shuffle
-from nastdata.llm.base import Adapter
-from nastdata.llm.cache import AnswerCache
 from nastdata.llm.forms import sentences_schema
 from nastdata.llm.prompts import render
-from nastdata.ontology import Ontology
 from nastdata.realize.ask import Block, Form
 from nastdata.realize.facts import FactGrammar
 from nastdata.realize.model_writer import ModelWriter, Wanted, describe_fact, name_fact
 from nastdata.realize.options import OptionGrammar
 from nastdata.realize.plans import Plan, draw_plan
-from nastdata.realize.writer import Checks, Failure, Writer
-from nastdata.recipe import WriterSettings
+from nastdata.realize.writer import Failure, Writer
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 
 PLANS_PER_WORDING = 6
@@ -79,21 +76,17 @@ class BoundWriter(ModelWriter):
 
     prompts = PROMPTS
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        settings: WriterSettings,
-        ontology: Ontology,
-        seed: int,
-        checks: Checks,
-        fallback: Writer,
-        cache: AnswerCache,
-        fresh: bool = False,
-    ) -> None:
-        per_call = settings.batch_size if settings.realizer == "local" else 1
-        super().__init__(adapter, settings, ontology, seed, checks, fallback, cache, fresh, per_call)
-        self._options = OptionGrammar(ontology)
-        self._facts = FactGrammar(ontology)
+    def most_per_call(self) -> int:
+        """See ``ModelWriter``."""
+        return self.settings.batch_size if self.settings.realizer == "local" else 1
+
+    @cached_property
+    def _options(self) -> OptionGrammar:
+        return OptionGrammar(self.ontology)
+
+    @cached_property
+    def _facts(self) -> FactGrammar:
+        return FactGrammar(self.ontology)
 
     # -- options ------------------------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ from typing import Any
 from nastdata.draws import shuffle
 from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.errors import UserError
-from nastdata.llm.base import Adapter
 from nastdata.llm.cache import AnswerCache, find_cache
 from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology
@@ -49,18 +48,9 @@ class LlmWriter(ModelWriter):
 
     prompts = PROMPTS
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        settings: WriterSettings,
-        ontology: Ontology,
-        seed: int,
-        checks: Checks,
-        fallback: Writer,
-        cache: AnswerCache,
-        fresh: bool = False,
-    ) -> None:
-        super().__init__(adapter, settings, ontology, seed, checks, fallback, cache, fresh, WORDINGS_PER_CALL)
+    def most_per_call(self) -> int:
+        """See ``ModelWriter``."""
+        return WORDINGS_PER_CALL
 
     # -- options ------------------------------------------------------------------------------------------
 

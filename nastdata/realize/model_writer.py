@@ -32,7 +32,6 @@ class ModelWriter:
         fallback: writes what the model could not, if ``settings.on_failure`` says so.
         cache: where answers are kept.
         fresh: put questions again even if there is an answer.
-        per_call: wordings that one question asks for; one with ``settings.per_item``.
     """
 
     tries_again = True
@@ -48,16 +47,19 @@ class ModelWriter:
         checks: Checks,
         fallback: Writer,
         cache: AnswerCache,
-        fresh: bool,
-        per_call: int,
+        fresh: bool = False,
     ) -> None:
         self.settings, self.ontology, self.seed = settings, ontology, seed
         self.checks, self.fallback = checks, fallback
         self.asker = Asker(adapter, settings, seed, cache, fresh)
         self.name = f"{adapter.provider}:{adapter.model}"
-        self.per_call = 1 if settings.per_item else min(per_call, settings.wordings)
+        self.per_call = 1 if settings.per_item else min(self.most_per_call(), settings.wordings)
         self.failed: Counter[str] = Counter()
         self._statements = 0
+
+    def most_per_call(self) -> int:
+        """Return how many wordings one question may ask for."""
+        return 1
 
     def account(self) -> dict[str, Any]:
         """Return the manifest's ledger: of the answers that the texts were made from."""
