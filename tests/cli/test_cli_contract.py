@@ -82,3 +82,20 @@ def test_doctor_names_what_is_missing_and_the_remedy(run: object) -> None:
     done = run("doctor")  # type: ignore[operator]
     assert done.returncode == 0
     assert "13 conditions" in done.stdout and "not reviewed" in done.stdout
+
+
+def test_examples_in_help_stand_on_lines_of_their_own() -> None:
+    import click
+
+    from nastdata.cli import cli
+
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        told = command.get_help(click.Context(command, info_name=name))
+        assert "\\b" not in told, name
+        examples = [line for line in told.splitlines()[1:] if line.strip().startswith("nastdata ")]
+        assert all(line.count("nastdata ") == 1 for line in examples), name
+    build = cli.get_command(context, "build")
+    assert build is not None and "\n  nastdata build mednega\n" in build.get_help(context)
