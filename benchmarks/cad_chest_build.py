@@ -17,7 +17,7 @@ from pathlib import Path
 
 from machine import describe_machine, measure, nastdata
 
-TREES = Path(__file__).resolve().parents[1] / "tests" / "trees.py"
+TREES = Path(__file__).resolve().parents[1] / "tests" / "helpers" / "trees.py"
 BUILDS = (
     ("mednega", "mimic-cxr", ("--set", "design=paper")),
     ("contextual", "cad-chest", ("--limit", "200000")),

@@ -17,9 +17,9 @@ import polars as pl
 from machine import describe_machine
 
 from nastdata.dataset.splits import assign_splits
-from nastdata.design.label_masks import Studies, read_studies
-from nastdata.design.permute import design_mednega
-from nastdata.design.planes import list_cells
+from nastdata.design.mednega.design import design_mednega
+from nastdata.design.mednega.label_masks import Studies, read_studies
+from nastdata.design.mednega.planes import list_cells
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.recipe import MednegaRecipe, SplitShares
 from nastdata.records import SPLITS

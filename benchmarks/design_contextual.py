@@ -30,8 +30,8 @@ def measure(sources: str, settings: dict[str, object]) -> dict[str, object]:
     import polars as pl
 
     from nastdata.dataset.splits import assign_splits
-    from nastdata.design.captions import design_captions
-    from nastdata.design.claims import design_claims
+    from nastdata.design.contextual.captions import design_captions
+    from nastdata.design.contextual.claims import design_claims
     from nastdata.ontology import load_ontology
     from nastdata.recipe import ContextualRecipe, check_recipe
     from nastdata.sources import get_source

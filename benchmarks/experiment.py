@@ -25,10 +25,10 @@ import numpy as np
 from experiment_document import Judged, write_document
 from machine import describe_machine
 
-from nastdata.draws import shuffle
 from nastdata.errors import UserError
 from nastdata.progress import Progress
-from nastdata.train.pretrain import PretrainSettings, pretrain
+from nastdata.seeded import shuffle
+from nastdata.training.pretrain import PretrainSettings, pretrain
 
 METHODS: dict[str, tuple[str, dict[str, str]]] = {
     "uniform": ("contextual", {"objective": "nast", "layers.scale": "none"}),
@@ -182,11 +182,11 @@ def make_data(plan: Plan, name: str, out: Path, progress: Progress) -> None:
 
 def make_trace(plan: Plan, base: str, out: Path, progress: Progress) -> None:
     """Trace the pretrained model on probes of training patients."""
-    from nastdata.train.images import embed_images
-    from nastdata.train.models import load_encoder
-    from nastdata.train.plots import plot_trace
-    from nastdata.train.rows import get_keys, open_data
-    from nastdata.train.trace import TraceSettings, run_trace
+    from nastdata.evaluation.plots import plot_trace
+    from nastdata.evaluation.rows import get_keys, open_data
+    from nastdata.images.tensors import embed_images
+    from nastdata.models.registry import load_encoder
+    from nastdata.tracing.run import TraceSettings, run_trace
 
     if (out / "trace" / "trace.json").is_file():
         return
@@ -206,7 +206,7 @@ def make_trace(plan: Plan, base: str, out: Path, progress: Progress) -> None:
 def make_run(plan: Plan, method: str, seed: int, base: str, out: Path, progress: Progress) -> str:
     """Fine-tune by one method and seed; return the model's name."""
     from nastdata.recipe import load_recipe
-    from nastdata.train.fit import fit
+    from nastdata.training.fit import fit
 
     folder = out / "runs" / get_stem(method, seed)
     if (folder / "run.json").is_file():
@@ -244,9 +244,9 @@ def share_budget(objective: str, texts: int) -> dict[str, int]:
 
 def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> Judged:
     """Judge one model on held-out patients, row by row; kept as ``judged/STEM.npz``."""
-    from nastdata.train.evaluate import EvaluateSettings, evaluate, score_conditions
-    from nastdata.train.models import load_encoder
-    from nastdata.train.rows import open_data
+    from nastdata.evaluation.rows import open_data
+    from nastdata.evaluation.run import EvaluateSettings, evaluate, score_conditions
+    from nastdata.models.registry import load_encoder
 
     path = out / "judged" / f"{stem}.npz"
     if not path.is_file():
@@ -279,9 +279,9 @@ def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> J
 
 def explain_negation(plan: Plan, encoder: Any, out: Path) -> dict[str, Any]:
     """Attribution share of the word of negation in each negated prompt (CON, arXiv 2512.17121)."""
-    from nastdata.train.explain import attribute_negation, read_pairs
-    from nastdata.train.images import embed_images
-    from nastdata.train.rows import open_data
+    from nastdata.evaluation.explain import attribute_negation, read_pairs
+    from nastdata.evaluation.rows import open_data
+    from nastdata.images.tensors import embed_images
 
     data = open_data(out / "data" / "probes", phantom_size=plan.pretrain.size)
     pairs, keys = read_pairs(data, "test")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nastdata.draws import draw_int
-from nastdata.train.statistics import draw_weights
+from nastdata.evaluation.statistics import draw_weights
+from nastdata.seeded import draw_int
 
 Floats = npt.NDArray[np.float64]
 Judged = dict[str, npt.NDArray[Any]]
@@ -78,7 +78,7 @@ def write_document(
 
 def draw_claims(judged: Mapping[str, Sequence[Judged]], path: Path, draws: int) -> str:
     """Draw claim accuracy by what the true claim does; return the picture's Markdown."""
-    from nastdata.train.plots import plot_bars
+    from nastdata.evaluation.plots import plot_bars
 
     series = {
         kind: [_summary(resample(found, "claim", kind, draws)) for found in judged.values()]

@@ -24,21 +24,21 @@ from typing import Any
 from machine import describe_machine
 
 from nastdata.assemble.checks import make_checks
-from nastdata.draws import draw_int
 from nastdata.errors import UserError
 from nastdata.llm.cache import AnswerCache
-from nastdata.llm.local import LocalAdapter, find_model
-from nastdata.llm.local_backends import LlamaCppBackend
+from nastdata.llm.local.backends import LlamaCppBackend
+from nastdata.llm.local.model import LocalAdapter, find_model
 from nastdata.llm.prompts import render
 from nastdata.ontology import Ontology, load_ontology
-from nastdata.realize.constrained import BoundWriter
-from nastdata.realize.facts import FactGrammar
-from nastdata.realize.model_writer import describe_fact
-from nastdata.realize.template import TemplateWriter
+from nastdata.reading.caption_gate import check_fact
+from nastdata.reading.parse import get_parser
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording
-from nastdata.validate.parse import get_parser
-from nastdata.validate.texts import check_fact
+from nastdata.seeded import draw_int
+from nastdata.writing.grammar.facts import FactGrammar
+from nastdata.writing.language_models.base import describe_fact
+from nastdata.writing.language_models.constrained import BoundWriter
+from nastdata.writing.template import TemplateWriter
 
 NEGATIONS = re.compile(
     r"\b(no|not|without|absent|absence|free|negative|never|neither|nor|none|lack\w*|rul\w+ out)\b|n't\b", re.I

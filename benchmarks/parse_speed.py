@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from nastdata.ontology import load_ontology
-from nastdata.realize.template import TemplateWriter
-from nastdata.realize.writer import Failure
+from nastdata.reading.caption_gate import check_option
+from nastdata.reading.parse import Parser
 from nastdata.records import OptionStatement
-from nastdata.validate.parse import Parser
-from nastdata.validate.texts import check_option
+from nastdata.writing.template import TemplateWriter
+from nastdata.writing.writer import Failure
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 REPEATS = 3

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from machine import describe_machine, measure, nastdata
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
 DIGEST = """
 import hashlib, json, sys

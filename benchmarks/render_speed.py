@@ -9,10 +9,10 @@ import os
 import platform
 import time
 
-from nastdata.draws import choose, draw_int
+from nastdata.images.phantom import render
 from nastdata.ontology import load_ontology
 from nastdata.records import Fact
-from nastdata.sources.phantom_images import render
+from nastdata.seeded import choose, draw_int
 
 
 def draw_studies(number: int) -> list[list[Fact]]:

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from machine import describe_machine
 
-from nastdata.draws import draw_int
+from nastdata.images.phantom import render
+from nastdata.models.small_clip import make_encoder
 from nastdata.ontology import load_ontology
 from nastdata.records import Fact
-from nastdata.sources.phantom_images import render
-from nastdata.train.scratch import make_encoder
-from nastdata.train.tracing import CaptionPair, patch_pairs, score
+from nastdata.seeded import draw_int
+from nastdata.tracing.patching import CaptionPair, patch_pairs, score
 
 
 def patch_in_loop(encoder: Any, pixels: Any, pairs: list[CaptionPair]) -> list[Any]:

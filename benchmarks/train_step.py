@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from machine import describe_machine
 
-from nastdata.train.lora import add_lora
-from nastdata.train.losses import compute_clip
-from nastdata.train.models import load_encoder
-from nastdata.train.open_clip_models import OpenClipEncoder
-from nastdata.train.scratch import make_encoder
-from nastdata.train.settings import LoraSettings
+from nastdata.models.open_clip import OpenClipEncoder
+from nastdata.models.registry import load_encoder
+from nastdata.models.small_clip import make_encoder
+from nastdata.training.lora import add_lora
+from nastdata.training.losses import compute_clip
+from nastdata.training.settings import LoraSettings
 
 BATCH, DISTINCT = 64, 32
 

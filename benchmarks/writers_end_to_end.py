@@ -26,7 +26,7 @@ import polars as pl
 from machine import describe_machine, measure, nastdata
 
 from nastdata.errors import UserError
-from nastdata.llm.local import find_model
+from nastdata.llm.local.model import find_model
 
 WAIT = 120.0
 """Seconds that the server may take to load its model."""

@@ -18,29 +18,29 @@ from nastdata.assemble.checks import make_checks
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
+from nastdata.audit.run import audit_frames
 from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.base import Design
-from nastdata.design.captions import design_captions
-from nastdata.design.claims import design_claims
-from nastdata.design.oppose import design_opposition
-from nastdata.design.permute import design_mednega
-from nastdata.design.probe import design_probes
-from nastdata.design.tokens import load_token_counter
+from nastdata.design.contextual.captions import design_captions
+from nastdata.design.contextual.claims import design_claims
+from nastdata.design.mednega.design import design_mednega
+from nastdata.design.pairs.opposition import design_opposition
+from nastdata.design.pairs.probes import design_probes
+from nastdata.design.pairs.tokens import load_token_counter
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
 from nastdata.errors import UserError
-from nastdata.films import find_films
 from nastdata.frames import REJECTS_SCHEMA
-from nastdata.lineage import describe_build
-from nastdata.llm.gate import check_terms
+from nastdata.images.build_images import find_films
+from nastdata.llm.terms_gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
-from nastdata.realize.writer import Writer, make_writer
+from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options, Source
-from nastdata.validate.audit import audit_frames
+from nastdata.writing.writer import Writer, make_writer
 
 
 @dataclass(frozen=True)

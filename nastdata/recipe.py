@@ -245,7 +245,7 @@ KINDS: dict[str, str] = {
     "contextual": "nastdata.recipe:ContextualRecipe",
     "probes": "nastdata.recipe:ProbesRecipe",
     "opposition": "nastdata.recipe:OppositionRecipe",
-    "train": "nastdata.train.settings:TrainRecipe",
+    "train": "nastdata.training.settings:TrainRecipe",
 }
 """Recipe kind -> where its model is; imported when asked for."""
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nastdata.draws import draw_codes, draw_int, mix_codes
+from nastdata.seeded import draw_codes, draw_int, mix_codes
 
 WORDS = st.lists(st.tuples(st.text("abc", max_size=5), st.integers(0, 99)), max_size=20)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nastdata.draws import choose, draw_int, draw_unit, shuffle
+from nastdata.seeded import choose, draw_int, draw_unit, shuffle
 
 KEYS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x1f"), max_size=8), max_size=3)
 

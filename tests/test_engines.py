@@ -16,7 +16,7 @@ from engine_work import die, die_once, double, fail, fail_oddly, lose_one, refus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nastdata import lineage
+from nastdata import provenance as lineage
 from nastdata.cli import cli
 from nastdata.engines import ENGINES, open_engine
 from nastdata.engines.base import IN_PROCESS, Engine, cut
@@ -25,9 +25,9 @@ from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.pipeline import build
 from nastdata.progress import Progress
-from nastdata.realize import bank
+from nastdata.reading import caption_gate as texts
 from nastdata.recipe import load_recipe
-from nastdata.validate import texts
+from nastdata.writing import wording_store as bank
 
 MANY = 3_000
 QUICK = {
@@ -54,7 +54,7 @@ def ray_engine() -> Iterator[Engine]:
     ray = pytest.importorskip("ray", reason="Ray is not installed")
     before = {k: v for k, v in os.environ.items() if k.startswith("RAY_")}
     search = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # of the workers
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "helpers")  # of the workers
     with open_engine("ray", 2) as engine:
         yield engine
     assert not ray.is_initialized()
@@ -213,7 +213,7 @@ def test_processes_build_the_same_bytes(
 def test_validate_says_the_same_on_ray(
     ray_engine: Engine, shared_out: None, alone: Callable[[str], Path]
 ) -> None:
-    from nastdata.validate.gate import validate_folder
+    from nastdata.checks.run import validate_folder
 
     for name in QUICK:
         local, ray = (
@@ -223,8 +223,8 @@ def test_validate_says_the_same_on_ray(
 
 
 def test_a_text_that_does_not_hold_is_found_on_ray_too(ray_engine: Engine, ontology: Ontology) -> None:
+    from nastdata.reading.caption_gate import judge_facts
     from nastdata.records import Fact
-    from nastdata.validate.texts import judge_facts
 
     stated = [("No edema.", Fact("Edema", "absent")), ("There is edema.", Fact("Edema", "absent"))]
     reasons = judge_facts(stated, ontology, ray_engine)

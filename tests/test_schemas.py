@@ -1,4 +1,4 @@
-"""What lies under schemas/ is what the code makes: `python -m nastdata.validate.suites` writes it anew."""
+"""What lies under schemas/ is what the code makes: `python -m nastdata.checks.suites` writes it anew."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from nastdata.checks.suites import dump_schema, make_schemas, write_schemas
 from nastdata.frames import config_schema
 from nastdata.records import CONFIG_ROWS, CaptionRow
 from nastdata.resources import find_resource
-from nastdata.validate.suites import dump_schema, make_schemas, write_schemas
 
 
 def test_schemas_have_not_drifted() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from nastdata.ontology import Ontology
-from nastdata.realize.writer import Checks
+from nastdata.reading.caption_gate import check_fact, check_option
+from nastdata.reading.parse import get_parser
+from nastdata.reading.text_cleanup import find_debris
 from nastdata.records import FactWording, OptionStatement, OptionWording
-from nastdata.validate.debris import find_debris
-from nastdata.validate.parse import get_parser
-from nastdata.validate.texts import check_fact, check_option
+from nastdata.writing.writer import Checks
 
 SAYS = {1: "present", 0: "absent", -1: "uncertain", None: "not mentioned"}
 

@@ -14,15 +14,15 @@ import numpy as np
 import polars as pl
 
 from nastdata.assemble.options import ITEM_WORDINGS, Assembled
-from nastdata.draws import draw_int
 from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
-from nastdata.realize.bank import word_facts
-from nastdata.realize.writer import Failure, Writer
+from nastdata.reading.caption_gate import judge_facts
 from nastdata.recipe import BuildRecipe
 from nastdata.records import Fact, FactWording
-from nastdata.validate.texts import judge_facts
+from nastdata.seeded import draw_int
+from nastdata.writing.wording_store import word_facts
+from nastdata.writing.writer import Failure, Writer
 
 FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
 

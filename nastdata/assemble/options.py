@@ -9,16 +9,16 @@ from typing import Any
 
 import polars as pl
 
-from nastdata.draws import draw_int
 from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
-from nastdata.realize.bank import word_options
-from nastdata.realize.stems import write_question
-from nastdata.realize.writer import Failure, Writer
+from nastdata.reading.caption_gate import check_question, judge_options
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import OptionStatement, OptionWording
-from nastdata.validate.texts import check_question, judge_options
+from nastdata.seeded import draw_int
+from nastdata.writing.grammar.stems import write_question
+from nastdata.writing.wording_store import word_options
+from nastdata.writing.writer import Failure, Writer
 
 Wanted = tuple[OptionStatement, int]
 ITEM_WORDINGS = 2**31

@@ -9,7 +9,7 @@ from nastdata.design.base import Design
 from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
-from nastdata.validate.texts import read_texts
+from nastdata.reading.caption_gate import read_texts
 
 NEGATED_IN: dict[str, tuple[tuple[str, pl.Expr], ...]] = {
     "probes": (

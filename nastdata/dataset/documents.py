@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from nastdata.dataset.card import render_card
-from nastdata.dataset.croissant import make_croissant
-from nastdata.dataset.describe import describe
-from nastdata.dataset.images import ImageLoader
 from nastdata.dataset.manifest import dump_json
+from nastdata.images.find import ImageLoader
+from nastdata.report.card import render_card
+from nastdata.report.croissant import make_croissant
+from nastdata.report.describe import describe
 from nastdata.report.page import render_report
 
 

@@ -19,9 +19,9 @@ import polars as pl
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
 from nastdata.dataset.documents import render_documents
-from nastdata.dataset.images import ImageLoader, Tally
 from nastdata.dataset.parquet import Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
+from nastdata.images.find import ImageLoader, Tally
 from nastdata.records import COLUMN_ORDER, SPLITS
 
 

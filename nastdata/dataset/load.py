@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from nastdata.dataset.folder import read_dataset
-from nastdata.dataset.images import IMAGE_COLUMNS, ImageFinder, Tally
 from nastdata.errors import UserError, name_nearest
+from nastdata.images.find import IMAGE_COLUMNS, ImageFinder, Tally
 
 
 def load(dir_or_repo: str | Path, config: str, split: str | None = None) -> Any:

@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nastdata.dataset.images import IMAGE_COLUMNS, ImageLoader, Tally, load_column
 from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.images.find import IMAGE_COLUMNS, ImageLoader, Tally, load_column
 from nastdata.records import COLUMN_ORDER, SPLITS
 
 SHARD_ROWS = 500_000

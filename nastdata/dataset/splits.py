@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from nastdata.draws import draw_unit
 from nastdata.recipe import SplitShares
+from nastdata.seeded import draw_unit
 
 
 def assign_splits(frame: pl.DataFrame, shares: SplitShares, seed: int) -> pl.DataFrame:

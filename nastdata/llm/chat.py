@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nastdata.errors import UserError
+from nastdata.llm.answer_schemas import Form, obeys, response_format
 from nastdata.llm.base import Answer, Outcome, Request
-from nastdata.llm.forms import Form, obeys, response_format
-from nastdata.llm.gate import DEFAULT_URL, is_loopback
+from nastdata.llm.terms_gate import DEFAULT_URL, is_loopback
 from nastdata.recipe import WriterSettings
 
 

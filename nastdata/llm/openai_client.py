@@ -15,11 +15,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nastdata.errors import UserError
+from nastdata.llm.answer_schemas import FORMS, PROBE_QUESTION, PROBE_SCHEMA, Form, obeys
 from nastdata.llm.base import BUDGET, Answer, CallFailure, Keep, Reply, Request
 from nastdata.llm.chat import find_server, read_reply, write_body
-from nastdata.llm.forms import FORMS, PROBE_QUESTION, PROBE_SCHEMA, Form, obeys
 from nastdata.llm.ledger import price
-from nastdata.llm.line import Line
+from nastdata.llm.request_queue import Line
 from nastdata.llm.throttle import Throttle
 from nastdata.recipe import WriterSettings
 

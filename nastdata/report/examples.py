@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from nastdata.dataset.images import ImageLoader
-from nastdata.draws import draw_int
+from nastdata.images.find import ImageLoader
+from nastdata.images.thumbnails import make_data_uri
 from nastdata.records import LETTERS
-from nastdata.report.spans import Piece, mark_difference
-from nastdata.report.thumbs import make_data_uri
+from nastdata.report.highlights import Piece, mark_difference
+from nastdata.seeded import draw_int
 
 Row = Mapping[str, Any]
 PER_CONFIG = 6

@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from nastdata.dataset.describe import Description
-from nastdata.dataset.images import ImageLoader
+from nastdata.images.find import ImageLoader
 from nastdata.records import SPLITS
 from nastdata.report.counts import count_config, count_patients
+from nastdata.report.describe import Description
 from nastdata.report.examples import pick_examples
 from nastdata.report.plots import draw_pairs, draw_solvers
 

@@ -8,12 +8,12 @@ from nastdata.errors import UserError, name_nearest
 from nastdata.sources.base import Source
 
 MODULES: dict[str, str] = {
-    "phantom": "nastdata.sources.phantom",
+    "phantom": "nastdata.sources.phantom.source",
     "chexpert": "nastdata.sources.chexpert",
     "mimic-cxr": "nastdata.sources.mimic_cxr",
-    "cad-chest": "nastdata.sources.cad_chest",
-    "openi": "nastdata.sources.openi",
-    "padchest": "nastdata.sources.padchest",
+    "cad-chest": "nastdata.sources.cad_chest.source",
+    "openi": "nastdata.sources.openi.source",
+    "padchest": "nastdata.sources.padchest.source",
 }
 """Source name -> module, which has a ``SOURCE``."""
 

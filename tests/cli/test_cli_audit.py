@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import audit_items as made
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "validate"))
-import audit_items as made
-
-from nastdata.cli.audit import command
+from nastdata.cli.checking.audit import command
 from nastdata.errors import CheckFailedError, UserError
 
 

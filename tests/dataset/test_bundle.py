@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,12 @@ import polars as pl
 import pytest
 import yaml
 from dataset_frames import make_terms
-
-from nastdata.dataset.bundle import write_bundle, write_physionet
-from nastdata.dataset.folder import read_dataset, write_dataset
-from nastdata.dataset.rebuild import read_bundle, recall_recipe
-from nastdata.errors import UserError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
 from servers import serve
+
+from nastdata.dataset.folder import read_dataset, write_dataset
+from nastdata.errors import UserError
+from nastdata.publishing.bundle import write_bundle, write_physionet
+from nastdata.publishing.rebuild import read_bundle, recall_recipe
 
 
 def with_terms(folder: Path, out: Path, publish: str) -> Path:

@@ -15,12 +15,12 @@ from dataset_frames import SCHEMAS, make_frames, make_manifest, make_rejects, ma
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nastdata.dataset.card import render_card
-from nastdata.dataset.columns import COLUMN_NOTES
-from nastdata.dataset.croissant import make_croissant
-from nastdata.dataset.describe import describe
 from nastdata.dataset.folder import write_dataset
 from nastdata.dataset.terms import inherit_terms
+from nastdata.report.card import render_card
+from nastdata.report.columns import COLUMN_NOTES
+from nastdata.report.croissant import make_croissant
+from nastdata.report.describe import describe
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,11 @@ from tool_readers import (
     read_webdataset,
 )
 
-from nastdata.dataset.exports import FORMATS, export_dataset
-from nastdata.dataset.exports.films import FilmPlaces
 from nastdata.dataset.folder import read_dataset, write_dataset
-from nastdata.dataset.images import ImageFinder
 from nastdata.errors import UserError
+from nastdata.exports import FORMATS, export_dataset
+from nastdata.images.export import FilmPlaces
+from nastdata.images.find import ImageFinder
 from nastdata.pipeline import build
 from nastdata.progress import Progress
 from nastdata.recipe import load_recipe
@@ -227,7 +227,7 @@ def test_openclip_csv_holds_true_texts(contextual_build: Path, tmp_path: Path) -
 
 
 def test_webdataset_shards(mednega_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nastdata.dataset.exports import webdataset
+    from nastdata.exports import webdataset
 
     monkeypatch.setattr(webdataset, "SHARD_SAMPLES", 40)
     out = tmp_path / "out"

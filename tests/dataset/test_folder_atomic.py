@@ -20,7 +20,7 @@ from nastdata.dataset.atomic import clear_stale, replace_folder
 from nastdata.dataset.folder import check_output, read_dataset, update_dataset, write_dataset
 from nastdata.errors import UserError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "helpers"
 
 
 def is_whole(out: Path) -> bool:

@@ -14,8 +14,8 @@ from dataset_frames import make_frame, make_frames, make_manifest, make_rejects
 
 import nastdata
 from nastdata.dataset.folder import read_dataset, write_dataset
-from nastdata.dataset.images import ImageFinder
 from nastdata.errors import UserError
+from nastdata.images.find import ImageFinder
 
 
 @pytest.fixture

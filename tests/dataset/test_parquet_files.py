@@ -21,7 +21,7 @@ from nastdata.dataset import parquet
 from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.dataset.parquet import write_config
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "helpers"
 
 
 @pytest.mark.parametrize("config", SCHEMAS)

@@ -17,14 +17,12 @@ from typing import Any
 import polars as pl
 import pytest
 from dataset_frames import make_terms
-
-from nastdata.dataset import hub as hub_module
-from nastdata.dataset.folder import read_dataset, write_dataset
-from nastdata.dataset.publish import Plan, Published, plan_push, push
-from nastdata.errors import UserError
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from hub_server import TOKEN, Fault, Hub, serve_hub
+
+from nastdata.dataset.folder import read_dataset, write_dataset
+from nastdata.errors import UserError
+from nastdata.publishing import hub as hub_module
+from nastdata.publishing.publish import Plan, Published, plan_push, push
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """huggingface_hub's own use of its HTTP library."""

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nastdata.design import pricing
-from nastdata.design.balance import Balance, balance_split, relax_share
-from nastdata.design.planes import PLANES, Cell, list_cells
-from nastdata.design.programme import Types
+from nastdata.design.mednega import pricing
+from nastdata.design.mednega.balance import Balance, balance_split, relax_share
+from nastdata.design.mednega.integer_program import Types
+from nastdata.design.mednega.planes import PLANES, Cell, list_cells
 from nastdata.ontology import load_ontology
 
 CELLS = tuple(Cell((0, 1, 2), p) for p in range(3)) + tuple(Cell((0, 1, 3), p) for p in range(3))
@@ -201,7 +201,7 @@ def read_chexpert() -> Any:
 def test_real_chexpert_figures() -> None:
     """The counts of the paper's rule, and more balanced items than a greedy search finds (9,732)."""
     from nastdata.dataset.splits import assign_splits
-    from nastdata.design.permute import design_mednega
+    from nastdata.design.mednega.design import design_mednega
     from nastdata.recipe import MednegaRecipe, SplitShares
 
     ontology = load_ontology("chest_xray")

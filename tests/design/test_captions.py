@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from contextual_facts import as_fact, make_facts, recipe, states_of
 
-from nastdata.design.captions import design_captions
-from nastdata.design.states import logic_of
+from nastdata.design.contextual.captions import design_captions
+from nastdata.design.contextual.states import logic_of
 from nastdata.ontology import load_ontology
 
 ONTOLOGY = load_ontology("chest_xray")

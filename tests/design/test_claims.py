@@ -11,8 +11,8 @@ from contextual_facts import claims_of, make_facts, recipe, states_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nastdata.design.claims import design_claims
-from nastdata.design.states import differs_in, logic_of
+from nastdata.design.contextual.claims import design_claims
+from nastdata.design.contextual.states import differs_in, logic_of
 from nastdata.ontology import Ontology, load_ontology
 
 ONTOLOGY = load_ontology("chest_xray")

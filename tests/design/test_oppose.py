@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from contextual_facts import make_facts
 
-from nastdata.design.oppose import design_opposition
-from nastdata.design.prompts import PATTERNS, retrieval_prompts
+from nastdata.design.pairs.opposition import design_opposition
+from nastdata.design.pairs.prompts import PATTERNS, retrieval_prompts
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
+from nastdata.reading.parse import get_parser
 from nastdata.recipe import OppositionRecipe
 from nastdata.records import COLUMN_ORDER
-from nastdata.validate.parse import get_parser
 
 ONTOLOGY = load_ontology("chest_xray")
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nastdata.design.permute import design_mednega
+from nastdata.design.mednega.design import design_mednega
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.recipe import MednegaRecipe
@@ -347,7 +347,7 @@ def test_a_study_that_stands_twice_is_refused() -> None:
 SCRIPT = """
 import hashlib, random
 import polars as pl
-from nastdata.design.permute import design_mednega
+from nastdata.design.mednega.design import design_mednega
 from nastdata.ontology import load_ontology
 from nastdata.recipe import MednegaRecipe
 o = load_ontology("chest_xray")
@@ -400,7 +400,7 @@ def test_many_label_vectors_are_solved_in_parts_and_stay_balanced(
     names = [c.name for c in ontology.conditions]
     rows = [("train", tuple(rng.choice((1, 0, 0, None)) for _ in names)) for _ in range(400)]
     labels = label_frame(names, rows)
-    monkeypatch.setattr("nastdata.design.balanced.MOST_TYPES", 60)
+    monkeypatch.setattr("nastdata.design.mednega.balanced.MOST_TYPES", 60)
     design = design_mednega(labels, ontology, MednegaRecipe(recipe="mednega", triple_share=None))
     told = design.report["splits"]["train"]
     assert told["parts"] > 3 and told["bound"] >= told["reached"] == len(design.frame) > 100

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nastdata.design.perturb import perturb, statements
-from nastdata.design.states import differs_in, logic_of
+from nastdata.design.contextual.perturb import perturb, statements
+from nastdata.design.contextual.states import differs_in, logic_of
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.records import Fact
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from contextual_facts import make_facts
 
-from nastdata.design.probe import design_probes, write_pair
-from nastdata.design.tokens import load_token_counter
+from nastdata.design.pairs.probes import design_probes, write_pair
+from nastdata.design.pairs.tokens import load_token_counter
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.recipe import ProbesRecipe

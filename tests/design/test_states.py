@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nastdata.design.perturb import statements
-from nastdata.design.states import ConditionState, differs_in, logic_of, truth
+from nastdata.design.contextual.perturb import statements
+from nastdata.design.contextual.states import ConditionState, differs_in, logic_of, truth
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.records import Fact
 

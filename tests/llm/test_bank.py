@@ -19,8 +19,8 @@ from nastdata.engines.local import LocalEngine
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.pipeline import make as make_rows
 from nastdata.progress import Progress
-from nastdata.realize.template import TemplateWriter
 from nastdata.recipe import check_recipe
+from nastdata.writing.template import TemplateWriter
 
 WORDS = {
     "mednega": ("question", "negated_choices", "affirmative_choices", "plan_id", "realizer"),

@@ -17,7 +17,7 @@ from batch_driver import QUESTIONS, make, word
 from batch_server import Plan, Seen, serve_batches
 
 from nastdata.errors import UserError
-from nastdata.llm import batch_client
+from nastdata.llm.batch import client as batch_client
 from nastdata.llm.cache import AnswerCache
 
 LOSSES = {"expired": 0.20, "500": 0.10, "missing": 0.05}

@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nastdata.llm.answer_schemas import sentences_schema
 from nastdata.llm.base import Request
-from nastdata.llm.batch_files import cut_files, read_lines, write_line
-from nastdata.llm.forms import sentences_schema
+from nastdata.llm.batch.files import cut_files, read_lines, write_line
 
 
 @given(st.lists(st.integers(1, 300), max_size=60), st.integers(1, 9), st.integers(1, 700))

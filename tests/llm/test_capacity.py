@@ -22,12 +22,12 @@ from test_openai_build import call, count_wrong, read_rows
 from nastdata.assemble.checks import make_checks
 from nastdata.llm.base import Answer, Keep, Reply, Request
 from nastdata.llm.cache import AnswerCache
-from nastdata.llm.line import Line
+from nastdata.llm.request_queue import Line
 from nastdata.llm.throttle import Throttle
-from nastdata.realize.llm import LlmWriter
-from nastdata.realize.template import TemplateWriter
 from nastdata.recipe import WriterSettings
 from nastdata.records import OptionStatement
+from nastdata.writing.language_models.factory import LlmWriter
+from nastdata.writing.template import TemplateWriter
 
 SLOTS = 32
 LATENCY = 1.0

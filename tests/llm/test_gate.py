@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nastdata.errors import UserError
-from nastdata.llm.gate import check_terms, is_loopback
+from nastdata.llm.terms_gate import check_terms, is_loopback
 from nastdata.recipe import Attestation, WriterSettings
 from nastdata.sources import get_source
 

@@ -18,17 +18,17 @@ import pytest
 
 from nastdata.assemble.checks import make_checks
 from nastdata.errors import UserError
+from nastdata.llm.answer_schemas import obeys
 from nastdata.llm.base import Answer, CallFailure, Keep, Reply, Request, converse_in_rounds
 from nastdata.llm.cache import AnswerCache
-from nastdata.llm.forms import obeys
-from nastdata.llm.local import LocalAdapter
-from nastdata.llm.local_backends import cut_head, share_start
-from nastdata.llm.local_binding import Binding, may_begin
-from nastdata.realize.constrained import BoundWriter, write_choices, write_loose
-from nastdata.realize.facts import FactGrammar
-from nastdata.realize.template import TemplateWriter
+from nastdata.llm.local.backends import cut_head, share_start
+from nastdata.llm.local.binding import Binding, may_begin
+from nastdata.llm.local.model import LocalAdapter
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
+from nastdata.writing.grammar.facts import FactGrammar
+from nastdata.writing.language_models.constrained import BoundWriter, write_choices, write_loose
+from nastdata.writing.template import TemplateWriter
 
 SAMPLING = (("max_tokens", 40), ("seed", 1), ("temperature", 0.8), ("top_p", 1.0))
 ABSENT = Fact("Pneumothorax", "absent")

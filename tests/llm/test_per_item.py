@@ -83,7 +83,7 @@ def chests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def send_abroad(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate takes the test's server for a service elsewhere (its own decision: ``test_gate.py``)."""
-    monkeypatch.setattr("nastdata.llm.gate.is_loopback", lambda url: False)
+    monkeypatch.setattr("nastdata.llm.terms_gate.is_loopback", lambda url: False)
 
 
 def restricted(url: str, tmp_path: Path, data: dict[str, str], **writer: Any) -> Built:

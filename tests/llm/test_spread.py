@@ -15,8 +15,8 @@ import pytest
 from nastdata.engines.base import InProcess
 from nastdata.errors import UserError
 from nastdata.llm.base import BUDGET, Answer, Request
-from nastdata.llm.local import LocalAdapter
-from nastdata.llm.spread import Answering, SpreadAdapter, spread
+from nastdata.llm.local.model import LocalAdapter
+from nastdata.llm.local.on_workers import Answering, SpreadAdapter, spread
 from nastdata.recipe import WriterSettings
 
 SAMPLING = (("max_tokens", 40), ("seed", 1), ("temperature", 0.8), ("top_p", 1.0))

@@ -1,8 +1,3 @@
 """The dataset tests' rows, for the report's tests too."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "dataset"))

@@ -11,7 +11,7 @@ from dataset_frames import make_frames, make_manifest, make_rejects
 
 from nastdata.dataset.folder import write_dataset
 from nastdata.errors import UserError
-from nastdata.films import find_films
+from nastdata.images.build_images import find_films
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_phantom_films_are_drawn_when_asked_for() -> None:
     films = find_films(recipe)
     assert films is not None
     from nastdata.ontology import load_ontology
-    from nastdata.sources.phantom import draw_phantoms
+    from nastdata.sources.phantom.source import draw_phantoms
 
     image = draw_phantoms(load_ontology("chest_xray"), 0, 3).labels["image"][0]
     film = films("phantom", image)

@@ -18,9 +18,9 @@ from dataset_frames import TEXT, make_frames, make_manifest, make_rejects
 from hypothesis import given
 
 from nastdata.dataset.folder import write_dataset
+from nastdata.images.thumbnails import make_data_uri
 from nastdata.report.counts import count_config, count_patients
-from nastdata.report.spans import mark_difference
-from nastdata.report.thumbs import make_data_uri
+from nastdata.report.highlights import mark_difference
 
 CHROMIUM = next(
     (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p is not None), None

@@ -14,7 +14,7 @@ from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options
-from nastdata.sources.openi_headings import HeadingReader, HeadingTally
+from nastdata.sources.openi.headings import HeadingReader, HeadingTally
 from nastdata.sources.places import read_map
 
 SOURCE = get_source("openi")

@@ -14,7 +14,7 @@ from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options
-from nastdata.sources.padchest_labels import LabelReader, Tally, split_findings
+from nastdata.sources.padchest.labels import LabelReader, Tally, split_findings
 
 SOURCE = get_source("padchest")
 COLUMNS = ("", "ImageID", "ImageDir", "StudyID", "PatientID", "Projection", "MethodLabel", "Labels")

@@ -15,8 +15,8 @@ from nastdata.frames import FACTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.sources import get_source
 from nastdata.sources.base import Options
-from nastdata.sources.phantom import draw_phantoms
-from nastdata.sources.phantom_truth import SHARES
+from nastdata.sources.phantom.source import draw_phantoms
+from nastdata.sources.phantom.truth import SHARES
 
 SOURCE = get_source("phantom")
 KNEE = Path(__file__).parents[1] / "data" / "knee.yaml"
@@ -117,7 +117,7 @@ def test_seeds_differ(ontology: Ontology) -> None:
 def test_other_processes_draw_the_same(ontology: Ontology) -> None:
     code = (
         "from nastdata.ontology import load_ontology as l;"
-        "from nastdata.sources.phantom import draw_phantoms as d;"
+        "from nastdata.sources.phantom.source import draw_phantoms as d;"
         "import hashlib; x = d(l('chest_xray'), 5, 60);"
         "print(hashlib.sha256((x.labels.write_csv() + x.facts.write_csv()).encode()).hexdigest())"
     )

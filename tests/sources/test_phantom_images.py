@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA
+from nastdata.images.phantom import PhantomImages, load_image, render, write_phantom_images
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.records import Fact
-from nastdata.sources.phantom_images import PhantomImages, load_image, render, write_phantom_images
 
 CHEST = load_ontology("chest_xray")
 STATES = [(c.name, p) for c in CHEST.conditions for p in (None, *c.places)]

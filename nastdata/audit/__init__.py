@@ -1,0 +1,1 @@
+"""Blind solvers: how well a dataset can be solved without its images."""

@@ -1,0 +1,145 @@
+"""Multiple-choice questions as flat arrays: what the blind solvers see, and nothing of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from nastdata.seeded import draw_int
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TextColumn:
+    """One text per option row, stored once per distinct text."""
+
+    distinct: pl.Series
+    """Sorted distinct texts."""
+    codes: Ints
+    """(rows,) index into ``distinct``."""
+
+
+@dataclass(frozen=True)
+class ChoiceSet:
+    """Questions with their options laid out one row an option.
+
+    Items stand in the order of their ids, so that nothing depends on the order of the frame.
+    """
+
+    ids: list[str]
+    start: Ints
+    """(items + 1,) first row of each item."""
+    right: Ints
+    """(items,) row of the right option."""
+    groups: list[str]
+    """(items,) what shares texts."""
+    patients: list[str]
+    """(items,) source and patient."""
+    texts: dict[str, TextColumn]
+    """View (negated, affirmative, claim) -> texts."""
+    attributes: Ints
+    """(rows, attributes) what the options state, as codes; MedNega: three conditions, three labels; claims:
+    condition, existence, location, severity, negation type."""
+
+    @property
+    def sizes(self) -> Ints:
+        """(items,) number of options."""
+        return np.diff(self.start)
+
+    @property
+    def item_of(self) -> Ints:
+        """(rows,) item that an option row belongs to."""
+        return np.repeat(np.arange(len(self.ids)), self.sizes)
+
+    @property
+    def position(self) -> Ints:
+        """(rows,) place of the option within its item, from 0."""
+        return np.arange(self.start[-1]) - self.start[:-1][self.item_of]
+
+    @property
+    def is_right(self) -> Bools:
+        """(rows,) whether the option is the right one."""
+        out = np.zeros(int(self.start[-1]), dtype=bool)
+        out[self.right] = True
+        return out
+
+    @property
+    def chance(self) -> Floats:
+        """(items,) accuracy of a guess."""
+        return 1.0 / self.sizes
+
+
+def read_mednega(frame: pl.DataFrame) -> ChoiceSet:
+    """Lay out a ``mednega`` frame; every item has four options of three conditions."""
+    frame = frame.sort("item_id")
+    n = len(frame)
+    names = rank_strings(frame["conditions"].explode())[1].reshape(n, 3)
+    labels = np.array(frame["choice_labels"].to_list(), dtype=np.int64).reshape(n * 4, 3)
+    answer = frame["answer"].replace_strict({"A": 0, "B": 1, "C": 2, "D": 3}, return_dtype=pl.Int64)
+    return ChoiceSet(
+        ids=frame["item_id"].to_list(),
+        start=np.arange(n + 1, dtype=np.int64) * 4,
+        right=np.arange(n, dtype=np.int64) * 4 + answer.to_numpy(),
+        groups=frame["group_id"].to_list(),
+        patients=name_patients(frame),
+        texts={view: _read_texts(frame[f"{view}_choices"].explode()) for view in ("negated", "affirmative")},
+        attributes=np.hstack([np.repeat(names, 4, axis=0), labels]),
+    )
+
+
+def read_claims(frame: pl.DataFrame) -> ChoiceSet:
+    """Lay out a ``contextual_claims`` frame; sets have any number of claims."""
+    frame = frame.sort("set_id")
+    start = np.concatenate([[0], np.cumsum(frame["claims"].list.len().to_numpy())]).astype(np.int64)
+    facts = frame["claim_facts"].explode().struct.unnest()
+    columns = [
+        facts["condition"],
+        facts["existence"],
+        facts["location"],
+        facts["severity"],
+        frame["claim_negations"].explode(),
+    ]
+    return ChoiceSet(
+        ids=frame["set_id"].to_list(),
+        start=start,
+        right=start[:-1] + frame["answer"].to_numpy().astype(np.int64),
+        groups=frame["group_id"].to_list(),
+        patients=name_patients(frame),
+        texts={"claim": _read_texts(frame["claims"].explode())},
+        attributes=np.stack([rank_strings(c.fill_null(""))[1] for c in columns], axis=1),
+    )
+
+
+def name_patients(frame: pl.DataFrame) -> list[str]:
+    """Return the patient of each row, told apart between sources."""
+    return frame.select(pl.concat_str("source", "patient_id", separator="/"))["source"].to_list()
+
+
+def sample_groups(frame: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    """Return whole groups, in the order of a hash, until ``most`` rows are reached."""
+    if len(frame) <= most:
+        return frame
+    sizes = frame.group_by("group_id").agg(pl.len().alias("rows")).sort("group_id")
+    draws = pl.Series([draw_int(seed, "audit sample", g) for g in sizes["group_id"]], dtype=pl.UInt64)
+    sizes = sizes.with_columns(draws.alias("draw")).sort("draw", "group_id")
+    before = sizes["rows"].cum_sum() - sizes["rows"]
+    kept = sizes.filter(before < most)
+    return frame.join(kept.select("group_id"), on="group_id", how="semi")
+
+
+def rank_strings(values: pl.Series | Sequence[str]) -> tuple[pl.Series, Ints]:
+    """Return the sorted distinct strings and each value's index among them."""
+    series = values if isinstance(values, pl.Series) else pl.Series(list(values), dtype=pl.String)
+    codes = series.rank("dense").to_numpy().astype(np.int64) - 1
+    return series.unique().sort(), codes
+
+
+def _read_texts(values: pl.Series) -> TextColumn:
+    return TextColumn(*rank_strings(values))

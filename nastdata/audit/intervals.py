@@ -1,0 +1,42 @@
+"""Intervals of an accuracy whose items come in clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+import numpy as np
+
+from nastdata.audit.choices import Floats, Ints
+
+Z95 = 1.959964
+
+
+def bound_accuracy(credit: Floats, clusters: Sequence[Ints], z: float = Z95) -> tuple[float, float, float]:
+    """Return accuracy, low, high: Wilson's interval with a design effect.
+
+    The items count as fewer where answers of a cluster go together (variance of the cluster totals over that
+    of independent items), never as more than there are. Of several clusterings (groups, patients) the one
+    with the larger effect counts.
+
+    Args:
+        credit: (items,) credit for the answers, between 0 and 1.
+        clusters: (items,) codes, one array a clustering.
+        z: normal quantile.
+    """
+    n = len(credit)
+    p = float(credit.mean())
+    effect = 1.0
+    if 0 < p < 1:
+        effect = max(1.0, *(_find_variance(credit - p, c) / (p * (1 - p) * n) for c in clusters))
+    m = n / effect
+    centre = (p + z * z / (2 * m)) / (1 + z * z / m)
+    half = z / (1 + z * z / m) * sqrt(p * (1 - p) / m + z * z / (4 * m * m))
+    return p, max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def _find_variance(residual: Floats, cluster: Ints) -> float:
+    """Return the variance of the sum of residuals, whole clusters being drawn."""
+    totals = np.bincount(cluster, weights=residual)
+    count = int((np.bincount(cluster) > 0).sum())
+    return float((totals**2).sum()) * count / max(count - 1, 1)

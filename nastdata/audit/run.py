@@ -1,0 +1,299 @@
+"""The blind audit: can a dataset be solved without its images, and are its splits kept apart."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from nastdata.audit import balance_checks as checks
+from nastdata.audit.choices import rank_strings, read_claims, read_mednega, sample_groups
+from nastdata.audit.intervals import bound_accuracy
+from nastdata.ontology import Ontology
+from nastdata.recipe import AuditSettings
+from nastdata.seeded import draw_int
+
+if TYPE_CHECKING:
+    from nastdata.audit.choices import ChoiceSet, Floats
+    from nastdata.audit.folds import Folds
+
+MOST_ITEMS = 12_000
+"""Items (sets) of one kind that solvers are tried on; whole groups, drawn by hash."""
+CLAIM_MARGIN = 0.02
+"""How far above chance a blind solver may get on claim sets of one negation type."""
+FAMILY_Z = 3.09
+"""A solver fails only if its excess over chance is beyond luck too: one-sided 0.1 %, for some ten solvers."""
+TEXT_COLUMNS = {
+    "mednega": "negated_choices",
+    "contextual_claims": "claims",
+    "contextual_captions": "caption",
+    "probes": "correct",
+    "opposition": "prompt",
+}
+
+
+@dataclass(frozen=True)
+class SolverResult:
+    """How one solver did on the held-out items of one subset."""
+
+    name: str
+    config: str
+    subset: str
+    """``all``, a negation type, or a kind of set."""
+    reads: str
+    """What it reads: negated, affirmative, claim (texts), labels, facts, position, all."""
+    accuracy: float
+    low: float
+    high: float
+    """95 % interval, clustered by group or patient, whichever is wider."""
+    chance: float
+    n: int
+    above_chance: bool
+    """Whether the excess over chance is more than luck explains."""
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What the audit found; ``to_json`` goes into the manifest."""
+
+    solvers: tuple[SolverResult, ...]
+    balance: dict[str, Any]
+    leakage: dict[str, Any]
+    verdict: dict[str, Any]
+    method: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, floats rounded to four decimals."""
+        rounded: dict[str, Any] = _round(asdict(self))
+        return rounded
+
+    def summary(self) -> str:
+        """Return the worst figure of each config in one line."""
+        parts = []
+        for config in dict.fromkeys(s.config for s in self.solvers):
+            worst = max(
+                (s for s in self.solvers if s.config == config), key=lambda s: (s.accuracy - s.chance, s.name)
+            )
+            parts.append(
+                f"{config}: best blind solver {worst.accuracy:.1%} ({worst.name}, {worst.subset}; "
+                f"chance {worst.chance:.1%})"
+            )
+        state = "passed" if self.verdict["passed"] else "FAILED"
+        return "; ".join([*parts, state])
+
+
+def audit_frames(
+    frames: dict[str, pl.DataFrame],
+    settings: AuditSettings,
+    seed: int,
+    ontology: Ontology,
+    *,
+    balanced_claims: bool | None = None,
+) -> AuditReport:
+    """Try to solve a dataset from its text alone, and check its balance and splits (``method.md`` 1, 2).
+
+    Args:
+        frames: config -> rows with the config's columns and ``split``; configs without a blind test are
+            checked for what crosses the splits only.
+        settings: seeds, folds, threshold.
+        seed: of the hashed draws.
+        ontology: whose conditions the rows name.
+        balanced_claims: whether the claim sets promise to be blind-proof; None: if most of them belong to
+            closed groups.
+    """
+    solvers: list[SolverResult] = []
+    balance: dict[str, Any] = {}
+    leakage: dict[str, Any] = {}
+    method: dict[str, Any] = {"seeds": settings.seeds, "folds": settings.folds, "sampled": {}}
+    frames = {name: frame for name, frame in frames.items() if len(frame) and name in TEXT_COLUMNS}
+    for name, frame in frames.items():
+        balance[name] = checks.check_duplicates(frame, TEXT_COLUMNS[name])
+        leakage[name] = checks.check_crossing(frame, TEXT_COLUMNS[name])
+    if "mednega" in frames:
+        part = sample_groups(frames["mednega"], MOST_ITEMS, seed)
+        method["sampled"]["mednega"] = {"items": len(frames["mednega"]), "tried": len(part)}
+        found, about, choices = _solve("mednega", {"all": part}, settings, seed)
+        solvers += found
+        method["mednega"] = about["all"]
+        balance["mednega"] |= {
+            "positions": checks.check_positions(choices["all"]),
+            "lengths": checks.check_lengths(choices["all"]),
+            **checks.check_labels(choices["all"]),
+            **checks.check_planes(frames["mednega"]),
+            "statements": checks.check_statements(frames["mednega"], ontology),
+        }
+    if "contextual_claims" in frames:
+        frame = frames["contextual_claims"]
+        kinds = {str(k[0]): f for k, f in sorted(frame.partition_by("negation_type", as_dict=True).items())}
+        parts = {kind: sample_groups(f, MOST_ITEMS, seed) for kind, f in kinds.items()}
+        method["sampled"]["contextual_claims"] = {
+            kind: {"items": len(kinds[kind]), "tried": len(part)} for kind, part in parts.items()
+        }
+        found, about, choices = _solve("contextual_claims", parts, settings, seed)
+        solvers += found
+        method["contextual_claims"] = about
+        balance["contextual_claims"] |= {
+            **checks.check_families(frame),
+            **{
+                kind: {"positions": checks.check_positions(c), "lengths": checks.check_lengths(c)}
+                for kind, c in choices.items()
+            },
+        }
+    if "contextual_captions" in frames:
+        balance["contextual_captions"] |= checks.check_captions(
+            frames["contextual_captions"], settings.folds, seed
+        )
+    verdict = _judge(frames, solvers, balance, leakage, settings, balanced_claims)
+    return AuditReport(tuple(solvers), balance, leakage, verdict, method)
+
+
+def _solve(
+    config: str, parts: dict[str, pl.DataFrame], settings: AuditSettings, seed: int
+) -> tuple[list[SolverResult], dict[str, Any], dict[str, ChoiceSet]]:
+    """Train and try the solvers on each part; for claims also report all parts together and by kind of set.
+
+    BLAS and OpenMP run on one thread: the figures don't depend on the number of cores, and on a busy machine
+    nothing is lost by threads that wait for one another.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from nastdata.audit.folds import make_folds
+    from nastdata.audit.solvers import answer_held_out, make_claim_solvers, make_mednega_solvers
+
+    make = make_mednega_solvers if config == "mednega" else make_claim_solvers
+    results: list[SolverResult] = []
+    about: dict[str, Any] = {}
+    laid_out: dict[str, ChoiceSet] = {}
+    gathered: dict[str, list[pl.DataFrame]] = {}
+    for subset, part in parts.items():
+        choices = read_mednega(part) if config == "mednega" else read_claims(part)
+        laid_out[subset] = choices
+        keys = [draw_int(seed, "audit", i) for i in range(settings.seeds)]
+        folds = [make_folds(choices.groups, choices.patients, settings.folds, key) for key in keys]
+        about[subset] = _describe_folds(folds)
+        kinds = part.sort("set_id")["set_kind"] if config != "mednega" else pl.lit("all")
+        with threadpool_limits(1):
+            for named in make(choices):
+                credits = [answer_held_out(named.solver, choices, f) for f in folds]
+                answers = pl.DataFrame(
+                    {
+                        "credit": np.mean(credits, axis=0),
+                        "group": choices.groups,
+                        "patient": choices.patients,
+                        "chance": choices.chance,
+                    }
+                ).with_columns(kinds.alias("kind"))
+                results.append(_score(config, subset, named.name, named.view, answers))
+                gathered.setdefault(f"{named.name}\0{named.view}", []).append(answers)
+    if config != "mednega":
+        results += _score_together(config, gathered, len(parts))
+    return results, about, laid_out
+
+
+def _describe_folds(folds: list[Folds]) -> dict[str, Any]:
+    """Return how the items were held out."""
+    return {
+        "held_out": "whole groups and patients",
+        "divided_by": folds[0].held_out_by,
+        "folds": len(folds[0].train),
+        "components_cut": folds[0].cut,
+        "trained_on": sum(f.trained for f in folds) / len(folds),
+    }
+
+
+def _score(config: str, subset: str, name: str, reads: str, answers: pl.DataFrame) -> SolverResult:
+    credit: Floats = answers["credit"].to_numpy()
+    clusters = [rank_strings(answers[c])[1] for c in ("group", "patient")]
+    accuracy, low, high = bound_accuracy(credit, clusters)
+    chance = float(answers["chance"].to_numpy().mean())
+    surely = bound_accuracy(credit, clusters, FAMILY_Z)[1]
+    return SolverResult(
+        name, config, subset, reads, accuracy, low, high, chance, len(answers), surely > chance
+    )
+
+
+def _score_together(config: str, gathered: dict[str, list[pl.DataFrame]], parts: int) -> list[SolverResult]:
+    """Report the same answers over all negation types, and by kind of set."""
+    out = []
+    for key, frames in gathered.items():
+        name, _, view = key.partition("\0")
+        answers = pl.concat(frames)
+        if parts > 1:
+            out.append(_score(config, "all", name, view, answers))
+        kinds = answers.partition_by("kind", as_dict=True)
+        for (kind,), part in sorted(kinds.items()) if len(kinds) > 1 else ():
+            out.append(_score(config, str(kind), name, view, part))
+    return out
+
+
+def _judge(
+    frames: dict[str, pl.DataFrame],
+    solvers: list[SolverResult],
+    balance: dict[str, Any],
+    leakage: dict[str, Any],
+    settings: AuditSettings,
+    balanced_claims: bool | None,
+) -> dict[str, Any]:
+    """Say what failed, and what is only worth a warning."""
+    failures: list[str] = []
+    warnings: list[str] = []
+    promised = _find_promises(frames, balance, balanced_claims)
+    leaks: dict[tuple[str, str], list[SolverResult]] = {}
+    for s in solvers:
+        limit = settings.threshold if s.config == "mednega" else s.chance + CLAIM_MARGIN
+        if s.accuracy > limit and s.above_chance:
+            leaks.setdefault((s.config, s.subset), []).append(s)
+    for (config, subset), found_by in leaks.items():
+        best = max(found_by, key=lambda s: s.accuracy)
+        limit = settings.threshold if config == "mednega" else best.chance + CLAIM_MARGIN
+        others = f", {len(found_by) - 1} more solvers too" if len(found_by) > 1 else ""
+        (failures if promised.get(config) else warnings).append(
+            f"{config} ({subset}): without the image, '{best.name}' ({best.reads}) gets {best.accuracy:.1%} "
+            f"where chance is {best.chance:.1%} and the limit {limit:.1%}{others}"
+        )
+    for config, found in leakage.items():
+        for what in ("patients_in_two_splits", "groups_in_two_splits"):
+            if found.get(what):
+                failures.append(f"{config}: {found[what]} {what.replace('_', ' ')}")
+    mednega = balance.get("mednega", {})
+    if promised.get("mednega"):
+        for what in ("unequal_planes", "broken_groups"):
+            if mednega.get(what):
+                failures.append(f"mednega: {mednega[what]} {what.replace('_', ' ')}")
+    for config, found in balance.items():
+        if found.get("repeated_rows"):
+            warnings.append(f"{config}: {found['repeated_rows']} rows repeat another's film and texts")
+    captions = balance.get("contextual_captions", {})
+    for cell, found in captions.get("cells", {}).items():
+        if found["low"] > captions["base_rate"] + CLAIM_MARGIN:
+            warnings.append(
+                f"contextual_captions: polarity is guessed from {cell} with {found['accuracy']:.1%} "
+                f"(base rate {captions['base_rate']:.1%})"
+            )
+    return {"passed": not failures, "failures": failures, "warnings": [*failures, *warnings]}
+
+
+def _find_promises(
+    frames: dict[str, pl.DataFrame], balance: dict[str, Any], balanced_claims: bool | None
+) -> dict[str, bool]:
+    """Config -> does it promise to be blind-proof."""
+    out = {}
+    if "mednega" in frames:
+        out["mednega"] = bool((frames["mednega"]["design"] == "balanced").all())
+    if "contextual_claims" in frames:
+        found = balance["contextual_claims"]
+        closed = 2 * found["sets_in_closed_groups"] >= found["sets"]
+        out["contextual_claims"] = closed if balanced_claims is None else balanced_claims
+    return out
+
+
+def _round(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {str(k): _round(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_round(v) for v in value]
+    return value

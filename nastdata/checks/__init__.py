@@ -1,0 +1,1 @@
+"""What `nastdata validate` runs on a dataset folder or a table of captions."""

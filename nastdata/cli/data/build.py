@@ -1,0 +1,93 @@
+"""``nastdata build``: from a recipe to a dataset folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nastdata.cli.options import read_recipe, recipe_options
+
+
+@click.command("build", short_help="Build a dataset from a recipe.")
+@recipe_options
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to write  [default: nast-RECIPE-SOURCE]."
+)
+@click.option(
+    "--from-bundle",
+    "bundle",
+    type=click.Path(path_type=Path),
+    help="Rebuild what a bundle (see `nastdata bundle`) was made from, and compare.",
+)
+@click.option("--dry-run", is_flag=True, help="Count and price the questions to a model; write nothing.")
+@click.option("--fresh", is_flag=True, help="Ask language models again instead of using cached answers.")
+def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, **given: Any) -> None:
+    """Build a dataset from RECIPE: a built-in name (see `nastdata recipes`) or a YAML file.
+
+    \b
+    nastdata build mednega
+    nastdata build mednega --source chexpert --out mednega
+    nastdata build contextual --source padchest,openi --data padchest=/data/padchest.csv.gz
+    nastdata build --from-bundle mednega-bundle --data /data/CheXpert --out mednega
+
+    An existing dataset folder is replaced in one step when the new one is complete; a folder that holds
+    anything else is refused. Exit code 1: built, but a check failed.
+    """
+    recipe = read_recipe(**given) if bundle is None else _recall(bundle, **given)
+    if dry_run:
+        from nastdata.cli.cost import tell_cost
+
+        return tell_cost(recipe, fresh=fresh)
+    from nastdata.errors import CheckFailedError
+    from nastdata.pipeline import build
+    from nastdata.progress import Progress
+
+    folder = out or Path(f"nast-{recipe.recipe}-{'-'.join(recipe.source)}")
+    progress = Progress()
+    built = build(recipe, folder, progress, fresh=fresh)
+    for name, frame in built.configs.items():
+        splits = {s: int((frame["split"] == s).sum()) for s in ("train", "validation", "test")}
+        click.echo(
+            f"{name}: {len(frame):,} rows (" + ", ".join(f"{s} {n:,}" for s, n in splits.items()) + ")"
+        )
+    click.echo(f"rejected: {len(built.rejects):,} (reasons in {folder / 'rejects.parquet'})")
+    if bundle is not None:
+        _compare(bundle, folder)
+    click.echo(f"dataset: {folder}")
+    click.echo(f"report:  {folder / 'report.html'}")
+    click.echo(f"next:    nastdata validate {folder}   |   nastdata audit {folder}")
+    if built.problems:
+        raise CheckFailedError("built, but a check failed: " + "; ".join(built.problems))
+
+
+def _recall(bundle: Path, *, data: tuple[str, ...], **given: Any) -> Any:
+    """Return the recipe of a bundle, which nothing but the place of the data may change."""
+    from nastdata.cli.options import place_data
+    from nastdata.errors import UserError
+    from nastdata.publishing.rebuild import read_bundle, recall_recipe
+
+    changed = sorted(name for name, value in given.items() if value and name != "engine")
+    if changed:
+        raise UserError(
+            f"a bundle has its own recipe, which is not to be changed ({', '.join(changed)})",
+            where=f"--from-bundle {bundle}",
+            how="only --data, --out and --engine may go with it",
+        )
+    recipe = place_data(recall_recipe(read_bundle(bundle)), data)
+    engine = given.get("engine")
+    return recipe.model_copy(update={"engine": engine}) if engine else recipe
+
+
+def _compare(bundle: Path, folder: Path) -> None:
+    """Say whether a rebuild is the original, byte for byte; fail if it is not."""
+    from nastdata.errors import CheckFailedError
+    from nastdata.publishing.rebuild import compare, explain, read_bundle
+
+    read = read_bundle(bundle)
+    different = compare(read, folder)
+    if different:
+        some = ", ".join(different[:3]) + (" ..." if len(different) > 3 else "")
+        raise CheckFailedError(f"rebuilt, but not the same bytes: {some}\n{explain(read, folder)}")
+    click.echo(f"rebuilt: the same bytes as the original ({len(read.outputs)} files compared)")

@@ -1,0 +1,1 @@
+"""Commands that trace, train and evaluate models."""

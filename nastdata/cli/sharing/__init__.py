@@ -1,0 +1,1 @@
+"""Commands that pass datasets on."""

@@ -1,0 +1,80 @@
+"""``nastdata export``: a dataset folder in the format of another tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nastdata.errors import UserError
+
+FORMATS = ("nast", "negbench", "neat", "ccneg", "negclip", "openclip", "webdataset")
+
+
+@click.command("export", short_help="Write a dataset in the format of another tool.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--format", "to", required=True, metavar="|".join(FORMATS), help="Which tool's format.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option(
+    "--split",
+    "splits",
+    multiple=True,
+    metavar="train|validation|test|all",
+    help="Which splits; may be given several times.  [default: test to evaluate, train and validation to "
+    "train, all for nast]",
+)
+@click.option(
+    "--image-root",
+    "roots",
+    multiple=True,
+    metavar="[SOURCE=]FOLDER",
+    help="Where your copy of a corpus has its images; may be given several times. Phantom films are drawn.",
+)
+@click.option("--relative", is_flag=True, help="Write paths of written images relative to the folder.")
+def command(
+    folder: Path, to: str, out: Path, splits: tuple[str, ...], roots: tuple[str, ...], relative: bool
+) -> None:
+    """Write the dataset folder DIR in the format that another tool reads, with the command that reads it.
+
+    \b
+    nastdata export mednega --format negbench --out mednega-negbench
+    nastdata export contextual --format openclip --image-root chexpert=/data/CheXpert --out pairs
+
+    README.md in the new folder has the commands; export.json has the counts of what was written and left out.
+    """
+    from nastdata.dataset.folder import read_dataset
+    from nastdata.exports import export_dataset
+
+    opened = read_dataset(folder)
+    for note in opened.notes:
+        click.echo(f"nastdata: {note}", err=True)
+    sources = [s["name"] for s in (opened.manifest or {}).get("sources") or []]
+    account = export_dataset(
+        opened,
+        to,
+        out,
+        splits=splits,
+        roots=dict(_read_root(item, sources) for item in roots),
+        paths="relative" if relative else "absolute",
+    )
+    for name, rows in sorted(account.files.items()):
+        click.echo(f"{out / name}: {rows:,} rows")
+    for where, reasons in sorted(account.left_out.items()):
+        for reason, n in sorted(reasons.items()):
+            click.echo(f"left out of {where}: {reason}, {n:,}", err=True)
+    for note in account.notes:
+        click.echo(f"nastdata: {note}", err=True)
+    click.echo(f"commands: {out / 'README.md'}")
+
+
+def _read_root(item: str, sources: list[str]) -> tuple[str, Path]:
+    """Read SOURCE=FOLDER, or FOLDER alone where there is one source."""
+    source, equals, path = item.partition("=")
+    if equals and source and (not sources or source in sources):
+        return source, Path(path)
+    if not equals and len(sources) == 1:
+        return sources[0], Path(item)
+    how = f"SOURCE=FOLDER; sources of this dataset: {', '.join(sources) or 'unknown'}"
+    raise UserError(
+        "it is not said, or not known, whose images these are", where=f"--image-root {item}", how=how
+    )

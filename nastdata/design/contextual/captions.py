@@ -1,0 +1,189 @@
+"""Single captions: a true negated or affirmative statement about one fact of an image."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nastdata.design.base import Design
+from nastdata.design.contextual.rows import fact_frame
+from nastdata.design.contextual.states import logic_of
+from nastdata.design.contextual.study_states import CARRIED, Codes, Ints, StudyTable, tabulate_studies
+from nastdata.design.contextual.truth_table import TRUE, Sheet, judge_statements
+from nastdata.frames import REJECTS_SCHEMA
+from nastdata.ontology import Ontology
+from nastdata.recipe import ContextualRecipe
+from nastdata.records import SPLITS
+from nastdata.seeded import draw_int, mix_codes
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """Statements about one attribute value of one condition, by number in the sheet."""
+
+    condition: int
+    affirmative: int
+    negated: tuple[int, ...]
+    """One or two ways of denying it: "is not in P" and "no X in P" differ where X is absent."""
+
+
+def design_captions(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe) -> Design:
+    """Design captions; each is true of its image for certain.
+
+    Args:
+        facts: ``frames.FACTS_SCHEMA`` plus ``split``.
+        ontology: conditions, places, grades.
+        recipe: balance, controls, negation types, limit, seed.
+
+    Returns:
+        Rows of ``contextual_captions`` without texts, plus ``split``, in hashed order within each split.
+        With ``captions.balanced``, each (split, condition, place, grade) has as many negated captions as
+        affirmative ones, so that none of these tells the polarity.
+    """
+    logic = logic_of(ontology)
+    table = tabulate_studies(facts, logic, recipe.seed)
+    sheet = judge_statements(table, logic, frozenset(recipe.negation_types))
+    studies: list[Ints] = []
+    statements: list[Ints] = []
+    report: Counter[str] = Counter()
+    for cell in _list_cells(sheet):
+        code = draw_int(recipe.seed, "captions", str(sheet.facts[cell.affirmative]))
+        yes = _true_studies(table, sheet, cell.condition, (cell.affirmative,), code)
+        no = _true_studies(table, sheet, cell.condition, cell.negated, code)
+        for split in range(len(SPLITS)):
+            (a, said_a), (b, said_b) = _within(table, yes, split), _within(table, no, split)
+            report["cells"] += bool(len(a) or len(b))
+            report["cells_without_negation"] += bool(len(a) and not len(b))
+            report["affirmative_possible"] += len(a)
+            report["negated_possible"] += len(b)
+            # Without balance, all that is known is said: everything affirmative, and negations as they come.
+            n = min(len(a), len(b))
+            na, nb = (n, n) if recipe.captions.balanced else (len(a), min(len(b), 2 * len(a) + 1))
+            if recipe.captions.affirmative_controls:
+                studies.append(a[:na])
+                statements.append(said_a[:na])
+            studies.append(b[:nb])
+            statements.append(said_b[:nb])
+    frame = _lay_out(table, sheet, _join(studies), _join(statements), recipe)
+    counts = {
+        "studies": len(table.studies),
+        "captions": len(frame),
+        **{k: int(v) for k, v in sorted(report.items())},
+        **_count(frame),
+    }
+    return Design(frame, pl.DataFrame(schema=REJECTS_SCHEMA), counts)
+
+
+def _list_cells(sheet: Sheet) -> list[_Cell]:
+    """Pair each affirmative statement with the negated ones about the same value."""
+    negated: dict[tuple[str, str | None, str | None], list[int]] = {}
+    for i, f in enumerate(sheet.facts):
+        if f.negation_type != "none":
+            negated.setdefault((f.condition, f.location, f.severity), []).append(i)
+    out = []
+    for c, numbers in enumerate(sheet.by_condition):
+        for i in numbers:
+            f = sheet.facts[i]
+            ways = negated.get((f.condition, f.location, f.severity))
+            if f.negation_type == "none" and ways:
+                out.append(_Cell(c, i, tuple(ways)))
+    return out
+
+
+def _true_studies(
+    table: StudyTable, sheet: Sheet, condition: int, statements: tuple[int, ...], code: int
+) -> tuple[Ints, Ints]:
+    """Return the studies in which one of the statements is true, in hashed order, and which it is.
+
+    Where several are, the hash decides, so that a study is there once.
+    """
+    first = sheet.by_condition[condition][0]
+    columns = np.array([s - first for s in statements])
+    true = sheet.verdicts[condition][:, columns] == TRUE
+    state = table.state[:, condition]
+    hit = np.zeros(len(state), bool)
+    hit[state >= 0] = true.any(axis=1)[state[state >= 0]]
+    studies = np.flatnonzero(hit).astype(np.int32)
+    draws = mix_codes(table.draw[studies], code)
+    studies = studies[np.argsort(draws, kind="stable")]
+    options = true[state[studies]]
+    if len(statements) == 1:
+        return studies, np.full(len(studies), statements[0], np.int32)
+    pick = (mix_codes(table.draw[studies], code ^ 0x9E3779B97F4A7C15) % np.uint64(len(statements))).astype(
+        int
+    )
+    other = options.argmax(axis=1)
+    way = np.where(options[np.arange(len(studies)), pick], pick, other)
+    return studies, np.array(statements, np.int32)[way]
+
+
+def _within(table: StudyTable, found: tuple[Ints, Ints], split: int) -> tuple[Ints, Ints]:
+    here = table.split[found[0]] == split
+    return found[0][here], found[1][here]
+
+
+def _join(parts: list[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+
+def _lay_out(
+    table: StudyTable, sheet: Sheet, studies: Ints, statements: Ints, recipe: ContextualRecipe
+) -> pl.DataFrame:
+    codes: Codes = np.array([draw_int(recipe.seed, "caption order", str(f)) for f in sheet.facts], np.uint64)
+    order = mix_codes(table.draw[studies], codes[statements])
+    facts = fact_frame(sheet.facts)
+    frame = pl.DataFrame(
+        {
+            "study": studies,
+            "order": order,
+            "fact": facts["fact"].gather(statements),
+            "negation_type": facts["negation_type"].gather(statements),
+            "at": table.split[studies],
+        }
+    )
+    if recipe.limit is not None and len(frame) > recipe.limit:
+        frame = _thin(frame, recipe.limit)
+    frame = frame.sort("at", "order")
+    rows = table.studies[frame["study"].to_numpy()]
+    number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(7)
+    return (
+        frame.drop("study", "order", "at")
+        .hstack(rows)
+        .with_columns(
+            ("caption-" + pl.col("split") + "-" + number).alias("caption_id"),
+            pl.when(pl.col("negation_type") == "none")
+            .then(pl.lit("affirmative"))
+            .otherwise(pl.lit("negated"))
+            .alias("polarity"),
+        )
+        .select("caption_id", *CARRIED, "polarity", "negation_type", "fact")
+    )
+
+
+def _thin(frame: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """Keep about ``limit`` captions, never more, as many of each polarity in every cell as before."""
+    cell = [
+        "at",
+        pl.col("fact").struct.field("condition"),
+        pl.col("fact").struct.field("location"),
+        pl.col("fact").struct.field("severity"),
+    ]
+    keyed = frame.with_columns(
+        pl.struct(cell).alias("cell"), (pl.col("negation_type") == "none").alias("affirms")
+    ).with_columns(pl.col("order").rank("ordinal").over("cell", "affirms").alias("pair"))
+    pairs = keyed.group_by("cell", "pair").agg(pl.len().alias("rows"), pl.col("order").min().alias("luck"))
+    kept = pairs.sort("luck").filter(pl.col("rows").cum_sum() <= limit)
+    return keyed.join(kept.select("cell", "pair"), on=["cell", "pair"], how="semi").select(frame.columns)
+
+
+def _count(frame: pl.DataFrame) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for column in ("split", "polarity", "negation_type", "source"):
+        out[f"by_{column}"] = dict(sorted(Counter(frame[column].to_list()).items()))
+    condition = frame["fact"].struct.field("condition")
+    out["by_condition"] = dict(sorted(Counter(condition.to_list()).items()))
+    return out

@@ -1,0 +1,129 @@
+"""From groups of studies to the rows of claim sets: order of claims, place of the answer, ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from nastdata.design.contextual.study_states import CARRIED, StudyTable
+from nastdata.design.contextual.truth_table import ATTRIBUTES, Sheet
+from nastdata.records import SPLITS, Fact
+from nastdata.seeded import draw_int, mix_codes
+
+if TYPE_CHECKING:
+    from nastdata.design.contextual.claims import Groups
+    from nastdata.design.contextual.families import Family
+
+CLAIM_COLUMNS = (
+    *("set_id", *CARRIED, "condition", "negation_type", "set_kind"),
+    *("claim_facts", "claim_negations", "altered", "answer", "group_id"),
+)
+
+
+def fact_frame(facts: tuple[Fact, ...]) -> pl.DataFrame:
+    """Return facts as rows: ``fact`` (struct of four attributes) and ``negation_type``."""
+    parts = ("condition", "existence", "location", "severity")
+    columns = {p: pl.Series(p, [getattr(f, p) for f in facts], pl.String) for p in parts}
+    return pl.DataFrame(columns).select(
+        pl.struct(parts).alias("fact"),
+        pl.Series("negation_type", [f.negation_type for f in facts], pl.String),
+    )
+
+
+def claim_rows(table: StudyTable, sheet: Sheet, families: list[Family], groups: list[Groups]) -> pl.DataFrame:
+    """Lay out claim sets, K rows a group, in hashed order within each split.
+
+    The answer's place runs through 0..K-1 within a group, in an order of its own, and the false claims
+    stand in hashed order: neither tells anything about the claim that stands there.
+    """
+    facts = fact_frame(sheet.facts)
+    names = pl.Series([*ATTRIBUTES], dtype=pl.String)
+    kinds = pl.Series([f.kind for f in families], dtype=pl.String)
+    mixed = pl.Series([len(f.conditions) > 1 for f in families], dtype=pl.Boolean)
+    parts = []
+    for g in groups:
+        n, k = g.claims.shape
+        if n == 0:
+            continue
+        order, answer = _arrange(g)
+        said = np.take_along_axis(np.broadcast_to(g.claims[:, None, :], order.shape), order, axis=2)
+        altered = np.take_along_axis(g.altered, order, axis=2)
+        rows = n * k
+        long = pl.DataFrame(
+            {
+                "row": np.repeat(np.arange(rows, dtype=np.uint32), k),
+                "claim_facts": facts["fact"].gather(said.ravel()),
+                "claim_negations": facts["negation_type"].gather(said.ravel()),
+                "altered": names.gather(altered.ravel()),
+            }
+        )
+        lists = long.group_by("row", maintain_order=True).agg(pl.all()).drop("row")
+        family = np.repeat(g.family, k)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "study": g.studies.ravel(),
+                    "member": np.tile(np.arange(k, dtype=np.uint8), n),
+                    "order": np.repeat(g.draw, k),
+                    "family": family,
+                    "kind": np.repeat(g.split, k),
+                    "condition": facts["fact"].struct.field("condition").gather(g.claims.ravel()),
+                    "negation_type": kinds.gather(family),
+                    "mixed": mixed.gather(family),
+                    "answer": answer.ravel().astype(np.int64),
+                }
+            ).hstack(lists)
+        )
+    if not parts:
+        return _empty(facts)
+    frame = pl.concat(parts).sort("kind", "order", "family", "member")
+    number = ((pl.col("member") == 0).cum_sum().over("kind")).cast(pl.String).str.zfill(6)
+    name = pl.Series("name", [*SPLITS]).gather(frame["kind"])
+    frame = frame.with_columns(("claims-" + name + "-" + frame.select(number).to_series()).alias("group_id"))
+    studies = table.studies[frame["study"].to_numpy()]
+    return frame.hstack(studies).select(
+        (pl.col("group_id") + "-" + pl.col("member").cast(pl.String)).alias("set_id"),
+        *CARRIED,
+        "condition",
+        "negation_type",
+        pl.when("mixed")
+        .then(pl.lit("mixed_condition"))
+        .otherwise(pl.lit("same_condition"))
+        .alias("set_kind"),
+        "claim_facts",
+        "claim_negations",
+        "altered",
+        "answer",
+        "group_id",
+    )
+
+
+def _arrange(g: Groups) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order of claims (G x K x K) and the answer's place (G x K)."""
+    n, k = g.claims.shape
+    index = np.arange(k * k, dtype=np.uint64)
+    salts = mix_codes(index + np.uint64(1), draw_int(0, "arrange"))
+    places = mix_codes(np.repeat(g.draw[:, None], k, axis=1), salts[:k][None, :])
+    answer = np.argsort(np.argsort(places, axis=1, kind="stable"), axis=1, kind="stable")
+    keys = mix_codes(
+        np.repeat(g.draw[:, None], k * k, axis=1) ^ np.uint64(draw_int(0, "order")), salts[None, :]
+    ).reshape(n, k, k)
+    keys[:, np.arange(k), np.arange(k)] = np.iinfo(np.uint64).max
+    ranked = np.argsort(keys, axis=2, kind="stable")
+    at = np.arange(k)[None, None, :]
+    where = answer[:, :, None]
+    # The true claim sorts last: it goes to its place, and those behind it move up by one.
+    source = np.where(at < where, at, np.where(at == where, k - 1, at - 1))
+    return np.take_along_axis(ranked, source, axis=2), answer
+
+
+def _empty(facts: pl.DataFrame) -> pl.DataFrame:
+    lists = {
+        "claim_facts": pl.List(facts.schema["fact"]),
+        "claim_negations": pl.List(pl.String),
+        "altered": pl.List(pl.String),
+        "answer": pl.Int64(),
+    }
+    return pl.DataFrame(schema={c: lists.get(c, pl.String()) for c in CLAIM_COLUMNS})

@@ -1,0 +1,1 @@
+"""Designs of MedNega questions: the balanced one and the published one."""

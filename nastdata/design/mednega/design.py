@@ -1,0 +1,90 @@
+"""MedNega option sets: which study, which three conditions, which four label vectors, which one is right.
+
+Two designs (arXiv 2602.12498, and ours): see ``docs/designs.md``.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from nastdata.design.base import Design
+from nastdata.design.mednega.balanced import draw_balanced_items
+from nastdata.design.mednega.items import make_frame
+from nastdata.design.mednega.label_masks import read_studies
+from nastdata.design.mednega.paper import draw_paper_items
+from nastdata.errors import UserError
+from nastdata.frames import REJECTS_SCHEMA
+from nastdata.ontology import Ontology
+from nastdata.recipe import MednegaRecipe
+from nastdata.records import SPLITS
+
+
+def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaRecipe) -> Design:
+    """Design MedNega items from study labels.
+
+    Args:
+        labels: ``frames.labels_schema`` plus ``split``; also ``No Finding`` where the corpus has it. Row
+            order doesn't matter.
+        ontology: Names the label columns and their order.
+        recipe: ``design``, ``eligibility``, ``items_per_study``, ``triple_share``, ``limit``, ``seed``...
+
+    Returns:
+        A frame of items (``design.items.ITEM_SCHEMA``) sorted by split, group and item. No study is rejected:
+        those that are not used are counted in the report, by reason.
+
+    Raises:
+        UserError: if not a single item (group) can be made.
+    """
+    if recipe.design == "balanced" and recipe.limit is not None and recipe.limit < 4:
+        raise UserError(
+            f"a limit of {recipe.limit} leaves no room for a balanced group, which has four items",
+            where="limit",
+            how="use a limit of 4 or more, or design=paper",
+        )
+    studies = read_studies(labels, ontology)
+    if recipe.design == "paper":
+        items, report = draw_paper_items(studies, ontology, recipe.seed, recipe.limit)
+    else:
+        items, report = draw_balanced_items(studies, ontology, recipe)
+    if not items:
+        raise UserError(
+            f"no items can be made of {len(studies.frame):,} studies ({report['eligible']:,} eligible)",
+            where=f"design={recipe.design}",
+            how=_advise(recipe),
+        )
+    used = len({i.study[:3] for i in items})
+    eligible = report.pop("eligible")
+    report = {
+        "design": recipe.design,
+        "items": len(items),
+        "items_by_split": {s: sum(i.study[5] == s for i in items) for s in SPLITS},
+        "studies": {
+            "in": len(studies.frame),
+            "eligible": eligible,
+            "eligible_patients": report.pop("eligible_patients"),
+            "used": used,
+            "left_out": {
+                "not eligible": len(studies.frame) - eligible,
+                "not needed for the balance or beyond the limit": eligible - used,
+            },
+        },
+        **report,
+    }
+    return Design(make_frame(items, recipe.design), pl.DataFrame(schema=REJECTS_SCHEMA), report)
+
+
+def _advise(recipe: MednegaRecipe) -> str:
+    if recipe.design == "paper":
+        return "a study needs two findings present and three absent; more studies are needed"
+    strict = [
+        name
+        for name, given in (
+            ("eligibility=any", recipe.eligibility != "any"),
+            ("avoid_contradictions=false", recipe.avoid_contradictions),
+            ("avoid_clashes=false", recipe.avoid_clashes),
+        )
+        if given
+    ]
+    return "four studies of a split must show the four options of a plane; more studies are needed" + (
+        f", or {' or '.join(strict)}" if strict else ""
+    )

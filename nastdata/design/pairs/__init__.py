@@ -1,0 +1,1 @@
+"""Designs of tracing probes, opposition quadruplets and retrieval prompts."""

@@ -1,0 +1,152 @@
+"""Tracing pairs: a correct caption and a foil that is as long in tokens (``docs/contextual.md``)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from nastdata.design.base import Design
+from nastdata.design.contextual.states import ConditionState, Logic, logic_of
+from nastdata.design.contextual.study_states import StudyTable, tabulate_studies
+from nastdata.design.pairs.tokens import CountTokens
+from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.ontology import Condition, Ontology
+from nastdata.recipe import ProbesRecipe
+from nastdata.seeded import draw_int, mix_codes
+
+Side = Literal["correct", "foil"]
+SCHEMA = pl.Schema({**config_schema("probes"), "split": pl.String()})
+
+
+@dataclass(frozen=True)
+class _Texts:
+    present: str
+    absent: str
+
+
+def design_probes(
+    facts: pl.DataFrame, ontology: Ontology, recipe: ProbesRecipe, count_tokens: CountTokens
+) -> Design:
+    """Design pairs for causal tracing, in both directions.
+
+    An absent finding makes the negated caption correct; a present one makes it the foil. With a
+    ``present_word`` ("severe") a present finding counts if its grade on record is the highest of its
+    scale, or if its source never grades that finding; a lower or missing grade is left out and counted.
+
+    Args:
+        facts: ``frames.FACTS_SCHEMA`` plus ``split``.
+        ontology: names and articles.
+        recipe: ``present_word``, limit, seed.
+        count_tokens: of the tokenizer in use.
+
+    Returns:
+        Rows of ``probes`` plus ``split``. Conditions whose two texts differ in length are left out; the
+        report counts their pairs.
+    """
+    logic = logic_of(ontology)
+    table = tabulate_studies(facts, logic, recipe.seed)
+    graded = _graded_by_source(facts)
+    left_out: Counter[str] = Counter()
+    unequal: Counter[str] = Counter()
+    parts = []
+    for c, name in enumerate(table.conditions):
+        condition = ontology.condition_by_name[name]
+        texts = write_pair(condition, recipe.present_word)
+        sides = _choose_sides(table, c, logic, recipe, graded, left_out)
+        equal = count_tokens(texts.present) == count_tokens(texts.absent)
+        for side in ("correct", "foil"):
+            studies = np.flatnonzero(sides == side)
+            if not equal:
+                unequal[name] += len(studies)
+                continue
+            parts.append(_pairs(table, studies, name, texts, side, recipe.seed))
+    frame = pl.concat(parts) if parts else _pairs(table, np.zeros(0, np.int64), "", _Texts("", ""), "foil", 0)
+    frame = _spread(frame, recipe.limit)
+    report = {
+        "studies": len(table.studies),
+        "pairs": len(frame),
+        "present_word": recipe.present_word,
+        "unequal_token_counts": dict(sorted(unequal.items())),
+        "left_out": dict(sorted(left_out.items())),
+        "contradictory_states": table.contradictory,
+        "by_negation_in": dict(sorted(Counter(frame["negation_in"].to_list()).items())),
+        "by_condition": dict(sorted(Counter(frame["condition"].to_list()).items())),
+    }
+    return Design(frame.select(list(SCHEMA)).cast(SCHEMA), pl.DataFrame(schema=REJECTS_SCHEMA), report)
+
+
+def write_pair(condition: Condition, present_word: str | None) -> _Texts:
+    """Word the two captions of a condition.
+
+    With a present word, no article ("There is severe pneumothorax." / "There is no pneumothorax.", as in the
+    paper); without it, the noun's own ("There is a pneumothorax." / "There is no pneumothorax.").
+    """
+    verb = "are" if condition.number == "plural" else "is"
+    word = present_word or condition.article
+    said = f"{word} {condition.text}" if word else condition.text
+    return _Texts(f"There {verb} {said}.", f"There {verb} no {condition.text}.")
+
+
+def _graded_by_source(facts: pl.DataFrame) -> set[tuple[str, str]]:
+    """Return the (source, condition) pairs with at least one grade on record."""
+    rows = facts.filter(pl.col("severity").is_not_null() & (pl.col("existence") == "present"))
+    return set(rows.select("source", "condition").unique().iter_rows())
+
+
+def _choose_sides(
+    table: StudyTable,
+    c: int,
+    logic: Logic,
+    recipe: ProbesRecipe,
+    graded: set[tuple[str, str]],
+    left_out: Counter[str],
+) -> np.ndarray:
+    """Say for each study where its negation stands ("correct", "foil") or "" where it makes no pair."""
+    name = table.conditions[c]
+    top = (logic.ontology.grades(name) or (None,))[-1]
+    sources = table.studies["source"].to_list()
+    out = np.full(len(sources), "", dtype="<U7")
+    for i in np.flatnonzero(table.state[:, c] >= 0):
+        state = table.states[c][table.state[i, c]]
+        if state.existence == "absent":
+            out[i] = "correct"
+        elif state.records:
+            if recipe.present_word is None or (sources[i], name) not in graded or _is_top(state, top):
+                out[i] = "foil"
+            else:
+                left_out["grade unknown or not the highest"] += 1
+        else:
+            left_out["neither present nor absent on its own record"] += 1
+    return out
+
+
+def _is_top(state: ConditionState, top: str | None) -> bool:
+    return any(grade == top for _, grade in state.records)
+
+
+def _pairs(
+    table: StudyTable, studies: np.ndarray, condition: str, texts: _Texts, side: Side, seed: int
+) -> pl.DataFrame:
+    correct, foil = (texts.absent, texts.present) if side == "correct" else (texts.present, texts.absent)
+    order = mix_codes(table.draw[studies], draw_int(seed, "probe", condition, side))
+    return table.studies[studies].with_columns(
+        pl.lit(condition).alias("condition"),
+        pl.lit(correct).alias("correct"),
+        pl.lit(foil).alias("foil"),
+        pl.lit(side).alias("negation_in"),
+        pl.Series("order", order),
+    )
+
+
+def _spread(frame: pl.DataFrame, limit: int | None) -> pl.DataFrame:
+    """Number the pairs in hashed order; a limit takes evenly from conditions and directions."""
+    if limit is not None:
+        turn = pl.col("order").rank("ordinal").over("condition", "negation_in")
+        frame = frame.with_columns(turn.alias("turn")).sort("turn", "order").head(limit)
+    number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(6)
+    frame = frame.sort("split", "order", "condition")
+    return frame.with_columns(("probe-" + pl.col("split") + "-" + number).alias("pair_id"))

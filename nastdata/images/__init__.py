@@ -1,0 +1,1 @@
+"""The only place that opens an image: finds, reads, converts, embeds and draws them."""

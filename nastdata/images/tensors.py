@@ -1,0 +1,154 @@
+"""The images of a dataset's rows, and their features, computed once and kept.
+
+Phantom films need not lie on the disk: they are drawn again from the seed that the manifest names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nastdata.errors import UserError
+from nastdata.images.find import ImageFinder
+from nastdata.models.registry import DualEncoder, fingerprint_images
+
+ImageKey = tuple[str, str]
+"""(source, path relative to the source's image root)."""
+
+
+class ImageStore:
+    """Finds images: embedded in the dataset, under a root given for a source, or drawn (phantom)."""
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any] | None = None,
+        roots: Mapping[str, Path] | None = None,
+        embedded: Mapping[ImageKey, bytes] | None = None,
+        phantom_size: int = 128,
+    ) -> None:
+        self._finder = ImageFinder(dict(roots or {}))
+        self._embedded = embedded or {}
+        self._recipe: Mapping[str, Any] = (manifest or {}).get("recipe", {})
+        self._size = phantom_size
+        self._phantom: Any = None
+
+    def load(self, key: ImageKey) -> Any:
+        """Return a PIL image.
+
+        Raises:
+            UserError: if it can't be found or read, naming it.
+        """
+        from PIL import Image, UnidentifiedImageError
+
+        data = self._read(key)
+        try:
+            image = Image.open(io.BytesIO(data))
+            image.load()
+        except (OSError, UnidentifiedImageError) as e:
+            raise UserError("not a readable image", where=f"{key[0]}: {key[1]}") from e
+        return image
+
+    def identify(self, key: ImageKey) -> str:
+        """Return a name that changes when the image may have changed (a feature is kept under it)."""
+        source, image = key
+        if key in self._embedded:
+            return f"{source}:{hashlib.sha256(self._embedded[key]).hexdigest()}"
+        path = self._finder.find(source, image)
+        if path is not None:
+            stat = path.stat()
+            return f"{source}:{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+        drawn = [self._recipe.get(k) for k in ("seed", "phantom_patients", "ontology")]
+        return f"{source}:{image}:{drawn}:{self._size}"
+
+    def _read(self, key: ImageKey) -> bytes:
+        source, image = key
+        if key in self._embedded:
+            return self._embedded[key]
+        path = self._finder.find(source, image)
+        if path is not None:
+            return path.read_bytes()
+        if source == "phantom" and self._recipe:
+            drawn: bytes | None = self._draw_films().load(source, image)
+            if drawn is not None:
+                return drawn
+        raise UserError(
+            "no such image", where=f"{source}: {image}", how=f"--images {source}=FOLDER, its image root"
+        )
+
+    def _draw_films(self) -> Any:
+        if self._phantom is None:
+            from nastdata.images.phantom import find_phantom_images
+
+            self._phantom = find_phantom_images(
+                str(self._recipe.get("ontology", "chest_xray")),
+                int(self._recipe.get("seed", 0)),
+                int(self._recipe.get("phantom_patients", 4000)),
+                self._size,
+            )
+        return self._phantom
+
+
+def embed_images(
+    encoder: DualEncoder,
+    store: ImageStore,
+    keys: Sequence[ImageKey],
+    cache: Path | None = None,
+    batch_size: int = 64,
+) -> Tensor:
+    """Return the features of images, (len(keys), dim); those in the cache are not computed again.
+
+    Args:
+        encoder: The model.
+        store: Where images come from.
+        keys: Which ones; repeated ones are computed once.
+        cache: Folder for feature files, one for each image tower; None for no cache.
+        batch_size: Images that go through the tower at once.
+
+    Raises:
+        UserError: if an image is missing or broken.
+    """
+    names = {key: store.identify(key) for key in dict.fromkeys(keys)}
+    path = cache / f"images-{fingerprint_images(encoder)[:32]}.safetensors" if cache else None
+    known = _read_cache(path)
+    missing = [key for key, name in names.items() if name not in known]
+    device = next(encoder.model.parameters()).device
+    for start in range(0, len(missing), batch_size):
+        some = missing[start : start + batch_size]
+        pixels = torch.stack([encoder.preprocess(store.load(key)) for key in some]).to(device)
+        with torch.no_grad():
+            features = encoder.encode_images(pixels).cpu()
+        known.update((names[key], row) for key, row in zip(some, features, strict=True))
+    if path is not None and missing:
+        _write_cache(path, known)
+    return torch.stack([known[names[key]] for key in keys])
+
+
+def _read_cache(path: Path | None) -> dict[str, Tensor]:
+    """A cache file cut short is as good as none."""
+    if path is None or not path.is_file():
+        return {}
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            names = json.loads(file.metadata()["names"])
+            return dict(zip(names, file.get_tensor("features"), strict=True))
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return {}
+
+
+def _write_cache(path: Path, known: Mapping[str, Tensor]) -> None:
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    features = torch.stack(list(known.values())).contiguous()
+    save_file({"features": features}, str(partial), metadata={"names": json.dumps(list(known))})
+    partial.replace(path)

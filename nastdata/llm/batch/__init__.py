@@ -1,0 +1,1 @@
+"""Batch jobs at an OpenAI-compatible service: made, found again, fetched."""

@@ -1,0 +1,1 @@
+"""Language models that run on this machine, or on an engine's workers."""

@@ -1,0 +1,1 @@
+"""Dual encoders of images and texts behind one protocol, one adapter a file."""

@@ -1,0 +1,1 @@
+"""Reads sentences and reports into facts, and judges whether a caption says exactly its fact."""

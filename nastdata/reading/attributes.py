@@ -1,0 +1,199 @@
+"""Places and grades: which mention they belong to, and what facts come of it."""
+
+from __future__ import annotations
+
+import re
+
+from nastdata.ontology import Ontology
+from nastdata.reading.cues import PRONOUNS
+from nastdata.reading.lexicon import Symbols
+from nastdata.reading.lists import Mention
+from nastdata.reading.scope import Scope
+from nastdata.records import Denial, Existence, Fact
+
+_AHEAD = re.compile(r"[LGgmx?eUuP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[CcJ]")
+_UNNAMED = re.compile(r"(?:&L)?[?S]")
+_SUBJECT = re.compile(r"[LGg]?[mo?]?V")
+_EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
+Said = tuple[int, str, bool]
+"""Position, canonical name, denied."""
+
+
+class Attributes:
+    """What an ontology's places and grades mean, and how they attach."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self.places = ontology.place_by_name
+        self._by_region = {(p.side, p.region): p.name for p in reversed(ontology.places)}
+        self._within = {r.name: {*r.within, *r.overlaps} for r in ontology.regions}
+        self._grades: dict[str | None, dict[str, str]] = {None: {}}
+        for s in ontology.scales:
+            words = self._grades.setdefault(s.name, {})
+            for grade in s.grades:
+                for w in (grade, *s.synonyms.get(grade, ())):
+                    key = w.lower().replace("-", " ")
+                    words.setdefault(key, grade)
+            for grade in s.grades:
+                words[grade.lower().replace("-", " ")] = grade
+        self._other: dict[str, str] = {}
+        for words in self._grades.values():
+            for w, g in words.items():
+                self._other.setdefault(w, g)
+        self._scale = {c.name: c.scale for c in ontology.conditions}
+        self._facts: dict[tuple[object, ...], Fact] = {}
+
+    def read(self, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
+        """Return each stated mention with its facts (one, or one for each place that is listed)."""
+        mentions = [m for m in scope.mentions if not m.alternative and m.polarity is not None]
+        if not mentions:
+            return []
+        kinds = symbols.kinds
+        if not any(k in kinds for k in "LlGg"):
+            return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
+        places: dict[int, list[Said]] = {}
+        grades: dict[int, list[Said]] = {}
+        bare = {i for i, k in enumerate(kinds) if k in "Ll" and self._is_bare(symbols.entries[i].value)}
+        owners = _Owners(kinds, scope, bare)
+        names = {m.at for m in scope.mentions}
+        for i, kind in enumerate(kinds):
+            if kind in "Ll":
+                for at in owners.find_place(i):
+                    for name in symbols.entries[i].value:
+                        places.setdefault(at, []).append((i, name, i in scope.denied))
+            elif (kind == "G" or kind == "g") and i not in names:
+                for at in owners.find_grade(i):
+                    grades.setdefault(at, []).append((i, symbols.entries[i].text, i in scope.denied))
+        return [(m, self._combine(m, places.get(m.at, []), grades.get(m.at, []))) for m in mentions]
+
+    def _is_bare(self, names: tuple[str, ...]) -> bool:
+        return len(names) == 1 and self.places[names[0]].region is None
+
+    def _combine(self, m: Mention, places: list[Said], grades: list[Said]) -> list[Fact]:
+        existence = _EXISTENCE[m.polarity or 0]
+        grades = [(i, self._grade(m.condition, g), no) for i, g, no in grades]
+        facts = []
+        if existence != "absent":
+            facts += [self._fact(m.condition, existence, p, None, "location") for _, p, no in places if no]
+            facts += [self._fact(m.condition, existence, None, g, "severity") for _, g, no in grades if no]
+            places, grades = [p for p in places if not p[2]], [g for g in grades if not g[2]]
+            if facts and not places and not grades:
+                return list(dict.fromkeys(facts))
+        if len(places) > 1 and len(grades) == len(places) and len({g for _, g, _ in grades}) > 1:
+            pairs = zip(places, grades, strict=True)
+            return [*facts, *(self._fact(m.condition, existence, p[1], g[1]) for p, g in pairs)]
+        where: list[str | None] = list(self._merge([p for _, p, _ in places])) or [None]
+        how: list[str | None] = list(dict.fromkeys(g for _, g, _ in grades)) or [None]
+        facts += [self._fact(m.condition, existence, p, g) for p in where for g in how]
+        return list(dict.fromkeys(facts))
+
+    def _grade(self, condition: str, said: str) -> str:
+        own = self._grades.get(self._scale[condition], {})
+        return own.get(said) or self._other.get(said, said)
+
+    def _merge(self, names: list[str]) -> list[str]:
+        """Join a bare side with a region ("left ... at the base"), and left with right."""
+        out = list(dict.fromkeys(names))
+        for a in list(out):
+            for b in list(out):
+                joined = self._join(a, b)
+                if joined and a in out and b in out and a != b:
+                    out = [joined if x == a else x for x in out if x != b]
+        return list(dict.fromkeys(out))
+
+    def _join(self, a: str, b: str) -> str | None:
+        first, second = self.places[a], self.places[b]
+        if {first.side, second.side} == {"left", "right"}:
+            return self._by_region.get(("both", first.region)) if first.region == second.region else None
+        if first.side == second.side and first.region is None and first.side is not None:
+            return b
+        if first.side is None or second.side is not None or second.region is None:
+            return None
+        if first.region in (None, second.region) or first.region in self._within.get(second.region, ()):
+            return self._by_region.get((first.side, second.region))
+        return None
+
+    def _fact(
+        self,
+        condition: str,
+        existence: Existence,
+        location: str | None = None,
+        severity: str | None = None,
+        denies: Denial | None = None,
+    ) -> Fact:
+        key = (condition, existence, location, severity, denies)
+        fact = self._facts.get(key)
+        if fact is None:
+            fact = self._facts[key] = Fact(condition, existence, location, severity, denies)
+        return fact
+
+
+class _Owners:
+    """Finds the mentions that a place or a grade belongs to."""
+
+    def __init__(self, kinds: str, scope: Scope, bare: set[int]) -> None:
+        self.entries = scope.entries
+        self.kinds, self.denied, self.bare = kinds, scope.denied, bare
+        self.at = [m.at for m in scope.mentions]
+        self.turn = [m.turn for m in scope.mentions]
+
+    def find_place(self, i: int) -> list[int]:
+        """Return the positions of the mentions that the place at ``i`` is said of."""
+        kinds = self.kinds
+        if kinds[i] == "L" and i not in self.denied and not self._after_preposition(i):
+            ahead = _AHEAD.match(kinds, i + 1)
+            if ahead:
+                return [ahead.end() - 1]
+            if self._is_of_something_else(i):
+                return []
+            before = self._before(i)
+            if before and kinds[i - 1] in ",.;:B&" and _SUBJECT.match(kinds, i + 1):
+                return self._after(i)
+            return before or self._after(i)
+        if self._is_of_something_else(i):
+            return []
+        return self._before(i) or self._after(i)
+
+    def _is_of_something_else(self, i: int) -> bool:
+        """Before a word that is no name: a bare side ("the right atrium"), or any place after a comma."""
+        if not _UNNAMED.match(self.kinds, i + 1):
+            return False
+        j = i - 1
+        while j >= 0 and i - j < 8 and self.kinds[j] in "mxtGL&":
+            j -= 1
+        return i in self.bare or (j >= 0 and self.kinds[j] == ",")
+
+    def find_grade(self, i: int) -> list[int]:
+        """Return the positions of the mentions that the grade at ``i`` is said of."""
+        if i not in self.denied:
+            ahead = _AHEAD.match(self.kinds, i + 1)
+            if ahead:
+                return [ahead.end() - 1]
+        return self._before(i)
+
+    def _after_preposition(self, i: int) -> bool:
+        j = i - 1
+        while j >= 0 and i - j < 4 and self.kinds[j] in "tm":
+            j -= 1
+        return j >= 0 and self.kinds[j] in "pv"
+
+    def _before(self, i: int) -> list[int]:
+        for j in range(i - 1, max(-1, i - 40), -1):
+            k = self.kinds[j]
+            if k in ".;" and self.entries[j + 1].text in PRONOUNS:
+                continue
+            if k in ".;" or (k == "B" and j + 4 < i and not (self.denied)):
+                return []
+            if k in "CJcg" and j in self.at:
+                return [j]
+        return []
+
+    def _after(self, i: int) -> list[int]:
+        limit = len(self.kinds)
+        for j in range(i + 1, min(limit, i + 40)):
+            k = self.kinds[j]
+            if k in ".;B":
+                return []
+            if k in "CJcg" and j in self.at:
+                turn = self.turn[self.at.index(j)]
+                return [a for a, t in zip(self.at, self.turn, strict=True) if t == turn and a >= j]
+        return []

@@ -1,0 +1,316 @@
+"""From text to symbols: the longest known phrases, each with its kind, found in one pass over the words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nastdata.ontology import Condition, Ontology, Place
+from nastdata.reading import cues
+
+WORD = re.compile(
+    r"\([+-]\)|(?:w/o|w/|r/o|h/o|and/or|c/w)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
+    r"|[^\w\s'\"-]"
+)
+"""Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
+MARKS = {".": ".", "!": ".", "?": "Q", ";": ";", ":": ":", ",": ",", "(": ",", ")": ",", "[": ",", "]": ","}
+MARKS |= {
+    "(+)": "P",
+    "(-)": "X",
+    "-": ":",
+    "--": ":",
+    "\u2013": ":",
+    "\u2014": ":",
+    "\u2026": ".",
+    "\u2022": ".",
+    "/": "/",
+    "&": "&",
+}
+PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " "})
+Payload = Any
+"""Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a phrase means."""
+
+    kind: str
+    value: Payload
+    text: str
+    licensed: bool = True
+    """Whether a caption may hold it without stating more than a fact."""
+
+
+@dataclass(slots=True)
+class Symbols:
+    """A text as a string of kinds with what they stand for, aligned by position."""
+
+    kinds: str
+    entries: list[Entry]
+    spans: list[tuple[int, int]]
+    unknown: list[str]
+
+
+Node = dict[str, Any]
+_END = ""
+_UNKNOWN = Entry(cues.UNKNOWN, None, "", False)
+_HEADING = Entry("F", None, "")
+_FREE = Entry("X", None, "free")
+
+
+class Lexicon:
+    """All phrases of the general cues and of one ontology, in a trie of words."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self.root: Node = {}
+        self.spelling: dict[str, str] = {}
+        """American form -> the form in the trie, where they differ."""
+        self.words: set[str] = set()
+        self.predicates = _collect_predicates(ontology)
+        for phrase, entry in _list_entries(ontology):
+            self._add(phrase, entry)
+        self.spelling = {_americanise(w): w for w in sorted(self.words)}
+
+    def _add(self, phrase: str, entry: Entry) -> None:
+        node = self.root
+        for word in split_words(phrase):
+            self.words.add(word)
+            node = node.setdefault(word, {})
+        node.setdefault(_END, entry)
+
+    def find(self, phrase: str) -> Entry | None:
+        """Return the entry of exactly this phrase."""
+        node = self.root
+        for word in split_words(phrase):
+            if word not in node:
+                return None
+            node = node[word]
+        found: Entry | None = node.get(_END)
+        return found
+
+    def read(self, text: str) -> Symbols:
+        """Return the symbols of a text: at each word the longest phrase that starts there."""
+        plain = text.lower()
+        if len(plain) != len(text):
+            plain = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+        plain = plain.translate(PLAINLY)
+        found = [(m.group(), m.start(), m.end()) for m in WORD.finditer(plain)]
+        root, count = self.root, len(found)
+        kinds: list[str] = []
+        entries: list[Entry] = []
+        spans: list[tuple[int, int]] = []
+        unknown: list[str] = []
+        i = 0
+        while i < count:
+            word, start, end = found[i]
+            node = root.get(word)
+            if node is None:
+                mark = MARKS.get(word)
+                if mark is not None:
+                    if (
+                        mark == "Q"
+                        and plain[end : end + 1].isalpha()
+                        and not plain[start - 1 : start].strip()
+                    ):
+                        mark = "U"
+                    kinds.append(mark)
+                    entries.append(_UNKNOWN)
+                    spans.append((start, end))
+                    i += 1
+                    continue
+                node = root.get(self._respell(word))
+            best: Entry | None = None
+            if node is not None:
+                best = node.get(_END)
+                last = i
+                j = i + 1
+                while j < count:
+                    nxt = found[j][0]
+                    node = node.get(nxt) or node.get(self._respell(nxt))
+                    if node is None:
+                        break
+                    if _END in node:
+                        best, last = node[_END], j
+                    j += 1
+                if best is not None:
+                    end = found[last][2]
+                    i = last
+            if word in cues.HEADINGS and i + 1 < count and found[i + 1][0] == ":":
+                best = _HEADING
+            elif word == cues.FREE and best is not None and best.text == word and plain[start - 1] == "-":
+                best = _FREE
+            if best is None:
+                best = _UNKNOWN
+                unknown.append(text[start:end])
+            elif not best.licensed:
+                unknown.append(text[start:end])
+            kinds.append(best.kind)
+            entries.append(best)
+            spans.append((start, end))
+            i += 1
+        return Symbols("".join(kinds), entries, spans, unknown)
+
+    def _respell(self, word: str) -> str:
+        """Return the spelling in the trie of a word in the other English, or the word itself."""
+        if word in self.words:
+            return word
+        return self.spelling.get(_americanise(word), word)
+
+
+def split_words(phrase: str) -> list[str]:
+    """Return the words of a phrase as the reader sees them."""
+    return [m.group() for m in WORD.finditer(phrase.lower().translate(PLAINLY))]
+
+
+_BRITISH = re.compile(
+    r"ae|oe|our(?=s?$|ed$|able$)|is(?=ation|e[ds]?$|ing$|able$)|ys(?=e[ds]?$)|tre(?=[sd]?$)|ll(?=ed$|ing$)"
+)
+_AMERICAN = {"ae": "e", "oe": "e", "our": "or", "is": "iz", "ys": "yz", "tre": "ter", "ll": "l"}
+
+
+def _americanise(word: str) -> str:
+    return _BRITISH.sub(lambda m: _AMERICAN[m.group()], word) if len(word) > 4 else word
+
+
+def pluralise(phrase: str) -> str:
+    """Return the regular plural of a phrase's last word."""
+    if phrase.endswith(("is", "us")):
+        return phrase[:-2] + {"is": "es", "us": "i"}[phrase[-2:]]
+    if phrase.endswith("ex"):
+        return phrase[:-2] + "ices"
+    if phrase.endswith("um"):
+        return phrase[:-2] + "a"
+    if phrase.endswith(("ax", "ix")):
+        return phrase[:-1] + "ces"
+    if phrase.endswith(("s", "sh", "ch")):
+        return phrase + "es"
+    if phrase.endswith("y") and phrase[-2:-1] not in "aeiou":
+        return phrase[:-1] + "ies"
+    return phrase + "s"
+
+
+def _collect_predicates(o: Ontology) -> dict[str, dict[str, str]]:
+    out: dict[str, dict[str, str]] = {}
+    for c in o.conditions:
+        for p in c.predicates:
+            for s in p.subjects:
+                out.setdefault(" ".join(split_words(s)), {}).update(
+                    {" ".join(split_words(a)): c.name for a in p.adjectives}
+                )
+    return out
+
+
+def _list_entries(o: Ontology) -> Iterator[tuple[str, Entry]]:
+    """All phrases with their entries; of equal phrases the first counts."""
+    for text in o.others:
+        for form in (text, pluralise(text)):
+            yield form, Entry(cues.UNKNOWN, None, text, False)
+    places: dict[str, tuple[str, ...]] = {}
+    for text, names in _list_places(o):
+        places.setdefault(text, names)
+    for c in o.conditions:
+        yield from _list_names(c, places)
+    for c in o.conditions:
+        for text in dict.fromkeys((c.affirmative.text, *c.affirmative.synonyms)):
+            yield text, Entry(cues.ALTERNATIVE, c.name, text)
+    adjectives = {a for by in _collect_predicates(o).values() for a in by}
+    grades = dict.fromkeys(
+        g for s in o.scales for g in (*s.grades, *(w for ws in s.synonyms.values() for w in ws))
+    )
+    for g in grades:
+        key = " ".join(split_words(g))
+        yield g, Entry("g" if key in adjectives else cues.GRADE, key, key)
+    for text, names in places.items():
+        yield text, Entry(_tell_place_kind(text), names, text)
+    for text in _collect_predicates(o):
+        yield text, Entry(cues.SUBJECT, None, text, False)
+    for text in sorted(adjectives):
+        yield text, Entry(cues.ADJECTIVE, None, text, False)
+    for kind, phrases in cues.CUES.items():
+        for text in phrases:
+            yield text, Entry(kind, None, text, kind not in cues.UNLICENSED_KINDS)
+    own = (o.subject.text, *o.subject_synonyms, *o.vocabulary)
+    for text in (*own, *map(pluralise, own)):
+        yield text, Entry("o", None, text)
+    yield cues.FREE, Entry("m", None, cues.FREE, False)
+    for text in cues.WEAK_LINKS:
+        yield text, Entry("o", None, text, False)
+    for text in cues.PLAIN_WORDS:
+        text = text.replace("-", " ")
+        yield text, Entry("r" if text in ("of", "for") else "m", None, text)
+    for text in cues.CLINICAL_WORDS:
+        yield text, Entry("m", None, text, False)
+
+
+def _tell_place_kind(text: str) -> str:
+    """Return the adverbial kind for "in the right lung" and "bilaterally", else the plain one."""
+    first, _, rest = text.partition(" ")
+    adverbial = (bool(rest) and first in cues.CUES["p"]) or text.endswith("ly")
+    return cues.PLACE_ADVERBIAL if adverbial else cues.PLACE
+
+
+def _list_names(c: Condition, places: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, Entry]]:
+    """A condition's names, their plurals, and adjective + subject of its predicates.
+
+    A name that is a place followed by another of its names ("rib fracture") is left out, so that the place
+    is read too.
+    """
+    names = dict.fromkeys((c.text, *c.synonyms))
+    entry = Entry(cues.CONDITION, c.name, c.name)
+    keys = {" ".join(split_words(n)) for n in names}
+    keys |= {pluralise(k) for k in keys}
+    for name in names:
+        for text in (" ".join(split_words(name)), pluralise(" ".join(split_words(name)))):
+            words = text.split()
+            heads = (" ".join(words[:i]) for i in range(1, len(words)))
+            if not any(h in places and text[len(h) + 1 :] in keys for h in heads):
+                yield text, entry
+    for p in c.predicates:
+        for a in p.adjectives:
+            for s in p.subjects:
+                yield f"{a} {s}", entry
+
+
+def _list_places(o: Ontology) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every phrase of every place, and the coordinations of two ("right upper and lower lobes").
+
+    Where one phrase belongs to several places the first counts.
+    """
+    said: list[tuple[tuple[str, ...], str]] = []
+    for place in o.places:
+        for text in _list_phrases(place):
+            said.append((tuple(split_words(text)), place.name))
+            if place.side is None:
+                said.append((tuple(split_words(pluralise(" ".join(split_words(text))))), place.name))
+    for words, name in said:
+        yield " ".join(words), (name,)
+    alike: dict[tuple[int, tuple[str, ...]], list[tuple[tuple[str, ...], str]]] = {}
+    for words, name in said:
+        for k in range(len(words) - 1):
+            alike.setdefault((k, words[:k] + words[k + 1 :]), []).append((words, name))
+    for (k, _), group in alike.items():
+        for a, first in group:
+            for b, second in group:
+                if first != second:
+                    for text in _coordinate(a, b, k):
+                        yield text, (first, second)
+
+
+def _list_phrases(place: Place) -> Iterable[str]:
+    texts = dict.fromkeys(
+        t for t in (place.name, place.phrase, place.adjective, *place.synonyms) if t is not None
+    )
+    return texts
+
+
+def _coordinate(a: tuple[str, ...], b: tuple[str, ...], k: int) -> Iterator[str]:
+    """Join two phrases that differ in word ``k`` only: "right and left base", "right base and left base"."""
+    head, tail = " ".join(a[:k]), " ".join(a[k + 1 :])
+    for joint in ("and", "or", "and the", "or the", "and/or"):
+        for end in (tail, pluralise(tail)):
+            yield f"{head} {a[k]} {joint} {b[k]} {end}".strip()
+            if head and not joint.endswith("the"):
+                yield f"{head} {a[k]} {joint} {head} {b[k]} {end}".strip()

@@ -1,0 +1,145 @@
+"""Lists of names: which names hang together, and how far a cue after them reaches back."""
+
+from __future__ import annotations
+
+from nastdata.reading import lookahead as look
+
+PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
+Polarity = int | None
+
+
+class Mention:
+    """A condition, or its affirmative alternative, at a place in the symbols."""
+
+    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "turn")
+
+    def __init__(
+        self, condition: str, at: int, polarity: Polarity, joint: str, turn: int, alternative: bool
+    ) -> None:
+        self.condition, self.at, self.polarity = condition, at, polarity
+        self.joint = joint
+        """How it hangs on the mention before it in its list: some of ``,&|!`` or nothing."""
+        self.turn = turn
+        """Number of the list that it stands in."""
+        self.alternative = alternative
+
+
+class Lists:
+    """The list that is open, and what has been mentioned so far."""
+
+    __slots__ = ("_closed", "_group", "_joint", "_opener", "_polarity", "_turn", "kinds", "mentions")
+
+    def __init__(self, kinds: str) -> None:
+        self.kinds = kinds
+        self.mentions: list[Mention] = []
+        self._group: list[Mention] = []
+        """The names of the open list."""
+        self._joint = ""
+        """Joints since the last name."""
+        self._polarity: Polarity = PRESENT
+        """What the open scope gives to a name."""
+        self._opener = ""
+        """Kind of the cue that opened the scope; "N" a negation that is a determiner, "O" any other."""
+        self._closed: Polarity = PRESENT
+        """Polarity of the list that was closed last."""
+        self._turn = 0
+
+    def _open(self, polarity: Polarity, opener: str) -> None:
+        self._polarity, self._opener, self._group, self._joint = polarity, opener, [], ""
+        self._turn += 1
+
+    def _add(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
+        mention = Mention(condition, i, polarity, self._joint, self._turn, alternative)
+        self.mentions.append(mention)
+        self._group.append(mention)
+        self._joint = ""
+
+    def _list_polarity(self, i: int, *, alternative: bool) -> Polarity:
+        """Return the polarity of the name at ``i``, given the list that it may continue."""
+        joint, polarity = self._joint, self._polarity
+        either = "|" in joint or "!" in joint
+        if not self._group:
+            if either and self._closed == ABSENT and polarity == PRESENT and self._opener == "":
+                self._open(ABSENT, "N")
+            return self._polarity
+        if polarity == PRESENT:
+            if (
+                either
+                and "&" not in joint
+                and self._opener != "D"
+                and not alternative
+                and not self._group[-1].alternative
+            ):
+                self._group[-1].polarity = DOUBTFUL
+                return DOUBTFUL
+            return PRESENT
+        if not joint or either:
+            return polarity
+        joints = "".join(m.joint for m in self._group[1:])
+        over = ("|" in joints or "!" in joints or "&" in joints) and ("," in joint or "|" in joints)
+        fresh = alternative or self._premodified(i) or polarity == UNSAID
+        doubt = polarity == DOUBTFUL and "&" not in joint
+        if (over or fresh or doubt) and not look.LATER_OR.match(self.kinds, i + 1):
+            if not (doubt and look.LATER_AND.match(self.kinds, i + 1)):
+                self._open(PRESENT, "")
+        return self._polarity
+
+    def _premodified(self, i: int) -> bool:
+        """Tell whether a grade or a word like "stable" stands before the name at ``i``, after its joint."""
+        j = i - 1
+        while j >= 0 and i - j < 8 and self.kinds[j] in "mtLGgx?":
+            if self.kinds[j] in "Ggx":
+                return True
+            j -= 1
+        return False
+
+    def _close(self, polarity: Polarity, i: int, *, whole: bool = False) -> None:
+        """Apply a cue that stands after the names it is for."""
+        group = self._group
+        reach = group if whole else self._reach(i)
+        before = self._polarity
+        if before == ABSENT and not whole:
+            self._close_negated(polarity, reach, i)
+        elif before == DOUBTFUL and polarity == PRESENT:
+            pass
+        else:
+            for m in reach:
+                m.polarity = polarity if not (polarity == PRESENT and m.polarity == DOUBTFUL) else DOUBTFUL
+        self._closed = group[-1].polarity
+        self._open(PRESENT, "")
+
+    def _close_negated(self, polarity: Polarity, reach: list[Mention], i: int) -> None:
+        group = self._group
+        if polarity == PRESENT:
+            joint = group[-1].joint
+            either = any("|" in m.joint or "!" in m.joint for m in group[1:]) or "|" in self._joint
+            if either or not joint:
+                return
+            if len(group) == 2:
+                group[-1].polarity = PRESENT
+            elif self._opener == "O":
+                start = next((k for k, m in enumerate(group) if k and "," in m.joint), len(group))
+                for m in group[start:]:
+                    m.polarity = PRESENT
+        elif polarity == ABSENT:
+            if len(group) == 1:
+                group[0].polarity = PRESENT
+        else:
+            for m in reach:
+                m.polarity = ABSENT if len(group) == len(reach) else polarity
+
+    def _reach(self, i: int) -> list[Mention]:
+        """Return the tail of the list that a cue after it is for: "A, B and C absent": all three."""
+        group = self._group
+        k = len(group) - 1
+        joined = False
+        while k > 0:
+            joint = group[k].joint
+            if "&" in joint or "|" in joint or "!" in joint or "/" in joint:
+                joined = True
+            elif joint == "," and joined and self._opener not in ("T", "H", "P"):
+                pass
+            else:
+                break
+            k -= 1
+        return group[k:]

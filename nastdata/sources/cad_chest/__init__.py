@@ -1,0 +1,1 @@
+"""CAD-Chest: structured mentions of MIMIC-CXR reports."""

@@ -1,0 +1,1 @@
+"""Open-i (Indiana University): XML reports with MeSH headings."""

@@ -1,0 +1,184 @@
+"""Open-i (Indiana University): present facts from MeSH headings, absent ones from the report's text.
+
+Patients can't be linked across reports, so that one report counts as one patient.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+
+from nastdata.errors import UserError
+from nastdata.frames import FACTS_SCHEMA
+from nastdata.ontology import Ontology
+from nastdata.reading.parse import Parser, get_parser
+from nastdata.records import Fact, ParsedFact
+from nastdata.sources.base import InputFile, Loaded, Options, Source
+from nastdata.sources.denials import find_conflict
+from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
+from nastdata.sources.openi.files import Report, hash_input, read_members, read_report
+from nastdata.sources.openi.headings import HeadingReader, HeadingTally
+from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
+from nastdata.sources.terms import OPENI
+
+NEEDS = (
+    "NLMCXR_reports.tgz, or the folder of its XML files",
+    "or the Python package torchxrayvision, which has it",
+)
+REDACTED = "XXXX"
+
+
+def find(data: Path | None) -> tuple[list[Path], list[str]]:
+    """Return (archive or folder found, places looked at)."""
+    looked = []
+    for place in list_places("openi", data):
+        looked.append(str(place))
+        if place.is_file():
+            return [place], looked
+        if (place / "NLMCXR_reports.tgz").is_file():
+            return [place / "NLMCXR_reports.tgz"], looked
+        if place.is_dir() and next(place.rglob("*.xml"), None):
+            return [place], looked
+    if data is None:
+        looked.append("the package torchxrayvision")
+        packed = find_in_torchxrayvision("NLMCXR_reports.tgz")
+        return ([packed] if packed else []), looked
+    return [], looked
+
+
+def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
+    """Load facts; a broken report is rejected, one without an image or a fact left out, all counted.
+
+    Raises:
+        UserError: if there is no archive or folder, it is broken, or none of its files is a report.
+    """
+    found, looked = find(data)
+    if not found:
+        raise tell_missing("Open-i", data, looked, NEEDS)
+    reader, parser = HeadingReader(ontology), get_parser(ontology)
+    tally, counts = HeadingTally(), Counter[str]()
+    left_out = Counter[str]()
+    rejects: list[tuple[str, str, str | None]] = []
+    rows: list[tuple[str, str, Fact]] = []
+    names: set[str] = set()
+    total = 0
+    for member, content in read_members(found[0]):
+        total += 1
+        try:
+            report = read_report(content)
+        except ValueError as e:
+            rejects.append(("not a readable report", member, str(e)))
+            continue
+        if report.name in names:
+            rejects.append(("a second report with the same id", member, report.name))
+            continue
+        names.add(report.name)
+        facts = _read_facts(report, reader, parser, ontology, options, tally, counts)
+        if not report.images:
+            left_out["report without an image"] += 1
+        elif not facts:
+            left_out["no definite fact"] += 1
+        else:
+            rows += [(report.name, report.images[0], fact) for fact in facts]
+    if not names:
+        reason = f" (the first: {rejects[0][1]}, {rejects[0][2]})" if rejects else ""
+        raise UserError(f"no report in it{reason}", where=str(found[0]), how=f"needed: {NEEDS[0]}")
+    facts_frame = _make_frame(rows, ontology)
+    return Loaded(
+        frame=facts_frame,
+        rejects=reject_rows(sorted(rejects), SOURCE.name),
+        files=(InputFile(found[0], hash_input(found[0]), total),),
+        rows_in=total,
+        rows_out=total - len(rejects) - sum(left_out.values()),
+        left_out=dict(sorted(left_out.items())),
+        report={
+            **report_facts(facts_frame),
+            "reports": len(names),
+            "place_unknown": {
+                "sides contradict one another (headings)": tally.contradictory_sides,
+                "several places for one finding (headings)": tally.several_places,
+            },
+            "not_used": dict(sorted(counts.items())),
+            "headings_not_used": dict(tally.unmapped.most_common(20)),
+        },
+    )
+
+
+def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
+    """Load what the facts say as label vectors."""
+    return pivot_labels(load_facts(data, ontology, options), ontology)
+
+
+def _read_facts(
+    report: Report,
+    reader: HeadingReader,
+    parser: Parser,
+    ontology: Ontology,
+    options: Options,
+    tally: HeadingTally,
+    counts: Counter[str],
+) -> list[Fact]:
+    said = [fact for heading in report.headings for fact in reader.read(heading, tally)]
+    counts["uncertain headings (borderline)"] += sum(not f.certain for f in said)
+    counts["headings not of the chosen strength"] += sum(f.strength not in options.strength for f in said)
+    present = [
+        Fact(f.condition, "present", f.location, f.severity)
+        for f in said
+        if f.certain and f.strength in options.strength
+    ]
+    absent = _read_absences(report, parser, counts)
+    # a broad heading is too far from its condition to overrule the report's own words
+    others = [Fact(f.condition, "present", f.location, f.severity) for f in said if f.strength != "broad"]
+    kept = []
+    for fact in absent:
+        conflict = find_conflict(fact, others, ontology)
+        if conflict:
+            counts[f"text and headings: {conflict}"] += 1
+        else:
+            kept.append(fact)
+    return list(dict.fromkeys([*present, *kept]))
+
+
+def _read_absences(report: Report, parser: Parser, counts: Counter[str]) -> list[Fact]:
+    """Return what the text denies, but for what it states or doubts elsewhere."""
+    absent: list[Fact] = []
+    stated: set[str] = set()
+    for text in report.texts:
+        for parsed in parser.parse(text).facts:
+            fact = parsed.fact
+            if fact.existence != "absent":
+                stated.add(fact.condition)
+            elif _is_redacted(text, parsed):
+                counts["absent in the text, with a redacted word before the finding"] += 1
+            else:
+                absent.append(fact)
+    kept = [a for a in absent if a.condition not in stated]
+    counts["absent in the text, but stated or doubted elsewhere in it"] += len(absent) - len(kept)
+    return kept
+
+
+def _is_redacted(text: str, parsed: ParsedFact) -> bool:
+    """Whether the word before the finding was blacked out: it may have been a place or a grade."""
+    return text[: parsed.start].rstrip().endswith(REDACTED)
+
+
+def _make_frame(rows: list[tuple[str, str, Fact]], ontology: Ontology) -> pl.DataFrame:
+    cells = [
+        (SOURCE.name, n, n, i, f"{i}.png", None, f.condition, f.existence, f.location, f.severity)
+        for n, i, f in rows
+    ]
+    return sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
+
+
+SOURCE = Source(
+    name="openi",
+    title="Open-i (Indiana University)",
+    terms=OPENI,
+    needs=NEEDS,
+    find=find,
+    load_labels=load_labels,
+    load_facts=load_facts,
+    one_report_one_patient=True,
+)

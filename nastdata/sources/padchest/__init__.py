@@ -1,0 +1,1 @@
+"""PadChest: labels with places, Spanish report text."""

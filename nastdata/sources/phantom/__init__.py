@@ -1,0 +1,1 @@
+"""The synthetic source: drawn patients, studies and facts."""

@@ -1,1 +1,0 @@
-"""Trace, weight, fine-tune, evaluate, explain."""

@@ -1,0 +1,1 @@
+"""Fine-tunes text encoders: settings, objectives, LoRA, layer weights, checkpoints."""

@@ -1,0 +1,159 @@
+"""From a trace to how much each layer learns, and what came of it.
+
+Adam's step does not depend on the gradient's scale, so the paper's rule (gradients times alpha ** beta, then
+AdamW) hardly does anything; a learning rate a layer does what the rule means.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from nastdata.errors import UserError
+from nastdata.models.registry import DualEncoder, fingerprint_text
+from nastdata.tracing.run import Trace, read_trace
+from nastdata.training.settings import LayerSettings
+
+BLOCK = re.compile(r"\.(?:resblocks|layers|layer|h)\.(\d+)\.")
+EQUAL = 1e-9
+
+
+def find_block(name: str) -> int | None:
+    """Return the block (from 0) that a parameter's name belongs to."""
+    found = BLOCK.search(f".{name}")
+    return int(found.group(1)) if found else None
+
+
+def scale_effects(effects: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return alpha_l = (CTE_l - min) / (max - min) over the blocks; all 1, with a warning, if equal."""
+    values = np.asarray(effects, dtype=np.float64)
+    reach = values.max() - values.min()
+    if not np.isfinite(values).all():
+        raise UserError("the trace holds effects that are not numbers", how="make it again with more pairs")
+    if reach < EQUAL:
+        warnings.warn("all layers have the same tracing effect: every layer learns alike", stacklevel=2)
+        return np.ones_like(values)
+    alpha: npt.NDArray[np.float64] = (values - values.min()) / reach
+    return alpha
+
+
+def read_alphas(encoder: DualEncoder, settings: LayerSettings) -> npt.NDArray[np.float64]:
+    """Return alpha for each block of a model: from its trace, or 1 everywhere.
+
+    Raises:
+        UserError: if the trace is of another model.
+    """
+    if settings.trace is None or settings.scale == "none":
+        return np.ones(encoder.text.depth)
+    trace = read_trace(settings.trace)
+    check_owner(trace, encoder, settings.trace)
+    effects = take_effects(trace, settings)
+    warn_of_noise(effects)
+    return scale_effects(effects)
+
+
+def warn_of_noise(effects: npt.NDArray[np.float64]) -> None:
+    """Warn if a negative effect outweighs every positive one: it alone then decides all weights.
+
+    A mean of ratios gets there by a few pairs whose d is hardly above the threshold.
+    """
+    lowest = int(effects.argmin())
+    if -effects[lowest] > effects.max():
+        warnings.warn(
+            f"block {lowest + 1} has the largest effect, and it is negative ({effects[lowest]:.3f}): it "
+            "gets weight 0, the others nearly 1; compare layers.estimator=ratio_of_means, or trace with a "
+            "higher --threshold",
+            stacklevel=2,
+        )
+
+
+def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float64]:
+    """Return the effect of each block's output (layers 1 to depth; the embedding has no LoRA)."""
+    if settings.above_control:
+        control = trace.arrays.get("text_space_control")
+        if control is None:
+            raise UserError("this trace has no control", how="make it with --controls 3")
+        above: npt.NDArray[np.float64] = trace.arrays["text_space"] - control.mean(axis=0)
+        return above[1:]
+    effects: npt.NDArray[np.float64] = trace.arrays[f"{settings.direction}_{settings.estimator}"]
+    return effects[1:]
+
+
+def check_owner(trace: Trace, encoder: DualEncoder, where: Path) -> None:
+    """Refuse a trace of another model.
+
+    Raises:
+        UserError: if the text tower's weights differ from the traced ones.
+    """
+    if trace.facts.get("text_tower") != fingerprint_text(encoder):
+        raise UserError(
+            f"this trace is of another text tower ({trace.facts.get('model')}), not of {encoder.spec}",
+            where=str(where),
+            how="trace the model that you train: nastdata trace DATA --model ...",
+        )
+
+
+def group_parameters(
+    named: Iterable[tuple[str, Any]], alphas: Sequence[float], settings: LayerSettings, learning_rate: float
+) -> list[dict[str, Any]]:
+    """Return one optimizer group a block; blocks with alpha 0 are frozen, from weight decay too.
+
+    Each group has ``block``, ``factor`` (alpha ** beta) and ``base`` (its learning rate before the schedule).
+    """
+    members: dict[int, list[Any]] = {}
+    for name, parameter in named:
+        if parameter.requires_grad:
+            block = find_block(name)
+            if block is None or block >= len(alphas):
+                raise ValueError(f"trainable parameter outside the blocks: {name}")
+            members.setdefault(block, []).append(parameter)
+    groups = []
+    for block, parameters in sorted(members.items()):
+        factor = float(alphas[block]) ** settings.beta if settings.scale != "none" else 1.0
+        if factor == 0.0:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+            continue
+        base = learning_rate * (factor if settings.scale == "lr" else 1.0)
+        groups.append({"params": parameters, "block": block, "factor": factor, "base": base, "lr": base})
+    return groups
+
+
+def scale_gradients(groups: Iterable[Mapping[str, Any]]) -> None:
+    """Multiply gradients by their group's factor: the paper's literal rule."""
+    for group in groups:
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                parameter.grad.mul_(group["factor"])
+
+
+def copy_blocks(encoder: DualEncoder) -> dict[str, Tensor]:
+    """Return a copy of the weights of the text tower's blocks, by name."""
+    module = encoder.text.module
+    return {n: p.detach().cpu().clone() for n, p in module.named_parameters() if _is_text_block(n)}
+
+
+def measure_update(before: Mapping[str, Tensor], encoder: DualEncoder) -> dict[str, Any]:
+    """Return the norm of each block's change, and the share of the three and five most changed blocks."""
+    after = dict(encoder.text.module.named_parameters())
+    squares = np.zeros(encoder.text.depth)
+    for name, old in before.items():
+        block = find_block(name)
+        if block is not None:
+            squares[block] += float((after[name].detach().cpu().double() - old.double()).pow(2).sum())
+    norms = np.sqrt(squares)
+    total = norms.sum()
+    ranked = np.sort(norms)[::-1]
+    shares = {f"top{k}": float(ranked[:k].sum() / total) if total > 0 else None for k in (3, 5)}
+    return {"norms": [round(float(n), 6) for n in norms], **shares}
+
+
+def _is_text_block(name: str) -> bool:
+    return find_block(name) is not None and not name.startswith(("visual", "vision", "image"))

@@ -1,0 +1,1 @@
+"""The grammar of the template writer: sentence plans, options, facts, morphology."""

@@ -1,0 +1,1 @@
+"""Writers that ask a language model for the words."""
