@@ -194,6 +194,8 @@ class Names(_Part):
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: dict[Name, tuple[Predicate, ...]] = {}
     """Condition -> subjects and adjectives that state it together: "the heart is enlarged"."""
+    gone: dict[Name, tuple[Name, ...]] = {}
+    """Condition -> words that say that it is gone without naming it."""
     places: dict[Name, tuple[Name, ...]] = {}
     """Place -> its names, with or without a preposition."""
     grades: dict[Name, tuple[Name, ...]] = {}
