@@ -69,6 +69,7 @@ class Layout:
             ("findings", sections.findings),
         )
         self._roles: dict[str, Role] = {h: role for role, headings in roles for h in headings}
+        self._certain = frozenset(sections.certain)
         self._find = lru_cache(maxsize=4096)(self._look_up)
 
     def find_sections(self, text: str) -> list[Section]:
@@ -84,8 +85,11 @@ class Layout:
             for n in range(len(words), 0, -1):
                 head = " ".join(words[:n])
                 end = m.start(1) + len(head)
-                hit = self._find(_normalise(head), len(head) > 5 and text[end : end + 3] != text[end : end + 3].upper())
-                if hit and hit[1] != "parts" and m.start(1) not in found:
+                rest = text[end : text.find("\n", end) if "\n" in text[end:] else len(text)]
+                mixed = rest != rest.upper()
+                hit = self._find(_normalise(head), mixed and len(head) > 5)
+                known = hit and hit[1] != "parts" and (mixed or not rest.strip() or hit[0] in self._certain)
+                if hit and known and m.start(1) not in found:
                     found[m.start(1)] = (*hit, end)
                     break
         for m in _ALONE.finditer(text):

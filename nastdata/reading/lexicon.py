@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.register import Register
@@ -77,8 +77,8 @@ class Lexicon:
 
     def __init__(self, vocabulary: Vocabulary, register: Register) -> None:
         self.root: Node = {}
-        self.spelling: dict[str, str] = {}
-        """American form -> the form in the trie, where they differ."""
+        self.spelling: dict[str, list[str]] = {}
+        """American form -> the forms in the trie."""
         self.words: set[str] = set()
         self.of_places = {
             " ".join(split_words(a)): p.condition for p in vocabulary.predicates if not p.subjects for a in p.adjectives
@@ -96,7 +96,8 @@ class Lexicon:
             elif spelt in own:
                 continue
             self._add(phrase, entry)
-        self.spelling = {_americanise(w): w for w in sorted(self.words)}
+        for w in sorted(self.words):
+            self.spelling.setdefault(_americanise(w), []).append(w)
 
     def _add(self, phrase: str, entry: Entry) -> None:
         node = self.root
@@ -148,7 +149,7 @@ class Lexicon:
                     spans.append((start, end))
                     i += 1
                     continue
-                node = root.get(self._respell(word))
+                node = self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -156,7 +157,7 @@ class Lexicon:
                 j = i + 1
                 while j < count:
                     nxt = found[j][0]
-                    node = node.get(nxt) or node.get(self._respell(nxt))
+                    node = node.get(nxt) or self._respell(node, nxt)
                     if node is None:
                         break
                     if _END in node:
@@ -193,11 +194,12 @@ class Lexicon:
             return True
         return word in self._abbreviated and i + 1 < len(found) and text[found[i + 1][1]].islower()
 
-    def _respell(self, word: str) -> str:
-        """Return the spelling in the trie of a word in the other English, or the word itself."""
-        if word in self.words:
-            return word
-        return self.spelling.get(_americanise(word), word)
+    def _respell(self, node: Node, word: str) -> Node | None:
+        """Return what follows in the trie on a word in the other English, or None."""
+        for spelt in self.spelling.get(_americanise(word), ()):
+            if found := node.get(spelt):
+                return cast(Node, found)
+        return None
 
 
 def split_words(phrase: str) -> list[str]:
@@ -283,7 +285,10 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
     for text in sorted(adjectives):
         yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
+    images = {w for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
     for text in (*v.own, *map(pluralise, v.own)):
+        if " ".join(split_words(text)) in images:
+            continue
         yield text, Entry(SYMBOL[Kind.DOMAIN], None, text)
 
 

@@ -32,7 +32,7 @@ LATER_OR = compile_pattern(
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
-    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition]"
+    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
 )
 DOUBLE = compile_pattern("[filler article sign_of auxiliary]{0,4} denial")
 NOT_NO = compile_pattern("[filler auxiliary article]{0,4} denial")

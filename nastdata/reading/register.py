@@ -170,6 +170,8 @@ class Sections(_Part):
 
     findings: tuple[Name, ...] = ()
     """What is seen."""
+    certain: tuple[Name, ...] = ()
+    """Those that are headings without a colon even where all is in capitals."""
     parts: tuple[Name, ...] = ()
     """A part of the chest, within the findings: "Lungs:"."""
     silent: tuple[Name, ...] = ()
