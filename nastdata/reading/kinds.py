@@ -7,7 +7,7 @@ out here, from the names, and nowhere else. Patterns over kinds are written with
 
 where ``[a b]`` is one of several kinds, ``[^ a b]`` any other, ``any`` one kind whatever it is, ``start`` the
 beginning of a sentence and ``end`` the end of the text; ``( | )``, ``?`` and ``{0,4}`` are those of regular
-expressions. In brackets, ``small``, ``verb`` and ``modifier`` are short for several kinds. Every repetition
+expressions. In brackets, ``small``, ``aux`` and ``modifier`` are short for several kinds. Every repetition
 has a bound, so that no text makes a match expensive.
 """
 
@@ -168,6 +168,17 @@ class Kind(StrEnum):
     """The clause's findings are left unread."""
     UNREAD_NAME = "unread_name"
     """A name that is left unread."""
+    # What captions are made of (``captions``).
+    NOUN = "noun"
+    """A finding with its article, grades and places."""
+    WHERE = "where"
+    """A place, with its preposition."""
+    SETTING = "setting"
+    """"On this radiograph"."""
+    SOURCE = "source"
+    """What shows something: "the radiograph", "the lungs", "the patient"."""
+    VERB = "verb"
+    """A form of "to be", or "can be"."""
     # Marks.
     FULL_STOP = "full_stop"
     SEMICOLON = "semicolon"
@@ -240,7 +251,7 @@ def coarsen(kinds: str) -> str:
 
 _CLASSES = {
     "small": "filler article all relative now number nearly thereby property just",
-    "verb": "auxiliary past modal can_be",
+    "aux": "auxiliary past modal can_be",
     "modifier": "filler article all number now property grade grade_adjective grade_adverb place persisting"
     " unknown diagnosis sign_of of adjective domain image nearly just thereby",
 }

@@ -63,6 +63,7 @@ Node = dict[str, Any]
 _END = ""
 STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
+_MARK = Entry("", None, "")
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """A word in "-ly" that isn't known: it changes nothing."""
@@ -145,7 +146,7 @@ class Lexicon:
                     if mark == _QUESTION_MARK and self._asks_ahead(plain, start, end, kinds):
                         mark = _DOUBT
                     kinds.append(mark)
-                    entries.append(_UNKNOWN)
+                    entries.append(_MARK)
                     spans.append((start, end))
                     i += 1
                     continue
@@ -282,9 +283,9 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         adverbial = (bool(rest) and first in prepositions) or text.endswith("ly")
         yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
     for text in _collect_predicates(v):
-        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
+        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
     for text in sorted(adjectives):
-        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
+        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text)
     images = {w for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
     for text in (*v.own, *map(pluralise, v.own)):
         if " ".join(split_words(text)) in images:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nastdata.errors import UserError
 from nastdata.ontology import Name, Predicate
@@ -138,11 +138,22 @@ class Cue(_Part):
         return self
 
 
+def _check_pattern(text: str) -> str:
+    try:
+        compile_pattern(text)
+    except (KeyError, re.error) as e:
+        raise ValueError(f"'{text}' is no pattern over kinds: {e}") from None
+    return text
+
+
+PatternText = Annotated[str, AfterValidator(_check_pattern)]
+
+
 class Construct(_Part):
     """A sequence of kinds that together say something else than one by one."""
 
     name: Name
-    pattern: tuple[str, ...] = Field(min_length=1)
+    pattern: tuple[PatternText, ...] = Field(min_length=1)
     """Pieces, each a pattern over kinds (``kinds.compile_pattern``)."""
     becomes: tuple[str, ...]
     """For each piece the kind that takes its place; "=" keeps it."""
@@ -157,12 +168,32 @@ class Construct(_Part):
         for kind in self.becomes:
             if kind not in SYMBOL and kind != KEEP:
                 raise ValueError(f"{self.name}: no kind '{kind}'")
-        for piece in self.pattern:
-            try:
-                compile_pattern(piece)
-            except (KeyError, re.error) as e:
-                raise ValueError(f"{self.name}: '{piece}': {e}") from None
         return self
+
+
+class CaptionPhrase(_Part):
+    """Kinds that make one phrase of a caption."""
+
+    becomes: Kind
+    pattern: PatternText
+
+
+class CaptionStatement(_Part):
+    """A caption that says one fact: its whole pattern, over kinds and phrases."""
+
+    says: Literal["present", "absent", "denied"]
+    pattern: PatternText
+    examples: tuple[str, ...] = Field(min_length=1)
+
+
+class Captions(_Part):
+    """What a caption of one fact may look like."""
+
+    lead: PatternText = ""
+    """What may be before every statement."""
+    phrases: tuple[CaptionPhrase, ...] = ()
+    """Put together first, from top to bottom."""
+    statements: tuple[CaptionStatement, ...] = ()
 
 
 class Sections(_Part):
@@ -219,6 +250,7 @@ class Register(_Part):
     cues: tuple[Cue, ...]
     constructs: tuple[Construct, ...] = ()
     """Applied from first to last before scope is read."""
+    captions: Captions = Captions()
     abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
