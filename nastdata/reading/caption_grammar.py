@@ -26,7 +26,9 @@ class CaptionGrammar:
 
     def __init__(self, captions: Captions) -> None:
         self._phrases = [(compile_pattern(p.pattern), SYMBOL[p.becomes]) for p in captions.phrases]
-        self._statements = [(s.says, compile_pattern(f"{captions.lead} ({s.pattern}) end")) for s in captions.statements]
+        self._statements = [
+            (s.says, compile_pattern(f"{captions.lead} ({s.pattern}) end")) for s in captions.statements
+        ]
         self._judge = lru_cache(maxsize=65_536)(self._match)
 
     def explain(self, text: str, symbols: Symbols, says: str) -> str | None:
@@ -41,7 +43,9 @@ class CaptionGrammar:
         if _STOP in kinds:
             return "more than one sentence"
         if says not in self._judge(kinds):
-            return f"not a plain statement that it is {says}" if says != "denied" else "not a plain denial of it"
+            return (
+                f"not a plain statement that it is {says}" if says != "denied" else "not a plain denial of it"
+            )
         return _check_agreement(text, symbols)
 
     def _match(self, kinds: str) -> frozenset[str]:

@@ -124,9 +124,7 @@ class Layout:
         if not sections and "\n" not in text:
             return read, sections
         breaks = _find_breaks(text, read) if "\n" in text else {}
-        dropped = [
-            (s.start, s.end if s.role == "silent" else s.body) for s in sections if s.role != "parts"
-        ]
+        dropped = [(s.start, s.end if s.role == "silent" else s.body) for s in sections if s.role != "parts"]
         kinds: list[str] = []
         out = Symbols("", [], [], read.unknown)
         at = 0

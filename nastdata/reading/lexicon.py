@@ -30,7 +30,19 @@ _MARK_KINDS: dict[str, Kind] = {
     "(-)": Kind.ABSENT,
 }
 MARKS = {mark: SYMBOL[kind] for mark, kind in _MARK_KINDS.items()}
-PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " ", "*": " ", "`": " ", "#": " "})
+PLAINLY = str.maketrans(
+    {
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u00a0": " ",
+        "_": " ",
+        "*": " ",
+        "`": " ",
+        "#": " ",
+    }
+)
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 Payload = Any
 """Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""
@@ -61,6 +73,8 @@ class Symbols:
 
 Node = dict[str, Any]
 _END = ""
+NEEDS_PLACE = frozenset(("needs_place",))
+"""Role of a name that counts only where one of its places is said too."""
 STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
 _MARK = Entry("", None, "")
@@ -82,7 +96,10 @@ class Lexicon:
         """American form -> the forms in the trie."""
         self.words: set[str] = set()
         self.of_places = {
-            " ".join(split_words(a)): p.condition for p in vocabulary.predicates if not p.subjects for a in p.adjectives
+            " ".join(split_words(a)): p.condition
+            for p in vocabulary.predicates
+            if not p.subjects
+            for a in p.adjectives
         }
         """Adjective -> condition that it states of a place."""
         self.predicates = _collect_predicates(vocabulary)
@@ -265,6 +282,9 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         places.setdefault(text, names)
     for condition in v.conditions:
         yield from _list_names(condition, v, places)
+    for condition, phrases in v.with_place.items():
+        for text in phrases:
+            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, False, NEEDS_PLACE)
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)

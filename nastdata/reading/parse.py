@@ -10,20 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nastdata.ontology import Ontology
-from nastdata.reading.attributes import Attributes
+from nastdata.reading.statements.attributes import Attributes
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.register import DEFAULT, Register, load_register
-from nastdata.reading.scope import Scope
+from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
 from nastdata.records import ParsedFact, Unread
 
-_NEGATIVE = frozenset(symbols(
-        "denial neither not fails absent resolved resolution lacking excluded excluding spares nor"
-    )
+_NEGATIVE = frozenset(
+    symbols("denial neither not fails absent resolved resolution lacking excluded excluding spares nor")
 )
 """Negation cues, wherever they are."""
 _WEIGHT = {1: 2, -1: 1, 0: 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nastdata.reading import lookahead as look
+from nastdata.reading.statements import lookahead as look
 from nastdata.reading.kinds import symbols
 from nastdata.records import Time
 
