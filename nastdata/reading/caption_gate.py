@@ -85,6 +85,8 @@ def check_option(
     for which, reading in (("negated", negated), ("affirmative", affirmative)):
         if debris := find_debris(reading.text):
             return f"{which} text: {debris}"
+        if reading.unread:
+            return f"{which} text: unsure: {reading.unread[0].reason}"
         if reading.unlicensed:
             return f"{which} text: unlicensed word '{reading.unlicensed[0]}'"
     if reason := _compare_labels(negated.labels, wanted):
@@ -227,6 +229,8 @@ def check_question(text: str, ontology: Ontology) -> str | None:
     reading = get_parser(ontology).parse(text.replace("?", "."))
     if debris := find_debris(text, end="?" if text.endswith("?") else "."):
         return debris
+    if reading.unread:
+        return f"names a finding ('{reading.unread[0].text}')"
     if reading.labels or reading.facts:
         return f"mentions {next(iter(reading.labels))}"
     if reading.alternatives:

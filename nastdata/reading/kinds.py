@@ -111,6 +111,17 @@ class Kind(StrEnum):
     PROPERTY = "property"
     """Says of a finding how it is: "calcified", "new"; to deny it doesn't deny the finding."""
     NEARLY = "nearly"
+    HARDLY = "hardly"
+    DEFINITE = "definite"
+    SUPPOSED = "supposed"
+    WOULD = "would"
+    """The findings of the clause are supposed, not said."""
+    CLAIM = "claim"
+    """"The claim that": left unread."""
+    CAN = "can"
+    THERE_WAS = "there_was"
+    ONCE = "once"
+    """"Used to be": was, and isn't said to be now."""
     RESOLVED = "resolved"
     """Was there and isn't any more."""
     RESOLVE = "resolve"
@@ -195,6 +206,13 @@ BASES: dict[Kind, Kind] = {
     Kind.IMAGE: Kind.DOMAIN,
     Kind.PROPERTY: Kind.FILLER,
     Kind.NEARLY: Kind.FILLER,
+    Kind.HARDLY: Kind.FILLER,
+    Kind.DEFINITE: Kind.FILLER,
+    Kind.SUPPOSED: Kind.DOUBT,
+    Kind.CLAIM: Kind.UNCLEAR,
+    Kind.CAN: Kind.AUXILIARY,
+    Kind.THERE_WAS: Kind.THERE_IS,
+    Kind.ONCE: Kind.AUXILIARY,
     Kind.RESOLVED: Kind.ABSENT,
     Kind.RESOLVE: Kind.FILLER,
     Kind.RESOLUTION: Kind.DENIAL,
@@ -250,8 +268,8 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler article all relative now number nearly thereby property just",
-    "aux": "auxiliary past modal can_be",
+    "small": "filler article all relative now number nearly thereby property just definite hardly",
+    "aux": "auxiliary past modal can_be can once",
     "modifier": "filler article all number now property grade grade_adjective grade_adverb place persisting"
     " unknown diagnosis sign_of of adjective domain image nearly just thereby",
 }

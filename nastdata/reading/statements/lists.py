@@ -7,7 +7,7 @@ from nastdata.reading.kinds import symbols
 from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
-_COMMA, _AND, _OR, _NOR, _SLASH = list(symbols("comma and or nor slash"))
+_COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash colon"))
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _MARKED = symbols("grade grade_adjective persisting")
 Polarity = int | None
@@ -35,7 +35,7 @@ class Mention:
 class Lists:
     """The list that is open, and what has been mentioned so far."""
 
-    __slots__ = ("_closed", "_group", "_joint", "_opener", "_polarity", "_turn", "kinds", "mentions")
+    __slots__ = ("_closed", "_group", "_joint", "_opener", "_polarity", "_turn", "kinds", "mentions", "unsaid")
 
     def __init__(self, kinds: str) -> None:
         self.kinds = kinds
@@ -51,6 +51,8 @@ class Lists:
         self._closed: Polarity = PRESENT
         """Polarity of the list that was closed last."""
         self._turn = 0
+        self.unsaid = False
+        """Whether the sentence asks or supposes, and states nothing."""
 
     def _open(self, polarity: Polarity, opener: str) -> None:
         self._polarity, self._opener, self._group, self._joint = polarity, opener, [], ""
@@ -103,8 +105,10 @@ class Lists:
 
     def _close(self, polarity: Polarity, i: int, *, whole: bool = False) -> None:
         """Apply a cue that stands after the names it is for."""
+        if self.unsaid:
+            return
         group = self._group
-        reach = group if whole else self._reach(i)
+        reach = group if whole or (i and self.kinds[i - 1] == _COLON) else self._reach(i)
         before = self._polarity
         if before == ABSENT and not whole:
             self._close_negated(polarity, reach, i)

@@ -34,8 +34,8 @@ LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with sh
 PSEUDO = compile_pattern(
     "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
 )
-DOUBLE = compile_pattern("[filler article sign_of auxiliary]{0,4} denial")
-NOT_NO = compile_pattern("[filler auxiliary article]{0,4} denial")
+DOUBLE = compile_pattern("[filler article sign_of auxiliary there_is]{0,5} denial")
+NOT_NO = compile_pattern("[filler auxiliary article there_is]{0,6} denial")
 NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")
 NOT_EXCLUDED = compile_pattern("[filler auxiliary article]{0,4} excluded")
 NOT_EXCLUDE = compile_pattern("[filler auxiliary]{0,4} exclude")

@@ -40,7 +40,7 @@ class Scope(Lists):
 
     __slots__ = (
         *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_unclear"),
-        *("denied", "entries", "unsaid"),
+        *("denied", "entries"),
     )
 
     def __init__(self, kinds: str, symbols: Symbols, lexicon: Lexicon, reasons: dict[int, str]) -> None:
@@ -54,8 +54,6 @@ class Scope(Lists):
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
         self.denied: set[int] = set()
-        self.unsaid = False
-        """Whether the sentence or section asks or supposes, and states nothing."""
         self._last = False
         """Whether the sentence has named a condition."""
         self._skip = -1
@@ -278,6 +276,12 @@ class Scope(Lists):
     def _question(self, i: int) -> None:
         self._open(UNSAID, "asks")
 
+    def _would(self, i: int) -> None:
+        """"To say that there is X would be wrong": nothing in the sentence is said."""
+        for m in self.mentions[self._sentence :]:
+            m.polarity = UNSAID
+        self._suppose(i)
+
     def _suppose(self, i: int) -> None:
         self.unsaid = True
         self._open(UNSAID, "asks")
@@ -410,7 +414,7 @@ class Scope(Lists):
     # Names.
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
-        self._add(condition, i, polarity, alternative)
+        self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
         if self._unclear:
             self.mentions[-1].unread = self._unclear
         elif self._excepted and polarity == ABSENT:
@@ -498,6 +502,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.PREVIOUS: Scope._previous,
     Kind.ASKS: Scope._question,
     Kind.SUPPOSES: Scope._suppose,
+    Kind.WOULD: Scope._would,
     Kind.CONDITION: Scope._name,
     Kind.ALTERNATIVE: Scope._alternative,
     Kind.ADJECTIVE: Scope._adjective,
