@@ -137,6 +137,11 @@ class Kind(StrEnum):
     MIMICS = "mimics"
     LOOKS_LIKE = "looks_like"
     TURNS_OUT = "turns_out"
+    MOVED = "moved"
+    OUTSIDE = "outside"
+    """Not at the place that follows."""
+    ELSEWHERE = "elsewhere"
+    COMPARED = "compared"
     SPARES = "spares"
     """Denies the place that follows."""
     ONLY = "only"
@@ -224,6 +229,10 @@ BASES: dict[Kind, Kind] = {
     Kind.MIMICS: Kind.UNCLEAR,
     Kind.LOOKS_LIKE: Kind.DOUBT_NEXT,
     Kind.TURNS_OUT: Kind.AUXILIARY,
+    Kind.MOVED: Kind.FILLER,
+    Kind.OUTSIDE: Kind.FILLER,
+    Kind.ELSEWHERE: Kind.CONTRAST,
+    Kind.COMPARED: Kind.FILLER,
     Kind.ONLY: Kind.CONTRAST,
     Kind.JUST: Kind.FILLER,
     Kind.UNLIKE: Kind.CONTRAST,

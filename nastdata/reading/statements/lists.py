@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from nastdata.reading.statements import lookahead as look
-from nastdata.reading.kinds import symbols
+from nastdata.reading.kinds import compile_pattern, symbols
 from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
 _COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash colon"))
+_WITH_VERB = frozenset(("with", "shows", "there_is", "except", "change", "seen"))
+"""Openers whose names have been said something of already."""
+_FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
+"""A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _MARKED = symbols("grade grade_adjective persisting")
 Polarity = int | None
@@ -68,6 +72,9 @@ class Lists:
         """Return the polarity of the name at ``i``, given the list that it may continue."""
         joint, polarity = self._joint, self._polarity
         either = _OR in joint or _NOR in joint
+        if joint and not either and polarity != UNSAID and self._begins_clause(i):
+            self._open(PRESENT, "")
+            return PRESENT
         if not self._group:
             if either and self._closed == ABSENT and polarity == PRESENT and self._opener == "":
                 self._open(ABSENT, "determiner")
@@ -93,6 +100,17 @@ class Lists:
             if not (doubt and look.LATER_AND.match(self.kinds, i + 1)):
                 self._open(PRESENT, "")
         return self._polarity
+
+    def _begins_clause(self, i: int) -> bool:
+        """Tell whether the name at ``i``, after a joint, is the subject of a clause of its own.
+
+        It is if what is before the joint has a verb already ("X is new, and Y ..."), or if under a denial
+        ", and" is before it and a verb after it ("no X, and Y is ...").
+        """
+        if self._group and _FINITE.search(self.kinds, self._group[-1].at + 1, i):
+            return True
+        few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
+        return few and self._joint == _COMMA + _AND and look.OWN_VERB.match(self.kinds, i + 1) is not None
 
     def _premodified(self, i: int) -> bool:
         """Tell whether a grade or a word like "stable" stands before the name at ``i``, after its joint."""
@@ -147,6 +165,8 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
+            if joint == _COMMA + _AND and self._opener in _WITH_VERB:
+                break
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True
             elif joint == _COMMA and joined and self._opener not in ("shows", "there_is", "seen"):

@@ -25,6 +25,7 @@ _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or 
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
 _UNKNOWN = symbols("unknown")
 _DENIALS = symbols("denial not")
+_BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _WHY = symbols("asks history")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
@@ -141,7 +142,11 @@ class Scope(Lists):
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
         elif len(self.mentions) == self._sentence:
+            if look.WHICH_IS.match(self.kinds, found.end()):
+                return  # "except at the left base, which is consolidated"
             self._excepted = True
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+            self._skip = found.end()
         elif self.mentions[-1].polarity == ABSENT:
             turn = self.mentions[-1].turn
             for m in self.mentions[self._sentence :]:
@@ -228,7 +233,8 @@ class Scope(Lists):
             return
         if "contrastive" in self.entries[i].roles:
             found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
-            if found and self._deny(found, _PLACES + _GRADES):
+            own = found and look.CLAUSE_AHEAD.match(kinds, found.end())
+            if found and not own and self._deny(found, _PLACES + _GRADES):
                 return
         pseudo = look.PSEUDO.match(kinds, i + 1)
         if pseudo:
@@ -458,6 +464,8 @@ class Scope(Lists):
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
+        if not i or (self.kinds[i - 1] in _BOUNDARIES and not look.AT_PLACE.match(self.kinds, i + 1)):
+            return  # "one searches in vain"
         named = self._last and bool(self.mentions)
         if named and not self._group and not look.NAME_NEAR.match(self.kinds, i + 1):
             self._mention(self.mentions[-1].condition, i, self._polarity)
