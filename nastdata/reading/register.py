@@ -66,6 +66,7 @@ Role = Literal[
     "free",
     "only",
     "all_but",
+    "plural",
 ]
 """Finer differences within a kind:
 
@@ -76,7 +77,7 @@ Role = Literal[
 * other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
 * pronoun: at the head of a sentence it stands for what the sentence before named;
 * rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
-* all_but: "all but resolved" says that a rest is left.
+* all_but: "all but resolved" says that a rest is left; plural: a verb in the plural.
 """
 UNLICENSED = frozenset(
     {

@@ -8,8 +8,7 @@ from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
 _COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash colon"))
-_WITH_VERB = frozenset(("with", "shows", "there_is", "except", "change", "seen"))
-"""Openers whose names have been said something of already."""
+_UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not")
 _FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
 """A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
@@ -110,7 +109,19 @@ class Lists:
         if self._group and _FINITE.search(self.kinds, self._group[-1].at + 1, i):
             return True
         few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
-        return few and self._joint == _COMMA + _AND and look.OWN_VERB.match(self.kinds, i + 1) is not None
+        if not few or self._joint != _COMMA + _AND:
+            return False
+        return look.OWN_VERB.match(self.kinds, i + 1) is not None or (not self._group and self._has_own_object(i))
+
+    def _has_own_object(self, i: int) -> bool:
+        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
+        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
+        comma = self.kinds.find(_COMMA, start, i)
+        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
+
+    def _is_plural(self, i: int) -> bool:
+        """Tell whether the verb before symbol ``i`` is in the plural."""
+        return False
 
     def _premodified(self, i: int) -> bool:
         """Tell whether a grade or a word like "stable" stands before the name at ``i``, after its joint."""
@@ -165,8 +176,8 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
-            if joint == _COMMA + _AND and self._opener in _WITH_VERB:
-                break
+            if joint == _COMMA + _AND and k == 1 and not self._is_plural(i):
+                break  # "Unchanged A, and B is absent"
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True
             elif joint == _COMMA and joined and self._opener not in ("shows", "there_is", "seen"):

@@ -75,7 +75,7 @@ EXCEPTED = compile_pattern(
     "[preposition article filler of]{0,4} [place place_adverbial]"
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
 )
-OWN_VERB = compile_pattern("[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows]")
+OWN_VERB = compile_pattern("[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows denial seen]")
 CLAUSE_AHEAD = compile_pattern(
     "[modifier auxiliary there_is shows preposition]{0,7} [condition alternative]"
 )

@@ -23,8 +23,6 @@ _PASSIVE = frozenset(
 )
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
-_UNKNOWN = symbols("unknown")
-_DENIALS = symbols("denial not")
 _BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _WHY = symbols("asks history")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
@@ -261,11 +259,9 @@ class Scope(Lists):
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
 
-    def _has_own_object(self, i: int) -> bool:
-        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
-        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
-        comma = self.kinds.find(_COMMA, start, i)
-        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
+    def _is_plural(self, i: int) -> bool:
+        first = self._group[-1].at if self._group else 0
+        return any("plural" in self.entries[j].roles for j in range(first, i))
 
     def _head(self, i: int) -> None:
         if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:
