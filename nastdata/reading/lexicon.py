@@ -16,6 +16,9 @@ WORD = re.compile(
     r"|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
+_UNUSUAL = re.compile(r"[()/?]|\be\.g|\bi\.e")
+_PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]")
+"""The same for texts without unusual marks, faster."""
 _MARK_KINDS: dict[str, Kind] = {
     **dict.fromkeys((".", "!", "\u2026", "\u2022"), Kind.FULL_STOP),
     **dict.fromkeys((",", "(", ")", "[", "]"), Kind.COMMA),
@@ -116,6 +119,7 @@ class Lexicon:
             self._add(phrase, entry)
         for w in sorted(self.words):
             self.spelling.setdefault(_americanise(w), []).append(w)
+        self._one_spelling = frozenset(w for ws in self.spelling.values() if len(ws) == 1 for w in ws)
 
     def _add(self, phrase: str, entry: Entry) -> None:
         node = self.root
@@ -142,8 +146,9 @@ class Lexicon:
         plain = plain.translate(PLAINLY)
         if self._fold:
             plain = plain.translate(self._fold)
-        found = [(m.group(), m.start(), m.end()) for m in WORD.finditer(plain)]
-        root, count = self.root, len(found)
+        words = WORD if _UNUSUAL.search(plain) else _PLAIN_WORD
+        found = [(m[0], m.start(), m.end()) for m in words.finditer(plain)]
+        root, count, one_spelling = self.root, len(found), self._one_spelling
         kinds: list[str] = []
         entries: list[Entry] = []
         spans: list[tuple[int, int]] = []
@@ -167,7 +172,7 @@ class Lexicon:
                     spans.append((start, end))
                     i += 1
                     continue
-                node = self._respell(root, word)
+                node = None if word in one_spelling else self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -175,7 +180,10 @@ class Lexicon:
                 j = i + 1
                 while j < count:
                     nxt = found[j][0]
-                    node = node.get(nxt) or self._respell(node, nxt)
+                    after = node.get(nxt)
+                    if after is None and nxt not in one_spelling:
+                        after = self._respell(node, nxt)
+                    node = after
                     if node is None:
                         break
                     if _END in node:
