@@ -8,18 +8,21 @@ Stages do not import one another; they hand over frames (``frames.py``). Every s
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
+from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
 from nastdata.audit.run import audit_frames
+from nastdata.dataset.atomic import write_file
 from nastdata.dataset.folder import check_output, write_dataset
+from nastdata.dataset.kept import list_kept
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.base import Design
 from nastdata.design.contextual.captions import design_captions
@@ -30,7 +33,7 @@ from nastdata.design.pairs.probes import design_probes
 from nastdata.design.pairs.tokens import load_token_counter
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
-from nastdata.errors import UserError
+from nastdata.errors import NothingMadeError, UserError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.images.build_images import find_films
 from nastdata.llm.terms_gate import check_terms
@@ -38,8 +41,8 @@ from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
 from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
-from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options, Source
+from nastdata.sources.opening import open_sources
 from nastdata.writing.base import Writer
 from nastdata.writing.registry import make_writer
 
@@ -49,8 +52,18 @@ class Built:
     """What a build made. ``configs`` holds each config's rows with their split."""
 
     configs: dict[str, pl.DataFrame]
+    """Configs that have rows."""
     rejects: pl.DataFrame
     manifest: dict[str, Any]
+    kept: dict[str, bytes] = field(default_factory=dict)
+    """File name -> content of what the folder keeps of its origin."""
+    sentences: pl.DataFrame | None = None
+    """Sentences of reports with their readings, for the user to look at."""
+
+    @property
+    def empty(self) -> dict[str, str]:
+        """Config that was asked for and has no rows -> why, and what to do."""
+        return dict(self.manifest.get("empty_configs") or {})
 
     @property
     def problems(self) -> list[str]:
@@ -66,11 +79,16 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
         UserError: on unusable input or output; nothing is left behind.
     """
     check_output(out)
-    films = _images(recipe)
-    built = make(recipe, progress, fresh=fresh)
+    opened, sources = open_sources(recipe)
+    films = _images(opened, sources)
+    built = _make(opened, sources, progress, fresh=fresh, dry=False)
     with progress.stage("write") as stage:
-        write_dataset(out, built.configs, built.rejects, built.manifest, **films)
+        write_dataset(out, built.configs, built.rejects, built.manifest, kept=built.kept, **films)
         stage.tell(str(out))
+    if built.sentences is not None:
+        beside = out.with_name(f"{out.name}.sentences.csv")
+        write_file(beside, built.sentences.write_csv().encode())
+        progress.say(f"{'look at':<10} {beside}: {len(built.sentences)} sentences with what was read from them")
     return built
 
 
@@ -83,8 +101,13 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         fresh: put questions to language models again.
         dry: count the questions to a model instead of putting them.
     """
+    return _make(*open_sources(recipe), progress, fresh=fresh, dry=dry)
+
+
+def _make(
+    recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fresh: bool, dry: bool
+) -> Built:
     ontology = load_ontology(recipe.ontology)
-    sources = [get_source(name) for name in recipe.source]
     sent = check_terms(recipe.writer, sources)
     with open_engine(recipe.engine, recipe.workers) as engine:
         if where := engine.describe():
@@ -98,13 +121,21 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         studies = assign_splits(studies, recipe.splits, recipe.seed)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
     rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
-    configs = {name: a.frame for name, a in parts.items()}
-    if not any(len(f) for f in configs.values()):
-        raise UserError(
-            "nothing could be made from this input",
+    made = {name: a.frame for name, a in parts.items()}
+    configs = {name: frame for name, frame in made.items() if len(frame)}
+    empty = explain_empty(made, studies, recipe)
+    if not configs:
+        raise NothingMadeError(
+            "; ".join(f"{config}: none: {why}" for config, why in empty.items()),
             where=", ".join(recipe.source),
-            how="see the counts above; more studies or fewer restrictions are needed",
         )
+    warnings = [
+        *(w for s, x in zip(sources, loaded, strict=True) for w in (*x.warnings, *find_blank(s.name, x.report))),
+        *(f"{config}: none: {why}" for config, why in empty.items()),
+        *find_empty_splits(configs, studies, recipe),
+    ]
+    for warning in warnings:
+        progress.say(f"warning: {warning}")
     audit = None
     if recipe.audit.enabled:
         with progress.stage("audit") as stage:
@@ -123,8 +154,16 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
     if said := writer.close_run():
         progress.say(f"{'model':<10} {said}")
     ledger = writer.account()
-    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent)
-    return Built(configs, rejects.select(list(REJECTS_SCHEMA)), manifest)
+    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent, warnings)
+    manifest["empty_configs"] = empty
+    sentences = [x.sentences for x in loaded if x.sentences is not None]
+    return Built(
+        configs,
+        rejects.select(list(REJECTS_SCHEMA)),
+        manifest,
+        kept=list_kept(recipe.ontology, sources),
+        sentences=pl.concat(sentences) if sentences else None,
+    )
 
 
 def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Progress) -> Loaded:
@@ -228,10 +267,12 @@ def _keep_rejects(design: Design, part: Assembled) -> Assembled:
     return replace(part, rejects=pl.concat([design.rejects, part.rejects]))
 
 
-def _images(recipe: BuildRecipe) -> dict[str, Any]:
-    """Films to embed, or to show beside the report's examples."""
+def _images(recipe: BuildRecipe, sources: list[Source]) -> dict[str, Any]:
+    """Images to embed, or to show beside the report's examples."""
     if recipe.images == "none":
         return {}
-    roots = dict.fromkeys(recipe.source, recipe.image_root) if recipe.image_root else {}
+    roots = {s.name: s.image_root for s in sources if s.image_root is not None}
+    if recipe.image_root:
+        roots = dict.fromkeys(recipe.source, recipe.image_root)
     loader = find_films(recipe.model_dump(mode="json"), roots)
     return {"embed_images": recipe.images == "embed", "image_loader": loader}

@@ -19,6 +19,7 @@ import polars as pl
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
 from nastdata.dataset.documents import render_documents
+from nastdata.dataset.kept import recall_recipe
 from nastdata.dataset.parquet import Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
 from nastdata.images.find import ImageLoader, Tally
@@ -38,8 +39,8 @@ class DatasetFolder:
 
     @property
     def recipe(self) -> dict[str, Any] | None:
-        """The recipe that the manifest records; None for a folder without one."""
-        return (self.manifest or {}).get("recipe")
+        """The manifest's recipe, with the folder's own copy of the ontology as its ontology."""
+        return recall_recipe(self.path, (self.manifest or {}).get("recipe"))
 
     @property
     def configs(self) -> tuple[str, ...]:
@@ -128,6 +129,7 @@ def write_dataset(
     *,
     embed_images: bool = False,
     image_loader: ImageLoader | None = None,
+    kept: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a dataset folder in one step: a reader, or a crash, sees the old one or the new one.
 
@@ -138,6 +140,7 @@ def write_dataset(
         manifest: the pipeline's account (``lineage.describe_build``); row counts and hashes are added.
         embed_images: store the images in the parquet files.
         image_loader: finds images; needed to embed them, and shows them in the report otherwise.
+        kept: file name -> content of what the folder keeps of its origin (``kept.list_kept``).
 
     Raises:
         UserError: if the place is not ours or not writable, the disk is full, or images can't be embedded.
@@ -157,6 +160,9 @@ def write_dataset(
             written[name] = write_config(partial / "data" / name, name, frame, loader)
             tally.merge(written[name].images)
         write_rejects(partial / "rejects.parquet", rejects)
+        for name, content in (kept or {}).items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            (partial / name).write_bytes(content)
         embedded = {"embedded": tally.found, "missing": tally.missing, "examples": tally.examples}
         whole = manifests.finish_manifest(
             manifest,

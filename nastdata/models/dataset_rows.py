@@ -63,7 +63,7 @@ def open_data(path: Path, roots: Mapping[str, Path] | None = None, phantom_size:
             if column in frame.columns and isinstance(frame.schema[column], pl.Struct):
                 frame = _take_embedded(frame, column, embedded)
         frames[config] = frame
-    return Data(folder, ImageStore(folder.manifest, roots, embedded, phantom_size), frames)
+    return Data(folder, ImageStore({"recipe": folder.recipe or {}}, roots, embedded, phantom_size), frames)
 
 
 def get_keys(frame: pl.DataFrame, column: str = "image") -> list[ImageKey]:

@@ -41,6 +41,10 @@ class Loaded:
     """Reason -> input units that carry nothing usable (not mistakes: uncertain, not mapped ...)."""
     report: dict[str, object] = field(default_factory=dict)
     """Counts for the source's report: facts by condition, existence, place, grade."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know and do something about, a plain sentence each."""
+    sentences: pl.DataFrame | None = None
+    """Some sentences of reports with their readings, for the user to look at; never part of a dataset."""
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,9 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    description: bytes | None = None
+    """Of an own table: its YAML without local paths, which a dataset folder keeps."""
+    ontology: str | None = None
+    """Ontology that an own table names for itself."""
+    image_root: Path | None = None
+    """Where an own table says that its images are."""

@@ -45,7 +45,7 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
     report = audit_folder(dataset, seeds=seeds, folds=folds)
     written = dataset.manifest is not None and not no_write
     if written:
-        films = find_films((dataset.manifest or {}).get("recipe"))
+        films = find_films(dataset.recipe)
         update_dataset(dataset, {"audit": report.to_json()}, films)
     if as_json:
         import json

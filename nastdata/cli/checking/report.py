@@ -30,7 +30,7 @@ def command(folder: Path, images: tuple[str, ...]) -> None:
     opened = read_dataset(folder)
     for note in opened.notes:
         click.echo(f"nastdata: {note}", err=True)
-    update_dataset(opened, {}, find_films((opened.manifest or {}).get("recipe"), roots))
+    update_dataset(opened, {}, find_films(opened.recipe, roots))
     click.echo(f"report: {folder / 'report.html'}")
 
 

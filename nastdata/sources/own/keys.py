@@ -49,8 +49,8 @@ def read_keys(frame: pl.DataFrame, settings: OwnSettings) -> pl.DataFrame:
     frame, whys = _add_id(frame, "#patient", c.patient, "patient", [])
     frame, whys = _add_id(frame, "#study", c.study, "study", whys)
     frame, whys = _add_image(frame, c.image, whys)
-    stem = pl.col("#image").str.replace(r"^.*/", "").str.replace(r"\.(gz|[A-Za-z]{2,5}[0-9]?)$", "")
-    image_id = (stem if c.image is None or c.image.template is None else pl.col("#name")) if c.image else None
+    bare = pl.col("#image").str.replace(r"\.(gz|[A-Za-z]{2,5}[0-9]?)$", "")
+    image_id = (bare if c.image.template is None else pl.col("#name")) if c.image else None
     study = pl.col("#study") if c.study else image_id if image_id is not None else pl.col("#patient")
     patient = pl.col("#patient") if c.patient else study
     frame = frame.with_columns(
@@ -90,6 +90,10 @@ def _join(key: Key) -> pl.Expr:
     if key.remove_prefix:
         text = text.str.replace_all("\\", "/", literal=True).str.strip_prefix(
             key.remove_prefix.replace("\\", "/")
+        )
+    if key.remove_folders:
+        text = text.str.replace_all("\\", "/", literal=True).str.replace(
+            f"^(?:[^/]*/){{{key.remove_folders}}}", ""
         )
     if key.pattern:
         text = text.str.extract(key.pattern, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def refuse_too_many(rejects: pl.DataFrame, rows_in: int, settings: OwnSettings) 
 
 def load_labels(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
     """Load one row a study."""
-    table, studies, rejects, report = _fold(settings, base, ontology)
+    table, studies, rejects, report, warnings = _fold(settings, base, ontology)
     used = int(studies[IMAGES].sum())
     columns = list(labels_schema(ontology))
     if studies[NO_FINDING].any():
@@ -129,15 +129,16 @@ def load_labels(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded
         rows_in=table.rows_in,
         rows_out=used,
         report={**report, **report_labels(studies, ontology)},
+        warnings=warnings,
     )
 
 
 def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
     """Load definite labels as facts, with place and grade where the table has them."""
-    table, studies, rejects, report = _fold(settings, base, ontology)
-    plain = account_facts(studies, rejects, table.files, ontology, report)
+    table, studies, rejects, report, warnings = _fold(settings, base, ontology)
     if table.details.is_empty():
-        return plain
+        plain = account_facts(studies, rejects, table.files, ontology, report)
+        return replace(plain, warnings=warnings)
     placed = settle_details(table.details, table.rows, settings.agreement, ontology)
     facts = take_definite_facts(studies, ontology)
     keys = ["patient_id", "study_id", "condition", "existence"]
@@ -161,6 +162,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
         rows_out=used,
         left_out={"no definite label": left} if left else {},
         report={**report, **more, **report_facts(frame)},
+        warnings=warnings,
     )
 
 
@@ -188,11 +190,11 @@ def _drop_opposed(
 
 def _fold(
     settings: OwnSettings, base: Path, ontology: Ontology
-) -> tuple[TableRows, pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+) -> tuple[TableRows, pl.DataFrame, pl.DataFrame, dict[str, Any], tuple[str, ...]]:
     table = read_rows(settings, base, ontology)
     studies, rejects = fold_studies(table, settings, ontology)
     refuse_too_many(rejects, table.rows_in, settings)
-    return table, studies, rejects, report_table(table, studies, settings, ontology)
+    return table, studies, rejects, *report_table(table, studies, settings, ontology)
 
 
 def fold_studies(
@@ -252,8 +254,8 @@ def _fill_readers(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 def report_table(
     table: TableRows, studies: pl.DataFrame, settings: OwnSettings, ontology: Ontology
-) -> dict[str, Any]:
-    """Return what the source's report says beside counts of labels, warnings first."""
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what the source's report says beside counts of labels, and what the user should know."""
     warnings = []
     layout = Layout(settings, ontology)
     unseen = sorted(k for k, t in layout.targets.items() if t.special is None and not table.seen.get(k))
@@ -275,7 +277,7 @@ def report_table(
             f"{settings.name}: no patient column: each study counts as one patient, so that images of one "
             "person may be in several splits"
         )
-    return {"images": len(table.rows), "warnings": warnings}
+    return {"images": len(table.rows)}, tuple(warnings)
 
 
 def _reject(bad: pl.DataFrame, source: str) -> pl.DataFrame:

@@ -15,7 +15,6 @@ from nastdata.sources.own.settings import OwnSettings
 
 MOST_BYTES = 1_000_000
 MOST_ALIASES = 50
-SUFFIXES = (".yaml", ".yml")
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -47,11 +46,6 @@ def _keep_words() -> None:
 
 
 _keep_words()
-
-
-def is_own(name: str) -> bool:
-    """Whether a source's name is the path of a YAML file."""
-    return name.lower().endswith(SUFFIXES)
 
 
 def read_settings(path: Path) -> OwnSettings:
@@ -120,7 +114,8 @@ def write_settings(settings: OwnSettings) -> bytes:
     if settings.reports and settings.reports.folder:
         data["reports"]["folder"] = "."
     for key in data.get("columns", {}).values():
-        key.pop("remove_prefix", None)
+        if prefix := key.pop("remove_prefix", None):
+            key["remove_folders"] = prefix.replace("\\", "/").rstrip("/").count("/") + 1
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=110).encode()
 
 

@@ -96,6 +96,8 @@ class Key(Part):
     """Regular expression; its group is the name ("(patient[0-9]+)")."""
     remove_prefix: str | None = None
     """Text that is cut off the front: the folders of the machine that the paths were written on."""
+    remove_folders: int = Field(0, ge=0)
+    """How many leading folders of a path are cut off, where their names are better not written down."""
     template: str | None = None
     """Text with {} in which the name is put: "png/{}.png"."""
 

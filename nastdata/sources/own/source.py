@@ -6,9 +6,10 @@ from pathlib import Path
 
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
-from nastdata.sources.base import Loaded, Options, Source, Terms
-from nastdata.sources.own.read_yaml import read_settings
+from nastdata.sources.base import Loaded, Options, Source
+from nastdata.sources.own.read_yaml import read_settings, write_settings
 from nastdata.sources.own.settings import OwnSettings
+from nastdata.terms import Terms
 
 ONE_EACH = "Patients are not told apart: each study counts as one patient, and splits are by study."
 NOT_SAID = "Its owner has said nothing on licence and use: nothing is allowed."
@@ -76,7 +77,18 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         find=find,
         load_labels=load_labels,
         load_facts=load_facts,
+        description=write_settings(settings),
+        ontology=_find_beside(settings.ontology, path),
+        image_root=path.parent / settings.image_root if settings.image_root else None,
     )
+
+
+def _find_beside(ontology: str | None, path: Path) -> str | None:
+    """Return the ontology that the file names: one beside it, or a built-in name."""
+    if ontology is None:
+        return None
+    beside = path.parent / Path(ontology).expanduser()
+    return str(beside) if beside.is_file() else ontology
 
 
 def make_terms(settings: OwnSettings) -> Terms:

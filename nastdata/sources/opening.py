@@ -1,0 +1,39 @@
+"""The sources of a recipe, opened: built-in corpora and own tables, each under its own name."""
+
+from __future__ import annotations
+
+from nastdata.errors import UserError
+from nastdata.recipe import BuildRecipe
+from nastdata.sources import get_source
+from nastdata.sources.base import Source
+
+DEFAULT_ONTOLOGY = "chest_xray"
+
+
+def open_sources(recipe: BuildRecipe) -> tuple[BuildRecipe, list[Source]]:
+    """Open a recipe's sources.
+
+    Returns:
+        The recipe with names of sources where it had paths of YAML files, with their data under these
+        names, and with the ontology that an own table names where the recipe leaves it open; the sources.
+
+    Raises:
+        UserError: if there is no such source, or two have one name.
+    """
+    sources = [get_source(name) for name in recipe.source]
+    names = tuple(s.name for s in sources)
+    for given, name in zip(recipe.source, names, strict=True):
+        if names.count(name) > 1:
+            raise UserError(
+                f"two sources of this build are called '{name}'", where=given, how="give each a name of its own"
+            )
+    data = {
+        s.name: path
+        for given, s in zip(recipe.source, sources, strict=True)
+        if (path := recipe.data.get(given) or recipe.data.get(s.name)) is not None
+    }
+    named = list(dict.fromkeys(s.ontology for s in sources if s.ontology))
+    if len(named) > 1 and recipe.ontology == DEFAULT_ONTOLOGY:
+        raise UserError(f"sources with different ontologies ({', '.join(named)})", how="--set ontology=FILE")
+    ontology = named[0] if named and recipe.ontology == DEFAULT_ONTOLOGY else recipe.ontology
+    return recipe.model_copy(update={"source": names, "data": data, "ontology": ontology}), sources
