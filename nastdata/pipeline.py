@@ -134,6 +134,8 @@ def _make(
         *(f"{config}: none: {why}" for config, why in empty.items()),
         *find_empty_splits(configs, studies, recipe),
     ]
+    for note in (n for x in loaded for n in x.notes):
+        progress.say(note)
     for warning in warnings:
         progress.say(f"warning: {warning}")
     audit = None

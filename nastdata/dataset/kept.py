@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nastdata.ontology import Ontology, find_ontology_file, load_ontology
+from nastdata.resources import find_resource
 from nastdata.sources.base import Source
 
 ONTOLOGY = "ontology.yaml"
@@ -30,10 +31,16 @@ def list_kept(ontology: str, sources: Sequence[Source]) -> dict[str, bytes]:
 
 
 def find_kept_ontology(folder: Path | None, recipe: Mapping[str, Any] | None) -> str:
-    """Return the folder's own ontology file, or for a folder without one what its recipe names."""
-    if folder is not None and (folder / ONTOLOGY).is_file():
-        return str(folder / ONTOLOGY)
-    return str((recipe or {}).get("ontology") or "chest_xray")
+    """Return the folder's own ontology file, or for a folder without one what its recipe names.
+
+    Where a built-in ontology is the same file, its name is returned.
+    """
+    name = str((recipe or {}).get("ontology") or "chest_xray")
+    if folder is None or not (folder / ONTOLOGY).is_file():
+        return name
+    built_in = find_resource("ontologies") / f"{name}.yaml"
+    same = built_in.is_file() and built_in.read_bytes() == (folder / ONTOLOGY).read_bytes()
+    return name if same else str(folder / ONTOLOGY)
 
 
 def load_kept_ontology(folder: Path | None, recipe: Mapping[str, Any] | None) -> Ontology:

@@ -43,6 +43,8 @@ class Loaded:
     """Counts for the source's report: facts by condition, existence, place, grade."""
     warnings: tuple[str, ...] = ()
     """What the user should know and do something about, a plain sentence each."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, without having to do anything."""
     sentences: pl.DataFrame | None = None
     """Some sentences of reports with their readings, for the user to look at; never part of a dataset."""
 
@@ -80,3 +82,7 @@ class Source:
     """Ontology that an own table names for itself."""
     image_root: Path | None = None
     """Where an own table says that its images are."""
+    max_rejected: float | None = None
+    """Highest share of unusable rows with which an own table is built."""
+    tolerate: Callable[[], Source] | None = None
+    """Returns the same source with any number of unusable rows, for people to look at."""

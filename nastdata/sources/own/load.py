@@ -72,7 +72,7 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
             total += len(frame)
             said = layout.read(read_keys(frame, settings))
             bad = said.rows.filter(pl.col(WHY).is_not_null())
-            rejects += [_reject(bad, settings.name), _reject_broken(batch.broken, path, settings.name)]
+            rejects += [reject_marked(bad, settings.name), reject_broken(batch.broken, path, settings.name)]
             good = said.rows.filter(pl.col(WHY).is_null()).drop(WHY)
             rows.append(good)
             details.append(said.details.filter(pl.col(ID).is_in(good[ID].implode())))
@@ -88,7 +88,7 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
                 [pl.lit(f"study: a date where an id should be{MARK}"), pl.col("study_id").str.replace("^.date:", "")]
             ).alias(WHY)
         )
-        rejects.append(_reject(bad, settings.name))
+        rejects.append(reject_marked(bad, settings.name))
         whole = whole.filter(~stray)
     made = TableRows(
         whole, pl.concat(details), pl.concat(rejects), tuple(files), rows_in, layout.seen
@@ -102,7 +102,7 @@ def refuse_too_many(rejects: pl.DataFrame, rows_in: int, settings: OwnSettings) 
     Raises:
         UserError: with the commonest reasons and examples.
     """
-    if len(rejects) <= settings.max_rejected * rows_in and len(rejects) < rows_in:
+    if len(rejects) <= settings.max_rejected * rows_in:
         return
     reasons = Counter(rejects["reason"].to_list()).most_common(CLAIMED)
     first = {r: (k, t) for r, k, t in reversed(rejects.select("reason", "key", "text").rows())}
@@ -280,7 +280,7 @@ def report_table(
     return {"images": len(table.rows)}, tuple(warnings)
 
 
-def _reject(bad: pl.DataFrame, source: str) -> pl.DataFrame:
+def reject_marked(bad: pl.DataFrame, source: str) -> pl.DataFrame:
     parts = pl.col(WHY).str.splitn(MARK, 2)
     text = parts.struct.field("field_1")
     return bad.select(
@@ -292,7 +292,7 @@ def _reject(bad: pl.DataFrame, source: str) -> pl.DataFrame:
     ).cast(pl.Schema(REJECTS_SCHEMA))
 
 
-def _reject_broken(broken: tuple[tuple[int, str, str], ...], path: Path, source: str) -> pl.DataFrame:
+def reject_broken(broken: tuple[tuple[int, str, str], ...], path: Path, source: str) -> pl.DataFrame:
     rows = [("source", reason, source, f"{path.name}, row {row}", text) for row, reason, text in broken]
     return pl.DataFrame(rows, schema=REJECTS_SCHEMA, orient="row")
 

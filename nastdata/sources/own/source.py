@@ -52,21 +52,28 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         from nastdata.sources.own.tables import find_files
 
         place, own = base(data)
+        if own.reports is not None and own.reports.folder is not None:
+            folder = place / own.reports.folder
+            return ([folder] if folder.is_dir() else []), [str(folder)]
         try:
             return find_files(own.files, place), [str(place)]
         except UserError:
             return [], [str(place)]
 
     def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
-        from nastdata.sources.own import load
+        from nastdata.sources.own import load, reports
 
         place, own = base(data)
+        if own.reports is not None:
+            return reports.load_labels(own, place, ontology, options)
         return load.load_labels(own, place, ontology)
 
     def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
-        from nastdata.sources.own import load
+        from nastdata.sources.own import load, reports
 
         place, own = base(data)
+        if own.reports is not None:
+            return reports.load_facts(own, place, ontology, options)
         return load.load_facts(own, place, ontology)
 
     return Source(
@@ -80,6 +87,8 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         description=write_settings(settings),
         ontology=_find_beside(settings.ontology, path),
         image_root=path.parent / settings.image_root if settings.image_root else None,
+        max_rejected=settings.max_rejected,
+        tolerate=lambda: make_source(settings.model_copy(update={"max_rejected": 1.0}), path),
     )
 
 
