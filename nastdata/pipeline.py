@@ -88,7 +88,9 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     if built.sentences is not None:
         beside = out.with_name(f"{out.name}.sentences.csv")
         write_file(beside, built.sentences.write_csv().encode())
-        progress.say(f"{'look at':<10} {beside}: {len(built.sentences)} sentences with what was read from them")
+        progress.say(
+            f"{'look at':<10} {beside}: {len(built.sentences)} sentences with what was read from them"
+        )
     return built
 
 
@@ -104,9 +106,7 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
     return _make(*open_sources(recipe), progress, fresh=fresh, dry=dry)
 
 
-def _make(
-    recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fresh: bool, dry: bool
-) -> Built:
+def _make(recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fresh: bool, dry: bool) -> Built:
     ontology = load_ontology(recipe.ontology)
     sent = check_terms(recipe.writer, sources)
     with open_engine(recipe.engine, recipe.workers) as engine:
@@ -130,7 +130,11 @@ def _make(
             where=", ".join(recipe.source),
         )
     warnings = [
-        *(w for s, x in zip(sources, loaded, strict=True) for w in (*x.warnings, *find_blank(s.name, x.report))),
+        *(
+            w
+            for s, x in zip(sources, loaded, strict=True)
+            for w in (*x.warnings, *find_blank(s.name, x.report))
+        ),
         *(f"{config}: none: {why}" for config, why in empty.items()),
         *find_empty_splits(configs, studies, recipe),
     ]

@@ -32,7 +32,7 @@ def describe_build(
 
     It holds nothing that differs between two runs of one installation: no clock, host or absolute path.
     """
-    # an ontology is recorded by its name: its file is in the folder, and where it came from is nobody's concern
+    # by its name: the file is in the folder, and where it came from says nothing to others
     recipe = recipe.model_copy(update={"ontology": ontology.name})
     made_of = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
     for patience in PATIENCE:

@@ -25,16 +25,18 @@ def explain_empty(
 
 def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
     if studies.is_empty():
-        return "the source says nothing of the ontology's conditions; see its counts (nastdata sources check)"
+        return "the source says nothing of the ontology's conditions; see nastdata sources check"
     if isinstance(recipe, ContextualRecipe):
         located = int(studies["location"].is_not_null().sum())
         graded = int(studies["severity"].is_not_null().sum())
-        known = f"these {len(studies):,} facts name {_count(located, 'place')} and {_count(graded, 'grade')}"
+        known = (
+            f"{_count(len(studies), 'fact')} with {_count(located, 'place')} and {_count(graded, 'grade')}"
+        )
         if config == "contextual_claims":
             k = recipe.claims.k_min
             return (
-                f"K={k} claims need {_spell(k)} states of a study's findings that exclude one another (by place "
-                f"or grade), each seen in some study of the same split; {known}. Use a source with places or "
+                f"K={k} claims need {_spell(k)} states of a study's findings that exclude one another, by place "
+                f"or grade, each seen in some study of the same split; {known}. Use a source with places or "
                 "grades, add studies, or leave claims out (--set claims.enabled=false)"
             )
         return (
@@ -62,7 +64,7 @@ def find_empty_splits(
         deserted = [s for s in lacking if not people.get(s)]
         told = f"{config}: no rows in {' or '.join(lacking)}"
         if deserted and (len(deserted) == len(lacking) or recipe.limit is None):
-            why = f"{_count(total, 'patient')} did not reach all splits. Add patients, or change splits.train etc."
+            why = f"{_count(total, 'patient')} did not reach all splits. Add patients, or change splits.train"
         elif recipe.limit is not None:
             why = f"a limit of {recipe.limit} leaves nothing for it. Raise --limit"
         else:
@@ -89,7 +91,7 @@ def _it(names: list[str]) -> str:
 
 
 def _count(n: int, one: str, many: str | None = None) -> str:
-    return f"{n:,} {one}" if n == 1 else f"{n or 'no'} {many or one + 's'}" if n < 1000 else f"{n:,} {many or one + 's'}"
+    return f"1 {one}" if n == 1 else f"{n or 'no':{',' if n else ''}} {many or one + 's'}"
 
 
 def _spell(n: int) -> str:

@@ -17,7 +17,9 @@ def recipe_options(function: F) -> F:
     """Add the RECIPE argument and the options that change it."""
     decorators = [
         click.argument("recipe", required=False),
-        click.option("--source", help="Corpora or YAML files of own tables, comma-separated (see `nastdata sources`)."),
+        click.option(
+            "--source", help="Corpora or YAML files of own tables, comma-separated (see `nastdata sources`)."
+        ),
         click.option(
             "--data",
             multiple=True,

@@ -30,7 +30,7 @@ def get_source(name: str) -> Source:
     """Return a source by name, or the own table that a YAML file describes.
 
     Raises:
-        UserError: if there is none (names the nearest), a plug-in's fails to import, or the YAML is not right.
+        UserError: if there is none (names the nearest), a plug-in's fails to import, or the YAML is wrong.
     """
     if is_own(name):
         from nastdata.sources.own.source import open_own

@@ -25,7 +25,9 @@ def open_sources(recipe: BuildRecipe) -> tuple[BuildRecipe, list[Source]]:
     for given, name in zip(recipe.source, names, strict=True):
         if names.count(name) > 1:
             raise UserError(
-                f"two sources of this build are called '{name}'", where=given, how="give each a name of its own"
+                f"two sources of this build are called '{name}'",
+                where=given,
+                how="give each a name of its own",
             )
     data = {
         s.name: path

@@ -15,9 +15,9 @@ def write_new(files: tuple[Path, ...], out: Path, ontology_name: str, *, force: 
     from nastdata.dataset.atomic import write_file
     from nastdata.ontology import load_ontology
     from nastdata.sources import is_own, list_sources
-    from nastdata.sources.own.guess import guess_folder, guess_table
-    from nastdata.sources.own.starter import write_starter
-    from nastdata.sources.own.tables import find_files
+    from nastdata.sources.own.files.tables import find_files
+    from nastdata.sources.own.starting.guess import guess_folder, guess_table
+    from nastdata.sources.own.starting.starter import write_starter
 
     if not is_own(str(out)):
         raise UserError("the description has to be a .yaml file", where=f"-o {out}")
@@ -51,7 +51,7 @@ def write_new(files: tuple[Path, ...], out: Path, ontology_name: str, *, force: 
 
 
 def _has_tables(folder: Path) -> bool:
-    from nastdata.sources.own.tables import find_files
+    from nastdata.sources.own.files.tables import find_files
 
     try:
         return any(not p.name.lower().endswith(".txt") for p in find_files([str(folder.absolute())], folder))
@@ -65,7 +65,8 @@ def _tell(guess: Any) -> str:
         "columns": f"{sum(bool(n.condition) for n in guess.names)} of {len(guess.names)} label columns",
         "list": f"a list in '{guess.column}'",
         "rows": f"one finding a row, in '{guess.column}'",
-        "boxes": f"one box a row, finding in '{guess.column}'",
+        "boxes": "one box a row"
+        + (f", finding in '{guess.column}'" if guess.column else ", all of one finding"),
         "reports": "reports",
         None: "no labels recognised: say which columns they are",
     }
@@ -137,7 +138,7 @@ def check_source(path: Path, data: Path | None, ontology_name: str | None) -> di
     limit = source.max_rejected
     if limit is not None and rejected > limit * labels.rows_in:
         problems.append(
-            f"{rejected:,} of {labels.rows_in:,} rows can't be used, more than max_rejected ({limit:g}) allows"
+            f"{rejected:,} of {labels.rows_in:,} rows can't be used; max_rejected allows a share of {limit:g}"
         )
     if not any(found["would_give"].values()):
         problems.append("nothing could be built of these data: see the table above")
@@ -208,4 +209,3 @@ def _print(found: dict[str, Any], show: int) -> None:
         f"would give: {gives['mednega']:,} MedNega items; {gives['contextual_claims']:,} claim sets and "
         f"{gives['contextual_captions']:,} captions"
     )
-

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from nastdata.sources.own.files.typed_tables import DATE
 from nastdata.sources.own.settings import Key, OwnSettings
-from nastdata.sources.own.typed_tables import DATE
 from nastdata.sources.own.words import find_split
 
 WHY = "#why"
@@ -60,12 +60,17 @@ def read_keys(frame: pl.DataFrame, settings: OwnSettings) -> pl.DataFrame:
         pl.col("#image").alias("image"),
     )
     frame, whys = _add_split(frame, settings, whys)
-    view = _join(c.view).str.to_lowercase() if c.view else pl.lit(None, pl.String)
+    view = pl.lit(None, pl.String)
+    if c.view:
+        # a lateral view has no PA or AP beside it
+        parts = [pl.col(n) for n in c.view.columns]
+        view = pl.concat_str(parts, separator="/", ignore_nulls=True) if len(parts) > 1 else _join(c.view)
+        view = view.str.to_lowercase()
     lateral = view.str.contains("lat") | view.is_in(["ll", "rl", "l", "seitlich"])
     rank = (
-        pl.when(view.is_in(["pa", "p.a."]) | view.str.contains("postero"))
+        pl.when(view.str.contains(r"(^|/)p\.?a\.?$|postero"))
         .then(0)
-        .when(view.is_in(["ap", "a.p."]) | view.str.contains("antero"))
+        .when(view.str.contains(r"(^|/)a\.?p\.?$|antero"))
         .then(1)
         .when(lateral)
         .then(4)
@@ -114,7 +119,9 @@ def _add_id(
     rules = [
         tell(id_.is_null() & (raw == "/" * (len(key.columns) - 1)), f"{told}: the {what} id is blank"),
         tell(id_.is_null() | (id_ == ""), blank, raw),
-        tell(id_.str.contains(SHORTENED), f"{told}: a number that a spreadsheet has shortened, not an id", id_),
+        tell(
+            id_.str.contains(SHORTENED), f"{told}: a number that a spreadsheet has shortened, not an id", id_
+        ),
         tell(id_.str.contains(BROKEN), f"{told}: a spreadsheet's error where an id should be", id_),
         tell(id_.str.contains("\0", literal=True), f"{told}: a NUL character in the id"),
     ]
@@ -153,7 +160,9 @@ def _add_image(
     absolute = image.str.contains(r"^(/|[A-Za-z]:|~)")
     rules = [
         tell(image.is_null(), f"{told}: the image is blank"),
-        tell(image.str.contains(r"(^|/)\.\.(/|$)"), f"{told}: a path that leaves the image folder (..)", shown),
+        tell(
+            image.str.contains(r"(^|/)\.\.(/|$)"), f"{told}: a path that leaves the image folder (..)", shown
+        ),
         tell(
             image.str.contains(r"^[A-Za-z][A-Za-z0-9+.-]+:/"),
             f"{told}: an address, not a path under the image folder",

@@ -14,12 +14,12 @@ from nastdata.errors import UserError
 from nastdata.frames import REJECTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded
-from nastdata.sources.own import tables
+from nastdata.sources.own.files import tables
+from nastdata.sources.own.files.text_tables import ROW
 from nastdata.sources.own.keys import MARK, WHY, find_stray_dates, list_columns, read_keys
-from nastdata.sources.own.layouts import DETAILS, ID, Layout
+from nastdata.sources.own.layouts import ID, Layout, make_layout
 from nastdata.sources.own.settings import ListLabels, OwnSettings, RowLabels
-from nastdata.sources.own.studies import fold_rows, settle_details
-from nastdata.sources.own.text_tables import ROW
+from nastdata.sources.own.studies import combine, fold_rows, settle_details
 from nastdata.sources.studies import (
     IMAGES,
     NO_FINDING,
@@ -55,7 +55,7 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
     Raises:
         UserError: if files or columns are missing or unreadable, or the labels do not fit the ontology.
     """
-    layout = Layout(settings, ontology)
+    layout = make_layout(settings, ontology)
     wanted = list(dict.fromkeys([*list_columns(settings), *layout.columns]))
     paths = tables.find_files(settings.files, base)
     for path in paths:
@@ -85,7 +85,10 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
     if stray is not None:
         bad = whole.filter(stray).with_columns(
             pl.concat_str(
-                [pl.lit(f"study: a date where an id should be{MARK}"), pl.col("study_id").str.replace("^.date:", "")]
+                [
+                    pl.lit(f"study: a date where an id should be{MARK}"),
+                    pl.col("study_id").str.replace("^.date:", ""),
+                ]
             ).alias(WHY)
         )
         rejects.append(reject_marked(bad, settings.name))
@@ -110,7 +113,7 @@ def refuse_too_many(rejects: pl.DataFrame, rows_in: int, settings: OwnSettings) 
     raise UserError(
         f"{len(rejects):,} of {rows_in:,} rows can't be used: " + "; ".join(told),
         where=settings.name,
-        how="correct the table or its description (nastdata sources check); max_rejected says how many may be",
+        how="correct the table or its description: nastdata sources check shows more; or raise max_rejected",
     )
 
 
@@ -143,9 +146,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
     facts = take_definite_facts(studies, ontology)
     keys = ["patient_id", "study_id", "condition", "existence"]
     facts = facts.drop("location", "severity").join(placed, on=keys, how="left")
-    denied = placed.filter(pl.col("existence") == "absent").join(
-        facts.select(keys), on=keys, how="anti"
-    )
+    denied = placed.filter(pl.col("existence") == "absent").join(facts.select(keys), on=keys, how="anti")
     denied = denied.join(studies.drop(*[c.name for c in ontology.conditions]), on=["patient_id", "study_id"])
     denied, dropped = _drop_opposed(denied, facts, ontology)
     columns = facts.columns
@@ -166,9 +167,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
     )
 
 
-def _drop_opposed(
-    denied: pl.DataFrame, facts: pl.DataFrame, ontology: Ontology
-) -> tuple[pl.DataFrame, int]:
+def _drop_opposed(denied: pl.DataFrame, facts: pl.DataFrame, ontology: Ontology) -> tuple[pl.DataFrame, int]:
     """Drop denials of a place or grade that a finding of the same study speaks against."""
     from nastdata.records import Fact
     from nastdata.sources.denials import find_conflict
@@ -201,17 +200,14 @@ def fold_studies(
     table: TableRows, settings: OwnSettings, ontology: Ontology
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return studies with a column for every condition of the ontology, and all rejects."""
-    layout = Layout(settings, ontology)
+    layout = make_layout(settings, ontology)
     exact = not isinstance(settings.labels, RowLabels)
     conditions = layout.conditions
-    folded = fold_rows(
-        table.rows, conditions, exact=exact, agreement=None if exact else settings.agreement, source=settings.name
-    ) if settings.agreement is None else fold_rows(
-        _fill_readers(table.rows, layout), conditions, exact=exact, agreement=settings.agreement,
-        source=settings.name,
-    )  # fmt: skip
+    agreement = settings.agreement
+    rows = table.rows if agreement is None else _fill_readers(table.rows, layout)
+    folded = fold_rows(rows, conditions, exact=exact, agreement=agreement, source=settings.name)
     studies = folded.studies
-    if not exact and settings.agreement is None:
+    if not exact and agreement is None:
         studies = studies.with_columns(_fill_rows(layout, studies.columns))
     missing = [c.name for c in ontology.conditions if c.name not in conditions]
     studies = studies.with_columns(pl.lit(None, pl.Int8).alias(c) for c in missing)
@@ -240,14 +236,16 @@ def _fill_readers(rows: pl.DataFrame, layout: Layout) -> pl.DataFrame:
     if not isinstance(layout.labels, RowLabels):
         return rows
     by = ["patient_id", "study_id", "#reader"]
-    from nastdata.sources.own.studies import _combine
-
-    merged = rows.group_by(by).agg(pl.col(NO_FINDING).any(), *(_combine(c) for c in layout.conditions))
+    merged = rows.group_by(by).agg(pl.col(NO_FINDING).any(), *(combine(c) for c in layout.conditions))
     filled = merged.with_columns(_fill_rows(layout, merged.columns)).select(*by, *layout.conditions)
     renamed = filled.rename({c: f"#filled {c}" for c in layout.conditions})
     joined = rows.join(renamed, on=by, how="left", nulls_equal=True, maintain_order="left")
     return joined.with_columns(
-        pl.when(pl.col(c).is_null() & (pl.col(f"#filled {c}") == 0)).then(0).otherwise(pl.col(c)).cast(pl.Int8).alias(c)
+        pl.when(pl.col(c).is_null() & (pl.col(f"#filled {c}") == 0))
+        .then(0)
+        .otherwise(pl.col(c))
+        .cast(pl.Int8)
+        .alias(c)
         for c in layout.conditions
     ).drop([f"#filled {c}" for c in layout.conditions])
 
@@ -257,7 +255,7 @@ def report_table(
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return what the source's report says beside counts of labels, and what the user should know."""
     warnings = []
-    layout = Layout(settings, ontology)
+    layout = make_layout(settings, ontology)
     unseen = sorted(k for k, t in layout.targets.items() if t.special is None and not table.seen.get(k))
     what = "columns are blank in every row" if not isinstance(settings.labels, RowLabels | ListLabels) else (
         "names are in no row"
@@ -281,6 +279,7 @@ def report_table(
 
 
 def reject_marked(bad: pl.DataFrame, source: str) -> pl.DataFrame:
+    """Return the rejects of rows whose ``#why`` says what is wrong."""
     parts = pl.col(WHY).str.splitn(MARK, 2)
     text = parts.struct.field("field_1")
     return bad.select(
@@ -293,6 +292,7 @@ def reject_marked(bad: pl.DataFrame, source: str) -> pl.DataFrame:
 
 
 def reject_broken(broken: tuple[tuple[int, str, str], ...], path: Path, source: str) -> pl.DataFrame:
+    """Return the rejects of rows that are no rows of the table."""
     rows = [("source", reason, source, f"{path.name}, row {row}", text) for row, reason, text in broken]
     return pl.DataFrame(rows, schema=REJECTS_SCHEMA, orient="row")
 

@@ -18,15 +18,17 @@ MOST_ALIASES = 50
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML as people mean it in such a file: no, on, 1.10, 1:30, 007 and dates are words; a key counts once."""
+    """YAML as people mean it here: no, on, 1.10, 1:30, 007 and dates are words; no key is there twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Refuse a key that is there twice: the first would be lost in silence."""
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a word", key_node.start_mark
+                )
             if key in seen:
                 text = f"the key '{key}' is there twice"
                 raise yaml.constructor.ConstructorError(None, None, text, key_node.start_mark)
@@ -76,7 +78,9 @@ def load_plain(path: Path) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8-sig")
         if sum(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text, Loader=PlainLoader)) > MOST_ALIASES:
-            raise UserError(f"more than {MOST_ALIASES} aliases (*name)", where=str(path), how="write them out")
+            raise UserError(
+                f"more than {MOST_ALIASES} aliases (*name)", where=str(path), how="write them out"
+            )
         data = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a safe loader
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text", where=str(path), how="save it as UTF-8") from None

@@ -1,4 +1,4 @@
-"""Free-text reports as a source: read into facts; what is both said and denied, doubtful or past is left out."""
+"""Free-text reports as a source, read into facts: what is doubtful, past, or said and denied is left out."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded, Options
-from nastdata.sources.own import report_files, tables
+from nastdata.sources.own import report_files
+from nastdata.sources.own.files import tables
 from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys
 from nastdata.sources.own.layouts import ID
-from nastdata.sources.own.load import FILE, reject_broken, reject_marked, refuse_too_many
+from nastdata.sources.own.load import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.own.settings import OwnSettings
 from nastdata.sources.report_facts import ReportReader
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows, report_facts, sort_facts
@@ -172,8 +173,12 @@ def _use(keys: Keys, texts: list[str], rows: int, reader: ReportReader, read: _R
 def _tell(settings: OwnSettings, account: dict[str, Any]) -> str:
     naming = account.get("sentences that name a finding", 0)
     share = account.get("share of such sentences that could not be read")
-    told = "nothing named a finding" if share is None else f"{share:.1%} of {naming:,} could not be read in full"
-    return f"{settings.name}: {account.get('reports', 0):,} texts; of the sentences that name a finding, {told}"
+    told = (
+        "nothing named a finding" if share is None else f"{share:.1%} of {naming:,} could not be read in full"
+    )
+    return (
+        f"{settings.name}: {account.get('reports', 0):,} texts; of the sentences that name a finding, {told}"
+    )
 
 
 def _warn(settings: OwnSettings, frame: pl.DataFrame) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def write_word(value: Any) -> Any:
-    """Return a YAML scalar as the text that a cell would hold (1, true and blank are not quoted by people)."""
+    """Return a YAML scalar as the text of a cell: people do not quote 1, true and blank."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -216,7 +216,9 @@ class Box(Part):
         if len(self.columns) not in (1, 4):
             raise ValueError("columns: four of them, or one that holds four numbers")
         if self.unit == "pixels" and (self.width is None or self.height is None):
-            raise ValueError("width and height of the image are needed (a column, or a number), or unit: share")
+            raise ValueError(
+                "width and height of the image are needed (a column, or a number), or unit: share"
+            )
         return self
 
 
@@ -235,6 +237,8 @@ class ListLabels(Part):
     separator: str = "|"
     """Between the words; "list" for JSON or Python lists; blanks around it do not count."""
     names: dict[Word, Target] = Field(min_length=1)
+    unknown: Literal["reject", "ignore"] = "reject"
+    """What becomes of a row with a word that ``names`` does not have."""
     unlisted: Literal["not_mentioned", "absent"] = "not_mentioned"
     """What it means that a condition is not in the list."""
 
@@ -261,6 +265,7 @@ class RowLabels(Part):
     grade: Name | None = None
     names: dict[Word, Target] = {}
     box: Box | None = None
+    unknown: Literal["reject", "ignore"] = "reject"
     unlisted: Literal["not_mentioned", "absent"] = "not_mentioned"
 
     @model_validator(mode="after")

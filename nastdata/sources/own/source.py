@@ -49,7 +49,7 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         return data, settings
 
     def find(data: Path | None) -> tuple[list[Path], list[str]]:
-        from nastdata.sources.own.tables import find_files
+        from nastdata.sources.own.files.tables import find_files
 
         place, own = base(data)
         if own.reports is not None and own.reports.folder is not None:

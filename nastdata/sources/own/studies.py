@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.sources.own.keys import RANK, READER
 from nastdata.sources.own.layouts import ID
@@ -17,7 +16,6 @@ from nastdata.sources.studies import IMAGES, KEYS, NO_FINDING
 STUDY = ["patient_id", "study_id"]
 DIFFER = "rows of one study have different labels (see agreement)"
 OPPOSED = "a finding both present and absent in one study (see agreement)"
-TWO_PATIENTS = "one study id with two patients"
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ def fold_rows(
         agreement: How readers become one; None if there is one reader.
         source: Name of the corpus.
     """
-    rows, refused = _drop_shared_ids(rows)
+    refused = pl.DataFrame(schema={ID: pl.Int64, "reason": pl.String, "text": pl.String})
     votes = agreement is not None and agreement.reader is None
     by = [*STUDY, ID] if votes else [*STUDY, READER]
     if exact and agreement is None:
-        bad = _find_different(rows, conditions, by)
+        bad = _find_different(rows, conditions)
     else:
         bad = _find_opposed(rows, conditions, by)
     if len(bad):
@@ -64,7 +62,7 @@ def fold_rows(
     if len(keys) < len(rows):
         labels = labels.group_by(by).agg(
             pl.col(NO_FINDING).any(),
-            *(_combine(c) for c in conditions),
+            *(combine(c) for c in conditions),
         )
         if agreement is not None:
             labels = labels.group_by(STUDY).agg(
@@ -79,12 +77,7 @@ def fold_rows(
     return Folded(studies, refused)
 
 
-def _drop_shared_ids(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Nothing to drop as long as study ids count within a patient; kept as the place for that rule."""
-    return rows, pl.DataFrame(schema={ID: pl.Int64, "reason": pl.String, "text": pl.String})
-
-
-def _find_different(rows: pl.DataFrame, conditions: Sequence[str], by: list[str]) -> pl.DataFrame:
+def _find_different(rows: pl.DataFrame, conditions: Sequence[str]) -> pl.DataFrame:
     repeated = rows.filter(pl.len().over(STUDY) > 1)
     if repeated.is_empty():
         return pl.DataFrame(schema={"patient_id": pl.String, "study_id": pl.String})
@@ -111,7 +104,7 @@ def _name(flags: pl.DataFrame, conditions: Sequence[str], reason: str) -> pl.Dat
     )
 
 
-def _combine(c: str) -> pl.Expr:
+def combine(c: str) -> pl.Expr:
     """Return one reader's label: present beats uncertain beats absent."""
     column = pl.col(c)
     return (
@@ -191,8 +184,3 @@ def _agree_on_places(found: pl.DataFrame, voters: str, ontology: Ontology) -> pl
         .then(bare)
         .alias("location")
     )
-
-
-def empty_rejects() -> pl.DataFrame:
-    """Return a rejects frame without rows."""
-    return pl.DataFrame(schema=REJECTS_SCHEMA)

@@ -81,7 +81,7 @@ class Places:
             self._names.setdefault(fold(region.name), (region.name, None))
 
     def read_place(self, word: str | None) -> tuple[str | None, str | None] | None:
-        """Return (region, side) of a word, (None, None) for a blank or ignored one, None if not understood."""
+        """Return (region, side) of a word; (None, None) if it is blank or ignored; None if not understood."""
         folded = fold(word)
         if not folded or self._is_blank(folded):
             return None, None
@@ -151,4 +151,8 @@ def check_targets(names: Mapping[str, str], known: Mapping[str, object]) -> list
     """Return a line for each name (where -> condition) that is no condition of the ontology."""
     from nastdata.errors import name_nearest
 
-    return [f"{where}: no condition '{n}' ({name_nearest(n, known)})" for where, n in names.items() if n not in known]
+    return [
+        f"{where}: no condition '{n}' ({name_nearest(n, known)})"
+        for where, n in names.items()
+        if n not in known
+    ]

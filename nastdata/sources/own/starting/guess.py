@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +16,11 @@ import yaml
 
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
-from nastdata.sources.own import tables, text_tables
-from nastdata.sources.own.layouts import split_cell
+from nastdata.sources.own.files import tables, text_tables
+from nastdata.sources.own.files.text_tables import ROW
+from nastdata.sources.own.layouts.lists import split_cell
 from nastdata.sources.own.settings import OwnSettings, Reading
-from nastdata.sources.own.text_tables import ROW
-from nastdata.sources.own.words import Meanings, NameMatcher, fold, simplify
+from nastdata.sources.own.words import Meanings, NameMatcher, simplify
 
 LOOKED_AT = 20_000
 """Rows that are looked at; `sources check` reads all."""
@@ -33,7 +33,7 @@ IMAGE = re.compile(r"\.(png|jpe?g|dcm|dicom|tiff?|bmp|webp|nii(\.gz)?|mha)$", re
 @lru_cache(maxsize=1)
 def read_roles() -> dict[str, Any]:
     """Return the names of columns that ship with the package (``roles.yaml``)."""
-    text = files("nastdata.sources.own").joinpath("roles.yaml").read_text(encoding="utf-8")
+    text = files("nastdata.sources.own.starting").joinpath("roles.yaml").read_text(encoding="utf-8")
     data: dict[str, Any] = yaml.safe_load(text)
     return data
 
@@ -69,15 +69,20 @@ class Guess:
     """Words of label cells that are not understood -> rows."""
     box: tuple[tuple[str, ...], str] | None = None
     size: tuple[str | None, str | None] = (None, None)
+    reach: tuple[int, int] = (0, 0)
+    """Highest coordinates of boxes."""
     parts: dict[str, str] = field(default_factory=dict)
     """value, place, grade -> column, of rows."""
     texts: list[str] = field(default_factory=list)
     """Columns of report texts."""
+    views: list[str] = field(default_factory=list)
     prefix: str | None = None
     """Folder that all image paths start with."""
     template: str | None = None
     folder: Path | None = None
     """Of report files."""
+    patterns: dict[str, str] = field(default_factory=dict)
+    """patient, study -> pattern for the image's path."""
     doubled: list[str] = field(default_factory=list)
 
 
@@ -96,29 +101,35 @@ def guess_table(paths: Sequence[Path], ontology: Ontology) -> Guess:
     guess = Guess(list(paths), reading, header, len(frame))
     guess.doubled = sorted({h for h in header if h and header.count(h) > 1})
     if frame.is_empty():
-        raise UserError("no rows below the header", where=str(paths[0]))
+        first = next((b.broken[0] for b in tables.read_batches(paths[0], reading, unique) if b.broken), None)
+        told = f"no usable rows: row {first[0]} has {first[1]}" if first else "no rows below the header"
+        raise UserError(told, where=str(paths[0]))
     matcher, meanings = NameMatcher(ontology), Meanings(_defaults())
     _find_roles(guess, frame, matcher)
-    taken = set(guess.roles.values())
+    taken = {*guess.roles.values(), *guess.views}
     labels = [n for c in unique if c not in taken and (n := _look_at_column(frame, c, matcher, meanings))]
     lists = _find_list(frame, [c for c in unique if c not in taken], matcher)
     matched = [n for n in labels if n.condition]
     _find_box(guess, unique)
     if guess.box and lists:
-        _take_rows(guess, frame, lists, "boxes")
+        _take_rows(guess, frame, lists, "boxes", matcher)
     elif len(matched) >= 2 or (matched and not lists):
         guess.layout, guess.names = "columns", labels
         for n in labels:
             for word, count in _count(frame, n.name).items():
                 if meanings.find(word) is None:
                     guess.strange[word] = guess.strange.get(word, 0) + count
+    elif guess.box and _find_value(guess, frame):
+        guess.layout = "boxes"
     elif lists:
         repeated = _is_repeated(guess, frame)
         if repeated and lists[1] is None:
-            _take_rows(guess, frame, lists, "rows")
+            _take_rows(guess, frame, lists, "rows", matcher)
         else:
             guess.layout, guess.column = "list", lists[0]
             guess.separator, guess.names = lists[1] or "|", lists[2]
+    if guess.layout == "boxes":
+        _measure_boxes(guess, frame)
     texts = _find_texts(frame, [c for c in unique if c not in taken])
     guess.texts = texts
     if guess.layout is None and texts:
@@ -176,8 +187,11 @@ def _find_roles(guess: Guess, frame: pl.DataFrame, matcher: NameMatcher) -> None
         taken = set(guess.roles.values())
         for name in read_roles()[role]:
             column = simple.get(simplify(name))
-            if column and column not in taken and _fits(role, frame[column]):
+            if column and column not in {*taken, *guess.views} and _fits(role, frame[column]):
                 guess.roles[role] = column
+                if role == "view":
+                    guess.views.append(column)
+                    continue
                 break
     if "image" not in guess.roles or not _is_path(frame[guess.roles["image"]]):
         taken = {v for k, v in guess.roles.items() if k != "image"}
@@ -276,8 +290,9 @@ def _is_repeated(guess: Guess, frame: pl.DataFrame) -> bool:
     return key is not None and frame[key].n_unique() < 0.9 * len(frame)
 
 
-def _take_rows(guess: Guess, frame: pl.DataFrame, lists: Lists, layout: str) -> None:
-    guess.layout, guess.column, guess.names = layout, lists[0], lists[2]
+def _take_rows(guess: Guess, frame: pl.DataFrame, lists: Lists, layout: str, matcher: NameMatcher) -> None:
+    words = Counter(dict(frame[lists[0]].drop_nulls().value_counts().iter_rows()))
+    guess.layout, guess.column, guess.names = layout, lists[0], _name_words(words, matcher)
     simple = {simplify(c): c for c in frame.columns}
     taken = {*guess.roles.values(), lists[0], *(guess.box[0] if guess.box else ())}
     for part in ("value", "place", "grade"):
@@ -289,6 +304,17 @@ def _take_rows(guess: Guess, frame: pl.DataFrame, lists: Lists, layout: str) -> 
                 guess.parts[part] = column
                 taken.add(column)
                 break
+
+
+def _find_value(guess: Guess, frame: pl.DataFrame) -> bool:
+    """Find a column of 1 and 0 beside boxes that are all about one finding."""
+    simple = {simplify(c): c for c in frame.columns}
+    for name in read_roles()["value"]:
+        column = simple.get(simplify(name))
+        if column and frame[column].drop_nulls().n_unique() <= MOST_WORDS:
+            guess.parts["value"] = column
+            return True
+    return False
 
 
 def _find_box(guess: Guess, columns: list[str]) -> None:
@@ -309,6 +335,14 @@ def _find_box(guess: Guess, columns: list[str]) -> None:
         guess.size = found[0], found[1]
 
 
+def _measure_boxes(guess: Guess, frame: pl.DataFrame) -> None:
+    """Note how far boxes reach, so that a guess of the images' size can be seen to be wrong."""
+    assert guess.box is not None
+    a, b, c, d = (frame[x].cast(pl.Float64, strict=False).fill_null(0) for x in guess.box[0])
+    right, bottom = (c, d) if guess.box[1].startswith("x_min") else (a + c, b + d)
+    guess.reach = int(right.max() or 0), int(bottom.max() or 0)  # type: ignore[arg-type]
+
+
 def _find_texts(frame: pl.DataFrame, columns: list[str]) -> list[str]:
     """Return columns of running text, those with a report's name first."""
     out = []
@@ -317,8 +351,9 @@ def _find_texts(frame: pl.DataFrame, columns: list[str]) -> list[str]:
         words = frame[c].drop_nulls().head(2000)
         if words.is_empty():
             continue
-        blanks = float(words.str.count_matches(" ").mean() or 0)  # type: ignore[arg-type]
-        if blanks >= 4 and (simplify(c) in named or blanks >= 8):
+        letters = float((words.str.count_matches(r"\p{L}") / words.str.len_chars()).mean() or 0)  # type: ignore[arg-type]
+        blanks = letters and float(words.str.count_matches(" ").mean() or 0)  # type: ignore[arg-type]
+        if letters > 0.5 and blanks >= 4 and (simplify(c) in named or blanks >= 8):
             out.append(c)
     named_texts = [c for c in out if simplify(c) in named]
     whole = [c for c in named_texts if simplify(c) not in ("finding", "impression")]
@@ -339,15 +374,16 @@ def _look_at_images(guess: Guess, frame: pl.DataFrame) -> None:
                 break
             common.append(level[0])
         guess.prefix = "/".join(common) + "/" if common else None
-    elif not _is_path(frame[column]):
+    for role in ("patient", "study"):
+        if role not in guess.roles and paths:
+            pattern = next((p for p in read_roles()["patterns"][role] if _fits_all(p, paths)), None)
+            if pattern:
+                guess.patterns[role] = pattern
+    if guess.prefix is None and not _is_path(frame[column]):
         guess.template = "{}.png"
 
 
-def shorten(names: list[Named], most: int = 60) -> list[Named]:
-    """Return the commonest names: a starter with thousands of lines helps nobody."""
-    return names if len(names) <= most else [*names[:most], replace(names[most], name="...")]
-
-
-def words_of(names: list[Named]) -> set[str]:
-    """Return names as they are compared."""
-    return {fold(n.name) for n in names}
+def _fits_all(pattern: str, paths: list[str]) -> bool:
+    some = paths[:2000]
+    found = [m.group(1) for p in some if (m := re.search(pattern, p))]
+    return len(found) == len(some) and len(set(found)) > 1

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nastdata.errors import UserError
-from nastdata.sources.own.settings import Reading
-from nastdata.sources.own.text_tables import (
+from nastdata.sources.own.files.text_tables import (
     BATCH,
     ROW,
     Batch,
@@ -25,6 +24,7 @@ from nastdata.sources.own.text_tables import (
     read_sample,
     wrap_archive,
 )
+from nastdata.sources.own.settings import Reading
 
 MOST_JSON = 500_000_000
 """Bytes of a JSON file that is one array, which has to be read whole."""
@@ -34,7 +34,7 @@ DATE = "\u0001date:"
 
 def write_cell(value: Any) -> str | None:
     """Return a typed value as the text of a cell: lists as JSON, true and false, no ".0" added or lost."""
-    if value is None or isinstance(value, float) and value != value:
+    if value is None or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"

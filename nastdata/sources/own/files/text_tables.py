@@ -63,7 +63,7 @@ def read_sample(path: Path) -> bytes:
     return data
 
 
-class wrap_archive:  # noqa: N801 - used as a with-statement's verb
+class wrap_archive:
     """Turn the errors of cut-off and broken archives into words."""
 
     def __init__(self, path: Path) -> None:
@@ -143,7 +143,6 @@ def read_batches(path: Path, reading: Reading, wanted: Sequence[str]) -> Iterato
     """
     header, separator, encoding = read_header(path, reading)
     at = [header.index(w) for w in wanted]
-    width = len(header)
     with wrap_archive(path), open_plain(path) as raw:
         text = io.TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="")
         for _ in range(reading.skip_rows):
@@ -151,7 +150,7 @@ def read_batches(path: Path, reading: Reading, wanted: Sequence[str]) -> Iterato
         rows = _number(_reader(text, separator), path, reading.skip_rows)
         next(rows, None)
         while chunk := list(itertools.islice(rows, BATCH)):
-            yield _lay_out(chunk, at, wanted, width, encoding)
+            yield _lay_out(chunk, at, wanted, header, encoding)
 
 
 def _reader(text: io.TextIOBase, separator: str) -> Iterator[list[str]]:
@@ -186,8 +185,11 @@ def _number(reader: Iterator[list[str]], path: Path, above: int) -> Iterator[Num
 
 
 def _lay_out(
-    chunk: list[Numbered], at: list[int], wanted: Sequence[str], width: int, encoding: str
+    chunk: list[Numbered], at: list[int], wanted: Sequence[str], header: list[str], encoding: str
 ) -> Batch:
+    width = len(header)
+    # blank names at the end of a header name nothing: rows may do without their cells
+    least = max((i + 1 for i, h in enumerate(header) if h), default=width)
     broken: list[tuple[int, str, str]] = []
     good: list[list[str]] = []
     numbers: list[int] = []
@@ -196,6 +198,8 @@ def _lay_out(
         if wrong is None and n != width:
             if n > width and not any(c.strip() for c in cells[width:]):
                 cells = cells[:width]
+            elif least <= n < width:
+                cells = [*cells, *[""] * (width - n)]
             elif n < width and not any(c.strip() for c in cells):
                 continue
             else:

@@ -7,11 +7,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nastdata.errors import UserError, name_nearest
-from nastdata.sources.own import text_tables, typed_tables
+from nastdata.sources.own.files import text_tables, typed_tables
+from nastdata.sources.own.files.text_tables import Batch
 from nastdata.sources.own.settings import Reading
-from nastdata.sources.own.text_tables import Batch
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm", ".arrow", ".tab")
+SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".parquet",
+    ".jsonl",
+    ".ndjson",
+    ".json",
+    ".xlsx",
+    ".xlsm",
+    ".arrow",
+    ".tab",
+)
 INNER = {"dataset_info.json", "state.json", "dataset_dict.json"}
 """What ``datasets`` writes beside its Arrow files."""
 MOST_FILES = 10_000
@@ -147,7 +159,9 @@ def check_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> N
         numbers = [str(i + 1) for i, h in enumerate(header) if h == name]
         problems.append(f"column '{name}' is there {len(numbers)} times (columns {', '.join(numbers)})")
     if problems:
-        how = "rename one of them in the file" if twice and not missing else f"its columns: {', '.join(header)}"
+        how = (
+            "rename one of them in the file" if twice and not missing else f"its columns: {', '.join(header)}"
+        )
         raise UserError("; ".join(problems), where=str(path), how=how)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.sources.own.guess import Guess, Named
+from nastdata.sources.own.starting.guess import Guess, Named
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ()/.-]*[A-Za-z0-9_)]|[A-Za-z_]")
 RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -85,11 +85,17 @@ def _tell_columns(guess: Guess) -> list[str]:
     }
     for role, why in told.items():
         column = guess.roles.get(role)
+        if column is None and role in guess.patterns:
+            image, pattern = quote(guess.roles["image"]), json.dumps(guess.patterns[role])
+            lines.append(f"  {role}: {{column: {image}, pattern: {pattern}}}   # {why}")
+            continue
         if column is None:
             if role == "patient":
                 lines.append("  # patient: COLUMN   (none was recognised: each study counts as one patient)")
             continue
         value = quote(column)
+        if role == "view" and len(guess.views) > 1:
+            value = f"[{', '.join(map(quote, guess.views))}]"
         if role == "image" and guess.prefix:
             value = f"{{column: {value}, remove_prefix: {quote(guess.prefix)}}}"
         elif role == "image" and guess.template:
@@ -131,6 +137,7 @@ def _tell_labels(guess: Guess, ontology: Ontology, out: Path) -> list[str]:
             f"  column: {quote(str(guess.column))}",
             f"  separator: {separator}",
             "  unlisted: not_mentioned  # say 'absent' only if every finding was looked for in every study",
+            "  unknown: reject          # a word that is not listed below: reject its row, or ignore it",
             "  names:",
         ]
         return [*lines, *_tell_names(guess.names), *_tell_values(guess)]
@@ -138,21 +145,24 @@ def _tell_labels(guess: Guess, ontology: Ontology, out: Path) -> list[str]:
         *head,
         "labels:",
         f"  layout: {guess.layout}           # one row a finding",
-        f"  finding: {quote(str(guess.column))}",
+        f"  finding: {quote(guess.column)}"
+        if guess.column
+        else "  condition: CONDITION     # all rows are about one finding: which of the above is it?",
         *(f"  {part}: {quote(column)}" for part, column in guess.parts.items()),
         "  unlisted: not_mentioned  # say 'absent' only if every finding was looked for in every study",
-        "  names:",
-        *_tell_names(guess.names),
+        *(["  names:", *_tell_names(guess.names)] if guess.names else ()),
     ]
     if guess.layout == "boxes" and guess.box:
         columns, order = guess.box
-        width, height = (quote(s) if s else "1024" for s in guess.size)
+        given = ("1024", "1024") if max(guess.reach) <= 1024 else ("WIDTH", "HEIGHT")
+        width, height = (quote(s) if s else n for s, n in zip(guess.size, given, strict=True))
+        reach = "{} x {}".format(*guess.reach)
         lines += [
             "  box:                     # side and zone follow; the patient's right is on the image's left",
             f"    columns: [{', '.join(map(quote, columns))}]",
             f"    order: {order}",
             f"    width: {width}              # of the image: a column, or one number"
-            + ("" if guess.size[0] else "; 1024 is a guess"),
+            + ("" if guess.size[0] else f"; the boxes reach {reach} pixels"),
             f"    height: {height}",
         ]
     lines += _tell_values(guess)
@@ -172,7 +182,11 @@ def _tell_names(names: Iterable[Named]) -> list[str]:
         target = n.condition or ("nothing_found" if n.nothing_found else "ignore")
         note = ""
         if target == "ignore":
-            note = f"   # not in the ontology; near: {', '.join(n.near)}" if n.near else "   # not in the ontology"
+            note = (
+                f"   # not in the ontology; near: {', '.join(n.near)}"
+                if n.near
+                else "   # not in the ontology"
+            )
         lines.append(f"    {quote(n.name)}: {target}{note}")
     return lines
 
