@@ -35,8 +35,8 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
         if config == "contextual_claims":
             k = recipe.claims.k_min
             return (
-                f"K={k} claims need {_spell(k)} states of a study's findings that exclude one another, by place "
-                f"or grade, each seen in some study of the same split; {known}. Use a source with places or "
+                f"K={k} claims need {_spell(k)} states of a finding that exclude one another, by place or "
+                f"grade, each seen in some study of the same split; {known}. Use a source with places or "
                 "grades, add studies, or leave claims out (--set claims.enabled=false)"
             )
         return (
