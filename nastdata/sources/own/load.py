@@ -145,7 +145,8 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
     placed = settle_details(table.details, table.rows, settings.agreement, ontology)
     facts = take_definite_facts(studies, ontology)
     keys = ["patient_id", "study_id", "condition", "existence"]
-    facts = facts.drop("location", "severity").join(placed, on=keys, how="left")
+    there = placed.filter(pl.col("existence") == "present")
+    facts = facts.drop("location", "severity").join(there, on=keys, how="left")
     denied = placed.filter(pl.col("existence") == "absent").join(facts.select(keys), on=keys, how="anti")
     denied = denied.join(studies.drop(*[c.name for c in ontology.conditions]), on=["patient_id", "study_id"])
     denied, dropped = _drop_opposed(denied, facts, ontology)

@@ -157,8 +157,16 @@ def settle_details(
     found = found.group_by(*keys, "location").agg(
         pl.when(grades.n_unique() == 1).then(grades.first()).alias("severity")
     )
+    place = ontology.place_by_name
+    sides = {p.name: p.side for p in ontology.places if p.side}
+    bare = [p for p in sides if place[p].region is None]
+    side = pl.col("location").replace_strict(sides, default=None, return_dtype=pl.String)
+    finer = (side.is_not_null() & ~pl.col("location").is_in(bare)).any().over(*keys, side)
+    # a place says its side as well, and any place more than none
+    said = pl.col("location").is_in(bare).fill_null(False) & finer
     located = pl.col("location").is_not_null().any().over(keys)
-    return found.filter(~located | pl.col("location").is_not_null()).sort(*keys, "location", "severity")
+    kept = found.filter(~said & (~located | pl.col("location").is_not_null()))
+    return kept.sort(*keys, "location", "severity")
 
 
 def _agree_on_places(found: pl.DataFrame, voters: str, ontology: Ontology) -> pl.DataFrame:

@@ -80,8 +80,8 @@ class ColumnLayout(Layout):
         cells = {"place": target.place_column, "side": target.side_column, "grade": target.grade_column}
         if not any(cells.values()) and target.place is None and target.grade is None:
             return frame, pl.DataFrame(schema=DETAILS)
-        wanted = pl.lit([1, 0]) if target.place or target.grade else pl.lit([1])
-        fit = frame.filter(code.is_in(wanted.implode()) & pl.col(WHY).is_null())
+        wanted = [1, 0] if target.place or target.grade else [1]
+        fit = frame.filter(code.is_in(wanted) & pl.col(WHY).is_null())
         some = fit.select(
             ID,
             code.alias("#value"),

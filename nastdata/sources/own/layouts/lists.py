@@ -101,6 +101,8 @@ def split_cell(cell: str | None, separator: str) -> list[str] | None:
         return []
     if separator != "list":
         return [w.strip() for w in cell.split(separator) if w.strip()]
+    if not cell.startswith(("[", "(", "{")):
+        return [cell.strip("'\" ")]
     try:
         value = json.loads(cell)
     except (ValueError, RecursionError):
