@@ -63,5 +63,7 @@ def write_hospital_csv(path: Path, rows: int = 1200, seed: int = 7) -> None:
         cells = [draw.choice(("ja", "nein", "nein", "fraglich", "")) for _ in names]
         view = draw.choice(("pa", "ap", "seitlich"))
         age = f"{draw.randrange(20, 90)},{draw.randrange(10)}"
-        lines.append(f"{patient};U{i:07d};bilder/{i:07d}.png;{view};{age};{';'.join(cells)};{draw.choice('jn')}")
+        lines.append(
+            f"{patient};U{i:07d};bilder/{i:07d}.png;{view};{age};{';'.join(cells)};{draw.choice('jn')}"
+        )
     path.write_bytes(("\r\n".join(lines) + "\r\n").encode("cp1252"))

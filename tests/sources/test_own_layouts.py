@@ -48,7 +48,10 @@ def test_words_of_label_cells_are_understood_and_blanks_are_not_absent(
 def test_words_of_ones_own_and_blanks_that_mean_absent(tmp_path: Path) -> None:
     write(tmp_path, HEAD + "P1,a.png,sicher,keiner,\nP2,b.png,fraglich,,keiner\n")
     words = {"present": ["sicher"], "absent": ["keiner"], "uncertain": ["fraglich"]}
-    assert labels_of(load(describe(tmp_path, values=words)), *THREE) == {"a": (1, 0, None), "b": (-1, None, 0)}
+    assert labels_of(load(describe(tmp_path, values=words)), *THREE) == {
+        "a": (1, 0, None),
+        "b": (-1, None, 0),
+    }
     blank = load(describe(tmp_path, values={**words, "blank": "absent"}))
     assert labels_of(blank, *THREE) == {"a": (1, 0, 0), "b": (-1, 0, 0)}
 
@@ -238,9 +241,7 @@ def test_several_readers_become_one_by_the_rule(tmp_path: Path) -> None:
     votes = {"a": "111", "b": "110", "c": "100", "d": "000", "e": "00?", "f": "1??", "g": "0  "}
     value = {"1": "1", "0": "0", "?": "uncertain", " ": ""}
     rows = [
-        f"P,{image}.png,R{r},{value[v]}"
-        for image, said in votes.items()
-        for r, v in enumerate(said.ljust(3))
+        f"P,{image}.png,R{r},{value[v]}" for image, said in votes.items() for r, v in enumerate(said.ljust(3))
     ]
     write(tmp_path, "pid,image,reader,effusion\n" + "\n".join(rows) + "\n")
 
@@ -312,7 +313,11 @@ def test_boxes_in_any_order_as_shares_or_in_one_cell(tmp_path: Path, order: str,
 
 
 def test_a_box_outside_the_image_is_rejected(tmp_path: Path) -> None:
-    lines = ["P1,a.png,R1,nodule,100,100,2200,200", "P1,b.png,R1,nodule,5,5,4,9", "P1,c.png,R1,nodule,1,x,2,3"]
+    lines = [
+        "P1,a.png,R1,nodule,100,100,2200,200",
+        "P1,b.png,R1,nodule,5,5,4,9",
+        "P1,c.png,R1,nodule,1,x,2,3",
+    ]
     good = [f"P{i},{i}.png,R1,nodule,100,100,200,200" for i in range(20)]
     loaded = load(boxes(tmp_path, [*lines, *good]))
     assert loaded.rejects["reason"].to_list() == [

@@ -17,6 +17,8 @@ DATE_LIKE = (
     r"|(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-\d{2,4})$"
 )
 SHORTENED = r"^\d(\.\d+)?[eE]\+?\d+$"
+NO_ID = ("nan", "null", "none", "<na>", "n/a", "na", "unknown", "-", "?")
+"""Written where there is no id; taken for one, they would make one patient of many."""
 MARK = "\x1f"
 """Between the reason and the value in ``WHY``: reasons are counted, values are shown."""
 BROKEN = r"^#(REF|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!)"
@@ -119,6 +121,7 @@ def _add_id(
     rules = [
         tell(id_.is_null() & (raw == "/" * (len(key.columns) - 1)), f"{told}: the {what} id is blank"),
         tell(id_.is_null() | (id_ == ""), blank, raw),
+        tell(id_.str.to_lowercase().is_in(NO_ID), f"{told}: the {what} id is blank", id_),
         tell(
             id_.str.contains(SHORTENED), f"{told}: a number that a spreadsheet has shortened, not an id", id_
         ),

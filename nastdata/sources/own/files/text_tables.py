@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,7 @@ from nastdata.sources.own.settings import Reading
 
 ROW = "#row"
 """Column of row numbers as a spreadsheet shows them, the header being row 1 (or lower, under other rows)."""
-BATCH = 50_000
+BATCH = 25_000
 LONGEST_CELL = 10_000_000
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 1 << 18
@@ -149,8 +150,8 @@ def read_batches(path: Path, reading: Reading, wanted: Sequence[str]) -> Iterato
             text.readline()
         rows = _number(_reader(text, separator), path, reading.skip_rows)
         next(rows, None)
-        while chunk := list(itertools.islice(rows, BATCH)):
-            yield _lay_out(chunk, at, wanted, header, encoding)
+        while batch := _take(rows, at, wanted, header, encoding):
+            yield batch
 
 
 def _reader(text: io.TextIOBase, separator: str) -> Iterator[list[str]]:
@@ -184,47 +185,55 @@ def _number(reader: Iterator[list[str]], path: Path, above: int) -> Iterator[Num
             yield row, cells, None
 
 
-def _lay_out(
-    chunk: list[Numbered], at: list[int], wanted: Sequence[str], header: list[str], encoding: str
-) -> Batch:
+def _take(
+    rows: Iterator[Numbered], at: list[int], wanted: Sequence[str], header: list[str], encoding: str
+) -> Batch | None:
+    """Return the next rows, of which only the wanted cells are kept; None at the end."""
     width = len(header)
     # blank names at the end of a header name nothing: rows may do without their cells
     least = max((i + 1 for i, h in enumerate(header) if h), default=width)
     broken: list[tuple[int, str, str]] = []
-    good: list[list[str]] = []
+    good: list[tuple[str, ...]] = []
     numbers: list[int] = []
-    for row, cells, wrong in chunk:
+    pick = itemgetter(*at) if len(at) > 1 else lambda cells: (cells[at[0]],) if at else ()
+    some = None
+    for some in itertools.islice(rows, BATCH):
+        row, cells, wrong = some
         n = len(cells)
         if wrong is None and n != width:
             if n > width and not any(c.strip() for c in cells[width:]):
-                cells = cells[:width]
+                pass
             elif least <= n < width:
                 cells = [*cells, *[""] * (width - n)]
             elif n < width and not any(c.strip() for c in cells):
                 continue
             else:
-                wrong = f"{n} cells where the header has {width}"
+                wrong = f"{n} {'cell' if n == 1 else 'cells'} where the header has {width}"
         if wrong is None:
-            good.append(cells)
+            good.append(pick(cells))
             numbers.append(row)
         else:
             broken.append((row, wrong, _shorten(cells)))
-    columns = list(zip(*good, strict=True)) if good else [()] * width
+    if some is None:
+        return None
     try:
-        data = {w: pl.Series(columns[i], dtype=pl.String) for w, i in zip(wanted, at, strict=True)}
+        data = _to_columns(good, wanted)
     except UnicodeError:
-        fit = []
-        for row, cells in zip(numbers, good, strict=True):
-            if all(_is_text(cells[i]) for i in at):
-                fit.append((row, cells))
-            else:
-                broken.append((row, f"not {encoding.removesuffix('-sig')} text", _shorten(cells)))
-        numbers = [r for r, _ in fit]
-        data = {
-            w: pl.Series([c[i] for _, c in fit], dtype=pl.String) for w, i in zip(wanted, at, strict=True)
-        }
+        fit = [all(map(_is_text, cells)) for cells in good]
+        broken += [
+            (row, f"not {encoding.removesuffix('-sig')} text", _shorten(list(cells)))
+            for row, cells, ok in zip(numbers, good, fit, strict=True)
+            if not ok
+        ]
+        numbers = [row for row, ok in zip(numbers, fit, strict=True) if ok]
+        data = _to_columns([cells for cells, ok in zip(good, fit, strict=True) if ok], wanted)
     frame = pl.DataFrame({ROW: pl.Series(numbers, dtype=pl.Int64), **data})
     return Batch(blank_to_null(frame, wanted), tuple(sorted(broken)))
+
+
+def _to_columns(rows: list[tuple[str, ...]], wanted: Sequence[str]) -> dict[str, pl.Series]:
+    columns: Sequence[Sequence[str]] = list(zip(*rows, strict=True)) if rows else [()] * len(wanted)
+    return {w: pl.Series(c, dtype=pl.String) for w, c in zip(wanted, columns, strict=True)}
 
 
 def blank_to_null(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
