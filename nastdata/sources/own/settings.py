@@ -302,14 +302,29 @@ class Values(Part):
         return self
 
 
+def _read_rule(value: Any, *words: str) -> Any:
+    """Return a number of readers, or one of the words."""
+    if value in words:
+        return value
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise ValueError(f"a number of readers, or {', '.join(words[:-1])} or {words[-1]}, not {value!r}")
+    return number
+
+
 class Agreement(Part):
     """How the rows of several readers of one study become one."""
 
     reader: Name | None = None
     """Column that names the reader; without it every row of a study counts as one."""
-    present_if: Count | Literal["any", "majority", "all"] = "majority"
-    """So many readers say that it is there."""
-    absent_if: Count | Literal["majority", "all"] = "all"
+    present_if: Annotated[int | str, BeforeValidator(lambda v: _read_rule(v, "any", "majority", "all"))] = (
+        "majority"
+    )
+    """So many readers say that it is there: a number, any, majority or all."""
+    absent_if: Annotated[int | str, BeforeValidator(lambda v: _read_rule(v, "majority", "all"))] = "all"
     """So many readers say that it is not; what is neither is uncertain."""
 
 
