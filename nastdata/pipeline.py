@@ -42,7 +42,7 @@ from nastdata.progress import Progress
 from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
 from nastdata.sources.base import Loaded, Options, Source
-from nastdata.sources.opening import open_sources
+from nastdata.sources.opening import load_own, open_sources
 from nastdata.writing.base import Writer
 from nastdata.writing.registry import make_writer
 
@@ -206,7 +206,7 @@ def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Pro
     )
     load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
     with progress.stage("source") as stage:
-        loaded = load(recipe.data.get(source.name), ontology, options)
+        loaded = load_own(load, source, recipe.data.get(source.name), ontology, options)
         stage.tell(
             f"{source.name}: {loaded.rows_in:,} rows in, {len(loaded.frame):,} "
             f"{'studies' if isinstance(recipe, MednegaRecipe) else 'facts'}, {len(loaded.rejects):,} rejected"

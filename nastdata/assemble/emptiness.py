@@ -25,7 +25,7 @@ def explain_empty(
 
 def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
     if studies.is_empty():
-        return "the source says nothing of the ontology's conditions; see nastdata sources check"
+        return "the source says nothing of the ontology's conditions: its labels are blank, or about others"
     if isinstance(recipe, ContextualRecipe):
         located = int(studies["location"].is_not_null().sum())
         graded = int(studies["severity"].is_not_null().sum())

@@ -30,6 +30,12 @@ def list_kept(ontology: str, sources: Sequence[Source]) -> dict[str, bytes]:
     return kept
 
 
+def find_kept_source(folder: Path, name: str) -> str:
+    """Return the description of an own table that a folder keeps, or the name of a built-in source."""
+    kept = folder / SOURCES / f"{name}.yaml"
+    return str(kept) if kept.is_file() else name
+
+
 def find_kept_ontology(folder: Path | None, recipe: Mapping[str, Any] | None) -> str:
     """Return the folder's own ontology file, or for a folder without one what its recipe names.
 

@@ -76,6 +76,8 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    labels: tuple[str, ...] | None = None
+    """Names of the corpus's own labels, where it has a fixed set: other data are not passed off as its."""
     description: bytes | None = None
     """Of an own table: its YAML without local paths, which a dataset folder keeps."""
     ontology: str | None = None

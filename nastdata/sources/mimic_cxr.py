@@ -11,7 +11,13 @@ import polars as pl
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import list_places, tell_missing, walk_tables
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import MIMIC_CXR
 
@@ -193,4 +199,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from nastdata.errors import UserError
+from nastdata.ontology import Ontology
 from nastdata.recipe import BuildRecipe
 from nastdata.sources import get_source
-from nastdata.sources.base import Source
+from nastdata.sources.base import Loaded, Loader, Options, Source
 
 DEFAULT_ONTOLOGY = "chest_xray"
 
@@ -39,3 +42,31 @@ def open_sources(recipe: BuildRecipe) -> tuple[BuildRecipe, list[Source]]:
         raise UserError(f"sources with different ontologies ({', '.join(named)})", how="--set ontology=FILE")
     ontology = named[0] if named and recipe.ontology == DEFAULT_ONTOLOGY else recipe.ontology
     return recipe.model_copy(update={"source": names, "data": data, "ontology": ontology}), sources
+
+
+def load_own(load: Loader, source: Source, data: Path | None, ontology: Ontology, options: Options) -> Loaded:
+    """Load a corpus's own data; other people's are not passed off as its, with its name, terms and citation.
+
+    Raises:
+        UserError: as the loader does, or if the ontology's conditions are not the corpus's labels; where the
+            user named the data, with the way to describe data of one's own.
+    """
+    advice = f"if these are not {source.title}'s files: nastdata sources new {data} -o mydata.yaml"
+    known = source.labels
+    foreign = [c.name for c in ontology.conditions if known is not None and c.name not in known]
+    if foreign:
+        shown = ", ".join(f"'{f}'" for f in foreign[:3]) + (" ..." if len(foreign) > 3 else "")
+        raise UserError(
+            f"{source.title} has no label {shown}",
+            where=f"ontology {ontology.name}",
+            how=advice
+            if data
+            else "choose an ontology of its labels, or describe your own data: "
+            "nastdata sources new FILE -o mydata.yaml",
+        )
+    try:
+        return load(data, ontology, options)
+    except UserError as e:
+        if data is None or source.description is not None or not data.exists():
+            raise
+        raise UserError(e.what, where=e.where, how=f"{e.how}; {advice}" if e.how else advice) from e

@@ -134,6 +134,17 @@ def _add_id(
     return frame, [*whys, *rules]
 
 
+def tell_studies_apart(frame: pl.DataFrame) -> bool:
+    """Whether study ids count within a patient only ("1", "2" ...), so that they need the patient's name."""
+    pairs = frame.select("patient_id", "study_id").unique()
+    return len(pairs) > pairs["study_id"].n_unique()
+
+
+def name_studies(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put the patient's id before the study's."""
+    return frame.with_columns(pl.format("{}/{}", "patient_id", "study_id").alias("study_id"))
+
+
 def find_stray_dates(frame: pl.DataFrame) -> pl.Expr | None:
     """Return which rows have a date for a study id while most have not: ids that Excel has turned into dates.
 

@@ -16,7 +16,15 @@ from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded
 from nastdata.sources.own.files import tables
 from nastdata.sources.own.files.text_tables import ROW
-from nastdata.sources.own.keys import MARK, WHY, find_stray_dates, list_columns, read_keys
+from nastdata.sources.own.keys import (
+    MARK,
+    WHY,
+    find_stray_dates,
+    list_columns,
+    name_studies,
+    read_keys,
+    tell_studies_apart,
+)
 from nastdata.sources.own.layouts import ID, Layout, make_layout
 from nastdata.sources.own.settings import ListLabels, OwnSettings, RowLabels
 from nastdata.sources.own.studies import combine, fold_rows, settle_details
@@ -93,6 +101,8 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
         )
         rejects.append(reject_marked(bad, settings.name))
         whole = whole.filter(~stray)
+    if tell_studies_apart(whole):
+        whole = name_studies(whole)
     made = TableRows(
         whole, pl.concat(details), pl.concat(rejects), tuple(files), rows_in, layout.seen
     )  # fmt: skip

@@ -17,7 +17,7 @@ from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded, Options
 from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
-from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys
+from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys, tell_studies_apart
 from nastdata.sources.own.layouts import ID
 from nastdata.sources.own.load import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.own.settings import OwnSettings
@@ -112,6 +112,7 @@ def _read_table(settings: OwnSettings, base: Path, reader: ReportReader, read: _
         tables.check_columns(path, tables.read_header(path, settings.read), [*wanted, *texts])
     known = pl.concat([f for f, _ in _read_batches(settings, paths, [*wanted, *texts], None)])
     stray = find_stray_dates(known)
+    apart = tell_studies_apart(known.filter(pl.col(WHY).is_null()))
     sizes = known.filter(pl.col(WHY).is_null()).group_by(STUDY).len()
     several = {tuple(r) for r in sizes.filter(pl.col("len") > 1).select(STUDY).iter_rows()}
     held: dict[tuple[str, str], tuple[int, Keys, list[str], int]] = {}
@@ -125,9 +126,11 @@ def _read_table(settings: OwnSettings, base: Path, reader: ReportReader, read: _
             frame = frame.with_columns(pl.coalesce(WHY, pl.when(stray).then(told)).alias(WHY))
         read.rejects.append(reject_marked(frame.filter(pl.col(WHY).is_not_null()), settings.name))
         good = frame.filter(pl.col(WHY).is_null()).with_columns(pl.lit(settings.name).alias("source"))
+        named = pl.format("{}/{}", "patient_id", "study_id") if apart else pl.col("study_id")
+        good = good.with_columns(named.alias("study_id"))
         for row in good.select(*KEYS, "#rank", *(f"#text{i}" for i in range(len(texts)))).iter_rows():
             keys, rank, parts = row[: len(KEYS)], row[len(KEYS)], [t for t in row[len(KEYS) + 1 :] if t]
-            study = (keys[1], keys[2])
+            study = (keys[1], keys[2].removeprefix(f"{keys[1]}/") if apart else keys[2])
             if study not in several:
                 _use(keys, parts, 1, reader, read)
                 continue

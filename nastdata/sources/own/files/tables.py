@@ -57,7 +57,7 @@ def _expand(pattern: str, base: Path) -> list[Path]:
         # a folder that `datasets` saved, or one of tables
         inside = sorted(p for p in whole.rglob("*") if p.is_file() and _is_table(p))
         arrow = [p for p in inside if p.suffix == ".arrow"]
-        return arrow or inside
+        return arrow or [p for p in inside if p.suffix.lower() != ".txt"] or inside
     if whole.is_file():
         return [whole]
     if not any(c in pattern for c in "*?["):
