@@ -15,7 +15,7 @@ from nastdata.sources.base import Loaded, Options
 COLUMNS = {"effusion": "Pleural Effusion", "ptx": "Pneumothorax", "broken rib": "Fracture"}
 
 
-def describe(folder: Path, name: str = "mine.yaml", **parts: Any) -> Path:
+def describe(folder: Path, file: str = "mine.yaml", **parts: Any) -> Path:
     """Write a description of ``films.csv`` with label columns, changed by ``parts`` (None removes one)."""
     whole: dict[str, Any] = {
         "name": "mine",
@@ -24,7 +24,7 @@ def describe(folder: Path, name: str = "mine.yaml", **parts: Any) -> Path:
         "labels": {"layout": "columns", "columns": dict(COLUMNS)},
         **parts,
     }
-    path = folder / name
+    path = folder / file
     kept = {k: v for k, v in whole.items() if v is not None}
     path.write_text(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path

@@ -76,7 +76,10 @@ agreement: {present_if: some}
         ("name: x\nlabels: {layout: columns, columns: {a: Edema}}", "'files' names no table"),
         ("name: x\nread: {encoding: utf-9}\nreports: {folder: r}", "no such encoding"),
         ("name: x\ncolumns: {patient: {column: a, pattern: 'p'}}\nreports: {folder: r}", "one (group)"),
-        ("name: x\ncolumns: {patient: {column: a, pattern: '(?<=x)(p)'}}\nreports: {folder: r}", "look-around"),
+        (
+            "name: x\ncolumns: {patient: {column: a, pattern: '(?<=x)(p)'}}\nreports: {folder: r}",
+            "look-around",
+        ),
         ("name: x\nvalues: {present: [ja], absent: [Ja]}\nreports: {folder: r}", "both present and absent"),
     ],
     ids=str,
@@ -87,7 +90,9 @@ def test_bad_descriptions_are_told_in_words(tmp_path: Path, text: str, told: str
 
 
 def test_yaml_means_what_people_mean(tmp_path: Path) -> None:
-    path = write(tmp_path, "name: x\nno: 1\nversion: 1.10\nwords: [yes, no, on, NaN, 007, 1:30, 2024-01-02]\n")
+    path = write(
+        tmp_path, "name: x\nno: 1\nversion: 1.10\nwords: [yes, no, on, NaN, 007, 1:30, 2024-01-02]\n"
+    )
     assert load_plain(path) == {
         "name": "x",
         "no": 1,
@@ -99,7 +104,9 @@ def test_yaml_means_what_people_mean(tmp_path: Path) -> None:
 def test_a_condition_that_the_ontology_lacks_is_told_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("pid,image,a\n1,a.png,1\n")
     labels = {"layout": "columns", "columns": {"a": "Pleural Efusion", "b": "Infarct"}}
-    with pytest.raises(UserError, match=r"'a': no condition 'Pleural Efusion' \(did you mean 'Pleural Effusion'"):
+    with pytest.raises(
+        UserError, match=r"'a': no condition 'Pleural Efusion' \(did you mean 'Pleural Effusion'"
+    ):
         load(describe(tmp_path, labels=labels))
 
 

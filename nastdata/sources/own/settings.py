@@ -388,6 +388,12 @@ class OwnSettings(Part):
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Highest share of rows that may be unusable before a build is refused."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_blank(cls, value: object) -> object:
+        # a heading with nothing but comments below it
+        return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
     @field_validator("files", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:

@@ -229,7 +229,7 @@ def _look_at_column(
         return None
     known = sum(n for w, n in counts.items() if meanings.find(w) is not None)
     definite = any(meanings.find(w) in ("present", "absent") for w in counts)
-    if known < sum(counts.values()) and not (condition or nothing):
+    if known < 0.4 * sum(counts.values()) and not (condition or nothing):
         return None
     if not definite and not condition and not nothing:
         return None
