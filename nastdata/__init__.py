@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "attach_images", "load", "read_dataset"]
+__all__ = ["__version__", "attach_images", "load", "parse", "read_dataset"]
 
 LAZY = {
     "attach_images": "nastdata.dataset.load",
     "load": "nastdata.dataset.load",
+    "parse": "nastdata.reading.face",
     "read_dataset": "nastdata.dataset.folder",
 }
 """Name -> module, imported when the name is first used, so that ``import nastdata`` stays light."""

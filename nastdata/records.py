@@ -99,6 +99,46 @@ class ParsedFact:
     fact: Fact
     start: int
     end: int
+    section: str | None = None
+    sentence: int = 0
+    sentence_span: tuple[int, int] = (0, 0)
+    time: Literal["now", "earlier", "resolved", "new"] = "now"
+    certainty: Literal["definite", "uncertain"] = "definite"
+
+    @property
+    def condition(self) -> str:
+        """The fact's."""
+        return self.fact.condition
+
+    @property
+    def existence(self) -> Existence:
+        """The fact's."""
+        return self.fact.existence
+
+    @property
+    def location(self) -> str | None:
+        """The fact's."""
+        return self.fact.location
+
+    @property
+    def severity(self) -> str | None:
+        """The fact's."""
+        return self.fact.severity
+
+    @property
+    def denies(self) -> Denial | None:
+        """The fact's."""
+        return self.fact.denies
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A part of a text that was not understood."""
+
+    start: int
+    end: int
+    text: str
+    reason: str
 
 
 class Row(BaseModel):

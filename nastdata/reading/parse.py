@@ -14,7 +14,7 @@ from nastdata.reading.attributes import Attributes
 from nastdata.reading.cues import NEGATIVE_KINDS
 from nastdata.reading.lexicon import Lexicon
 from nastdata.reading.scope import Scope
-from nastdata.records import ParsedFact
+from nastdata.records import ParsedFact, Unread
 
 _WEIGHT = {1: 2, -1: 1, 0: 0}
 
@@ -34,6 +34,8 @@ class Reading:
     """Negation cues, whatever they negate."""
     unlicensed: tuple[str, ...]
     """Words that a statement of the ontology's facts doesn't need, as they stand in the text."""
+    unread: tuple[Unread, ...] = ()
+    language: str | None = None
 
 
 class Parser:
