@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "nastdata"
 ORDER = (
     # small modules that know nothing of the rest
     ("errors", "resources", "seeded", "progress", "terms"),
-    ("statistics", "registry"),
-    ("ontology", "recipe"),
+    ("statistics", "registry", "text_input"),
+    ("ontology", "recipe", "text_records"),
     ("records",),
     ("frames",),
     ("engines",),

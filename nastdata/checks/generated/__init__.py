@@ -1,0 +1,1 @@
+"""Captions and reports that others generated, judged finding by finding."""
