@@ -69,9 +69,6 @@ class Judge:
             verdict, attribute, unchecked, omitted = self._kept[key]
             verdicts.append((said, verdict))
             on_record = _say_recorded(about)
-                if about
-                else None
-            )
             out.append(
                 Finding(
                     *(said.condition, said.polarity, said.kind, verdict, attribute, unchecked, omitted),
