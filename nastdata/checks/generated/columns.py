@@ -126,11 +126,16 @@ def find_text(rows: Sequence[Mapping[str, object]], columns: Sequence[str], wher
         likely = prose
     if len(likely) == 1:
         return likely[0]
-    what = "no column of texts found" if not likely else f"several columns could be the text: {_list(likely)}"
-    raise UserError(what, where=where, how=f"--text-key NAME; its columns: {_list(columns)}")
+    what = (
+        "no column of texts found"
+        if not likely
+        else f"several columns could be the text: {list_some(likely)}"
+    )
+    raise UserError(what, where=where, how=f"--text-key NAME; its columns: {list_some(columns)}")
 
 
-def _list(names: Iterable[str]) -> str:
+def list_some(names: Iterable[str]) -> str:
+    """Return names joined by commas, at most 25."""
     names = list(names)
     return ", ".join(names[:25]) + (f" ... ({len(names)})" if len(names) > 25 else "")
 

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 from nastdata.checks.generated.facts import Recorded
 from nastdata.checks.generated.known import Condition, Known, Reference, say
 from nastdata.checks.generated.readings import Said, Text
-from nastdata.design.contextual.states import ConditionState, Logic
-from nastdata.records import Fact
+from nastdata.design.contextual.states import ConditionState
+from nastdata.records import Denial, Fact
 
 Verdict = Literal["supported", "contradicted", "not_supported", "missed", "unread"]
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "not_supported", "missed", "unread")
@@ -22,7 +22,7 @@ class Finding(NamedTuple):
     polarity: str | None
     """What the text says (present, absent, uncertain); of a missed one what is on record."""
     kind: str
-    """How it is said: ``readings.KINDS``; "recorded" if the text does not say it, "unread" if not understood."""
+    """How it is said: ``readings.KINDS``; "recorded" if the text does not, "unread" if not understood."""
     verdict: Verdict
     attribute: str | None
     """In what it is contradicted or says more: existence, location, severity (joined by +), certainty."""
@@ -142,12 +142,11 @@ class Judge:
         return "supported", None, unchecked, _join(_find_omitted(state, fact))
 
     def _judge_place(self, state: ConditionState, fact: Fact) -> bool | str | None:
-        """Return True, False, "more" (finer or other than on record), "unchecked", or None if no place is said."""
+        """Return True, False, "more" (the record does not say), "unchecked", or None: no place is said."""
         if fact.location is None:
             return None
-        here = Fact(
-            fact.condition, "present", fact.location, None, "location" if fact.denies == "location" else None
-        )
+        denies: Denial | None = "location" if fact.denies == "location" else None
+        here = Fact(fact.condition, "present", fact.location, None, denies)
         truth = self.logic.judge(state, here)
         if truth is not None:
             return truth
@@ -170,15 +169,14 @@ class Judge:
                 )
                 or state.records
             )
-        if all(g is None for _, g in near):
-            denied = any(g == fact.severity for _, g in state.denied)
-            return (fact.denies == "severity") if denied else "unchecked"
-        local = ConditionState(state.condition, "present", near, state.implied, state.denied)
-        here = Fact(
-            fact.condition, "present", None, fact.severity, "severity" if fact.denies == "severity" else None
-        )
-        truth = self.logic.judge(local, here)
-        return "more" if truth is None else truth
+        grades = {g for _, g in near}
+        if fact.severity in {g for p, g in state.denied if p is None}:
+            return fact.denies == "severity"
+        if None in grades and (len(grades) == 1 or fact.severity not in grades):
+            return "unchecked"
+        if fact.denies == "severity":
+            return True if fact.severity not in grades else False if len(grades) == 1 else "more"
+        return fact.severity in grades
 
     def _find_missed(
         self, text: Text, known: Known, verdicts: Sequence[tuple[Said, Verdict]]
@@ -216,7 +214,7 @@ class Judge:
         return out
 
     def _is_other_place(self, fact: Recorded, verdicts: Sequence[tuple[Said, Verdict]]) -> bool:
-        """Whether a present finding is on record in a place that the text, right about other places, leaves out."""
+        """Whether a present finding is on record in a place left out by a text that is right about others."""
         if fact.existence != "present" or fact.location is None or fact.denies:
             return False
         about = [(s, v) for s, v in verdicts if s.condition == fact.condition]
@@ -249,6 +247,3 @@ def _join(attributes: object) -> str | None:
     """Return attributes in their order, joined by "+"."""
     found = set(attributes)  # type: ignore[call-overload]
     return "+".join(a for a in ("existence", "location", "severity") if a in found) or None
-
-
-__all__ = ["VERDICTS", "Finding", "Judge", "Logic", "Verdict"]

@@ -101,7 +101,7 @@ def find_join(
         raise UserError(
             f"no columns to join by ({'; '.join(have)})",
             where=where[0],
-            how="--id-key COLUMN and --against-id-key COLUMN, or --by-row if both have the same rows in order",
+            how="--id-key COLUMN and --against-id-key COLUMN, or --by-row if both have the same rows",
         )
     best: tuple[float, int, float, Join] | None = None
     for rank, (a, b) in enumerate(pairs):

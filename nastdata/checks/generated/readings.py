@@ -88,7 +88,7 @@ def _read_all(ontology: str, texts: Sequence[str]) -> list[Text]:
 
     loaded = load_ontology(ontology)
     finder = _find_names(loaded.fingerprint, ontology)
-    return [_condense(parse(t, report=True, ontology=ontology), finder, loaded) for t in texts]
+    return [_condense(parse(t, report=True, ontology=loaded), finder, loaded) for t in texts]
 
 
 def _condense(reading: Reading, finder: _Finder, ontology: Ontology) -> Text:

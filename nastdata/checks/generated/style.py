@@ -85,7 +85,8 @@ def _list_nouns(ontology: Ontology) -> tuple[tuple[str, ...], tuple[str, ...]]:
 @lru_cache(maxsize=4)
 def _make_pattern(fingerprint: str, nouns: tuple[tuple[str, ...], tuple[str, ...]]) -> re.Pattern[str]:
     singular, plural = ("|".join(map(re.escape, sorted(n, key=len, reverse=True))) for n in nouns)
-    adjective = r"(?:(?:no|left|right|bilateral|small|moderate|large|mild|severe|new|acute|focal|lower|upper|lobe)\s+)*"
+    words = "no|left|right|bilateral|small|moderate|large|mild|severe|new|acute|focal|lower|upper|lobe"
+    adjective = rf"(?:(?:{words})\s+)*"
     end = r"(?![\w-])(?!\s+(?:or|and|of)\b)(?!,)"
     parts = [
         rf"\bthere\s+(?:is|was)\s+{adjective}(?:{plural}){end}",

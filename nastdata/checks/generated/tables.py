@@ -104,9 +104,9 @@ def find_layout(
         row, value = next((r, v) for r in first if read_state(v := r.values.get(strange[0])) == "?")
         raise reject_state(value, row.where, strange[0])
     raise UserError(
-        "no labels and no facts found in its columns: " + names._list(columns),
+        "no labels and no facts found in its columns: " + names.list_some(columns),
         where=where,
-        how="needed: a column a condition (Pneumothorax, Edema, ...), or --condition and --existence, or --facts-key",
+        how="needed: a column a condition (Edema, ...), or --condition and --existence, or --facts-key",
     )
 
 

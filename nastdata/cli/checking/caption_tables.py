@@ -34,22 +34,16 @@ def say_inputs(report: dict[str, Any]) -> None:
         join = f["join"]
         how = f"by '{join['column']}' = '{join['reference_column']}', {join['way']}"
         how = how if join["column"] else join["way"]
-        _say(
-            f"{name}: texts in '{f['text_column']}', {f['judged']:,} of {f['rows']:,} rows judged, joined {how}"
-        )
-        if f["unmatched"]:
+        read = f"texts in '{f['text_column']}', {f['judged']:,} of {f['rows']:,} rows judged"
+        _say(f"{name}: {read}, joined {how}")
+        if n := f["unmatched"]:
             some = ", ".join(f["unmatched_some"])
-            _say(
-                f"{name}: {f['unmatched']:,} {_plural('row', f['unmatched'])} match nothing on record: {some}"
-            )
-        if f["reference_unused"]:
+            _say(f"{name}: {n:,} {'row matches' if n == 1 else 'rows match'} nothing on record: {some}")
+        if n := f["reference_unused"]:
             some = ", ".join(f["reference_unused_some"])
-            n = f["reference_unused"]
             _say(f"{name}: {n:,} {_plural('key', n)} on record without a text: {some}")
-        if f["blank"]:
-            _say(
-                f"{name}: {f['blank']:,} {_plural('text', f['blank'])} {'is' if f['blank'] == 1 else 'are'} blank"
-            )
+        if n := f["blank"]:
+            _say(f"{name}: {n:,} {'text is' if n == 1 else 'texts are'} blank")
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -69,9 +63,8 @@ def print_report(report: dict[str, Any]) -> None:
             )
         click.echo()
         by = ", ".join(f"{a} {n:,}" for a, n in f["contradicted"].items())
-        click.echo(
-            f"{head}contradicted in: {by}; in {f['texts_with_a_contradiction']:,} of {f['judged']:,} texts"
-        )
+        texts = f"{f['texts_with_a_contradiction']:,} of {f['judged']:,} texts"
+        click.echo(f"{head}contradicted in: {by}; in {texts}")
         style = ", ".join(f"{k} {n:,}" for k, n in f["style"].items()) or "no fault"
         click.echo(f"{head}style, which says nothing about truth: {style}")
         reasons = ", ".join(f"{k} {n:,}" for k, n in list(f["unread_reasons"].items())[:5])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,18 +39,16 @@ def command(paths: tuple[str, ...], report: bool, text_key: str | None, as_json:
     the output is JSON lines, one a record, with all keys of the record. What could not be understood is
     listed as unread, with the reason; its share is printed to stderr at the end.
     """
-    import sys
-
     from nastdata import parse
     from nastdata.cli.checking.reading_output import Tally, describe_reading, print_table, write_lines
     from nastdata.ontology import load_ontology
 
     loaded = load_ontology(ontology)
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     tally = Tally()
     table = sys.stdout.isatty() and not as_json and text_key is None
     for text, record, title in _list_items(paths, report, text_key):
-        reading = parse(text, report=report, ontology=ontology)
+        reading = parse(text, report=report, ontology=loaded)
         tally.add(reading)
         if as_json or text_key is not None:
             out.write(_dump(describe_reading(reading, loaded), record))
@@ -78,7 +77,7 @@ def _list_items(paths: tuple[str, ...], report: bool, key: str | None) -> Iterat
     """Return the texts of stdin or of all files, in order."""
     from nastdata.text_records import read_json_lines, read_records
 
-    stdin = click.get_binary_stream("stdin")
+    stdin = sys.stdin.buffer
     if not paths or paths == ("-",):
         if key is not None:
             yield from _take_key(read_json_lines(stdin, "stdin"), key)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     "--against",
     metavar="FILE|DIR",
     type=click.Path(path_type=Path),
-    help="What is on record: a table of labels, a list of facts, a dataset folder.  [default: FILE's own columns]",
+    help="What is on record: a table of labels, a list of facts, a dataset folder.  [default: FILE itself]",
 )
 @click.option("--text-key", "--text", "text", metavar="COLUMN", help="Of a FILE: the captions or reports.")
 @click.option("--id-key", metavar="COLUMN", help="Of a FILE: joins it with --against.")
@@ -90,8 +90,8 @@ def command(paths: tuple[Path, ...], **options: Any) -> None:
     nastdata validate mednega --json | jq .failed_rules
 
     Or judge every finding of captions or reports that others generated (csv, tsv, JSON lines, Parquet):
-    supported, contradicted (in existence, place or grade), not supported, missed, or unread. Several files are
-    compared with the first.
+    supported, contradicted (in existence, place or grade), not supported, missed, or unread. Several files
+    are compared with the first.
 
     \b
     nastdata validate reports.csv --against chexpert_labels.csv
@@ -158,10 +158,13 @@ def _judge_captions(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
     given = Given(*(options[n] for n in ("condition", "existence", "location", "severity", "facts_key")))
     settings = Settings(
         Options(
-            *(options[n] for n in ("text", "id_key", "against_id_key", "patient_key")),
-            given,
-            options["by_row"],
-            options["blank"] == "absent",
+            text=options["text"],
+            key=options["id_key"],
+            against_key=options["against_id_key"],
+            patient=options["patient_key"],
+            given=given,
+            by_row=options["by_row"],
+            closed=options["blank"] == "absent",
         ),
         options["ontology"],
         options["no_finding"] == "absent",
