@@ -17,7 +17,7 @@ ORDER = (
     # small modules that know nothing of the rest
     ("errors", "resources", "seeded", "progress", "terms"),
     ("statistics", "registry", "text_input"),
-    ("ontology", "recipe", "text_records"),
+    ("ontology", "recipe"),
     ("records",),
     ("frames",),
     ("engines",),

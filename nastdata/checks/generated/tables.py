@@ -18,8 +18,8 @@ from nastdata.checks.generated.columns import need_column, pick, squash
 from nastdata.checks.generated.facts import Notes, Record, Recorded, read_fact, read_facts
 from nastdata.checks.generated.label_values import Names, read_state, reject_state
 from nastdata.errors import UserError
-from nastdata.text_records import Record as Row
-from nastdata.text_records import read_records
+from nastdata.text_input.records import Record as Row
+from nastdata.text_input.records import read_records
 
 Form = Literal["facts", "wide", "long", "list"]
 PEEK = 500

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from nastdata.text_records import Record
+    from nastdata.text_input.records import Record
 
 Item = tuple[str, "dict[str, Any] | None", "str | None"]
 """A text, the record whose other keys go with it, and the title it is shown under."""
@@ -64,7 +64,7 @@ def _dump(described: dict[str, Any], record: dict[str, Any] | None) -> bytes:
     """Return one JSON line: the record's keys, then those of the reading."""
     import json
 
-    from nastdata.text_records import merge_keys
+    from nastdata.text_input.records import merge_keys
 
     line = merge_keys(record, described) if record is not None else described
     try:
@@ -75,7 +75,7 @@ def _dump(described: dict[str, Any], record: dict[str, Any] | None) -> bytes:
 
 def _list_items(paths: tuple[str, ...], report: bool, key: str | None) -> Iterator[Item]:
     """Return the texts of stdin or of all files, in order."""
-    from nastdata.text_records import read_json_lines, read_records
+    from nastdata.text_input.records import read_json_lines, read_records
 
     stdin = sys.stdin.buffer
     if not paths or paths == ("-",):
@@ -88,14 +88,14 @@ def _list_items(paths: tuple[str, ...], report: bool, key: str | None) -> Iterat
         if key is not None:
             yield from _take_key(read_records(path), key)
             continue
-        from nastdata.text_input import open_text
+        from nastdata.text_input.lines import open_text
 
         with open_text(path) as stream:
             yield from _read_texts(stream, str(path), {"file": str(path)}, report)
 
 
 def _read_texts(stream: Any, name: str, file: dict[str, Any] | None, report: bool) -> Iterator[Item]:
-    from nastdata.text_input import read_lines, read_whole
+    from nastdata.text_input.lines import read_lines, read_whole
 
     if report:
         yield read_whole(stream, name), file, name
@@ -110,7 +110,7 @@ def _read_texts(stream: Any, name: str, file: dict[str, Any] | None, report: boo
 
 def _take_key(records: Iterator[Record], key: str) -> Iterator[Item]:
     """Return each record's text with the record; columns of bytes are left out, and named."""
-    from nastdata.text_records import get_text
+    from nastdata.text_input.records import get_text
 
     told: set[str] = set()
     for record in records:
@@ -136,7 +136,7 @@ def _find_files(paths: tuple[str, ...], *, records: bool) -> list[Path]:
     import glob
 
     from nastdata.errors import UserError
-    from nastdata.text_records import TABLES, kind_of
+    from nastdata.text_input.records import TABLES, kind_of
 
     files: list[Path] = []
     for given in paths:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nastdata.errors import UserError, name_nearest
-from nastdata.text_input import LARGEST, decode, open_text, read_lines, strip_mark
+from nastdata.text_input.lines import LARGEST, decode, open_text, read_lines, strip_mark
 
 TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 """Endings of files that hold records."""

@@ -1,0 +1,1 @@
+"""Texts and tables of others, read with every mistake reported by file and line."""
