@@ -1,1 +1,6 @@
-"""Texts and tables of others, read with every mistake reported by file and line."""
+"""Texts and tables of others.
+
+In: files and streams of unknown writers (text, JSON lines, CSV, Parquet).
+Out: lines, whole texts and records, or an error that names file and line.
+May import: errors only.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from nastdata.errors import UserError, name_nearest
 
@@ -80,6 +81,7 @@ LISTS = (
 FACTS = ("facts", "fact", "findings", "labels", "claimfacts", "annotations", "entities", "referencefacts")
 
 
+@lru_cache(maxsize=65_536)
 def squash(name: str) -> str:
     """Return a name in lower case without anything but letters and digits."""
     return re.sub(r"[^a-z0-9]+", "", name.lower())
@@ -87,6 +89,11 @@ def squash(name: str) -> str:
 
 def pick(columns: Sequence[str], names: Iterable[str], without: Iterable[str] = ()) -> str | None:
     """Return the first column whose squashed name is on the list, in the order of the list."""
+    return _pick(tuple(columns), tuple(names), frozenset(without))
+
+
+@lru_cache(maxsize=4_096)
+def _pick(columns: tuple[str, ...], names: tuple[str, ...], without: frozenset[str]) -> str | None:
     by_name: dict[str, str] = {}
     for c in columns:
         if c not in without:

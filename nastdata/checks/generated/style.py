@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from nastdata.ontology import Ontology
 
@@ -63,7 +62,13 @@ def find_faults(text: str, ontology: Ontology) -> tuple[str, ...]:
 
 def disagrees(text: str, ontology: Ontology) -> bool:
     """Whether a verb or an article beside a finding has the wrong number."""
-    return _make_pattern(ontology.fingerprint, _list_nouns(ontology)).search(text) is not None
+    kept = _KEPT.get(ontology.fingerprint)
+    if kept is None:
+        kept = _KEPT[ontology.fingerprint] = _make_pattern(_list_nouns(ontology))
+    return kept.search(text) is not None
+
+
+_KEPT: dict[str, re.Pattern[str]] = {}
 
 
 def _list_nouns(ontology: Ontology) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -82,8 +87,7 @@ def _list_nouns(ontology: Ontology) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(singular)), tuple(sorted(plural))
 
 
-@lru_cache(maxsize=4)
-def _make_pattern(fingerprint: str, nouns: tuple[tuple[str, ...], tuple[str, ...]]) -> re.Pattern[str]:
+def _make_pattern(nouns: tuple[tuple[str, ...], tuple[str, ...]]) -> re.Pattern[str]:
     singular, plural = ("|".join(map(re.escape, sorted(n, key=len, reverse=True))) for n in nouns)
     words = "no|left|right|bilateral|small|moderate|large|mild|severe|new|acute|focal|lower|upper|lobe"
     adjective = rf"(?:(?:{words})\s+)*"

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from nastdata.checks.generated import columns as names
 from nastdata.checks.generated.columns import need_column, pick, squash
 from nastdata.checks.generated.facts import Notes, Record, Recorded, read_fact, read_facts
-from nastdata.checks.generated.label_values import Names, read_state, reject_state
+from nastdata.checks.generated.label_values import CHEXBERT, Names, read_state, reject_state
 from nastdata.errors import UserError
 from nastdata.text_input.records import Record as Row
 from nastdata.text_input.records import read_records
@@ -92,7 +92,12 @@ def find_layout(
     if wide and not (long and len(wide) == 1):
         if nothing:
             wide[nothing] = "No Finding"
-        unused = [c for c in rest if c not in wide and _looks_like_labels(first, c)]
+        named = [c for c in rest if c not in wide and meaning.condition(c)]
+        for c in named:
+            row = next((r for r in first if str(r.values.get(c)).strip() in CHEXBERT), None)
+            if row is not None:  # numbers of classes: 0 would be read as absent in the other columns
+                raise reject_state(row.values[c], row.where, c)
+        unused = [c for c in rest if c in named or (c not in wide and _looks_like_labels(first, c))]
         return Layout("wide", wide, unused)
     if long:
         return _lay_out_long(rest, long, where)

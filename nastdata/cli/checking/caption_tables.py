@@ -19,8 +19,8 @@ def say_inputs(report: dict[str, Any]) -> None:
         _say(f"on record: {reference['form']} table, columns {_shorten(used, 400)}")
     if reference.get("configs"):
         _say(f"on record: dataset folder, {', '.join(reference['configs'])}")
-    if reference.get("unused_label_columns"):
-        _say(f"label columns of no known condition: {', '.join(reference['unused_label_columns'])}")
+    if unused := reference.get("unused_label_columns"):
+        _say(f"columns not used, of no known condition or without labels: {', '.join(unused)}")
     for what in ("conditions", "places", "grades"):
         unknown = reference[f"unknown_{what}"]
         if unknown:
