@@ -1,0 +1,10 @@
+"""Sentences with known truth, made to mislead: independent of the grammar that writes and of the reader.
+
+``operators.yaml`` says what each kind of sentence does to a finding and what it then says; ``names.yaml`` how
+findings are called. ``generate`` draws sentences, ``judge`` shows them to a reader and a gate.
+"""
+
+from adversary.compose import Sentence, generate, load_operators
+from adversary.judge import Tally, format_table, judge
+
+__all__ = ["Sentence", "Tally", "format_table", "generate", "judge", "load_operators"]

@@ -1,0 +1,253 @@
+"""Draws sentences: an operator over a random finding, often joined to another one, now and then wrapped."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from adversary.facts import enumerate_forms, is_same
+from adversary.forms import (
+    HERE,
+    LOBES,
+    Subject,
+    after_noun,
+    before_noun,
+    draw_subject,
+    fill_forms,
+    mirror,
+    name_place,
+    places_of,
+    read_names,
+)
+
+from nastdata.ontology import load_ontology
+from nastdata.records import Fact
+
+CONNECTORS = (", and ", ", but ", "; ", ". ", ", while ", ", whereas ", "; however, ", ", although ", ", yet ")
+FINITE = re.compile(r"\{(is|isnt|has|was|PSis|PSdoes|ORGis|ORGdoes|s|PSs|are!)\}| (is|shows?|see|has) ")
+JOINED, WRAPPED = 0.3, 0.08
+ALONE = ("broken grammar", "bullets", "shorthand")
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text and its truth."""
+
+    text: str
+    operators: tuple[str, ...]
+    labels: dict[str, int] = field(hash=False)
+    """What is said of today's image: condition -> 1, 0, -1."""
+    unasked: frozenset[str]
+    """Conditions whose reading may be argued about."""
+    says: Fact | None
+    """The one fact that the text says exactly and says alone."""
+    other: tuple[Fact, ...]
+    """Facts that it does not say, close to what it says."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A kind of sentence, as ``operators.yaml`` states it."""
+
+    name: str
+    example: str
+    label: Any
+    says: str | None
+    near: tuple[str, ...] = ()
+    place: str = "no"
+    grade: str = "no"
+    second: Any = None
+    often: int = 1
+    """How often it is drawn, against the others."""
+    templates: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
+    """Templates that take neither a place nor a grade."""
+    only: tuple[str, ...] = ()
+    not_for: tuple[str, ...] = ()
+    """Conditions that the operator is for, or not for."""
+    for_: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Condition or group -> templates of its own."""
+
+    def list_templates(self, condition: str, attributes: bool) -> list[str]:
+        """Templates that fit a condition."""
+        if (self.only and condition not in self.only) or condition in self.not_for:
+            return []
+        groups = read_names()["groups"]
+        own = [t for k, ts in self.for_.items() if k == condition or condition in groups.get(k, ()) for t in ts]
+        return [*self.templates, *own, *(() if attributes else self.bare)]
+
+
+@lru_cache(maxsize=1)
+def load_operators() -> dict[str, Operator]:
+    """Operators by name, in the file's order."""
+    read = yaml.safe_load((HERE / "operators.yaml").read_text(encoding="utf-8"))
+    made = [Operator(**{{"for": "for_"}.get(k, k): v for k, v in entry.items()}) for entry in read]
+    return {o.name: o for o in made}
+
+
+def _choose_condition(rng: random.Random, op: Operator, conditions: list[str]) -> str:
+    return rng.choice(op.only or [c for c in conditions if c not in op.not_for])
+
+
+def generate(seed: int, count: int) -> list[Sentence]:
+    """Draw distinct sentences, every operator as often as the file says.
+
+    Raises:
+        RuntimeError: If the operators have fewer distinct sentences than asked for.
+    """
+    rng = random.Random(f"adversary {seed}")
+    out: dict[str, Sentence] = {}
+    operators = [o for o in load_operators().values() for _ in range(o.often)]
+    conditions = [c.name for c in load_ontology("chest_xray").conditions]
+    for turn in range(count * 20):
+        if len(out) == count:
+            return list(out.values())
+        sentence = _draw(rng, operators[turn % len(operators)], conditions)
+        if sentence is not None:
+            out.setdefault(sentence.text, sentence)
+    raise RuntimeError(f"only {len(out)} distinct sentences")
+
+
+def _draw(rng: random.Random, op: Operator, conditions: list[str]) -> Sentence | None:
+    condition = _choose_condition(rng, op, conditions)
+    part = _apply(rng, op, condition, conditions)
+    if part is None:
+        return None
+    sentence, template = part
+    if rng.random() < JOINED and "\n" not in sentence.text and op.name not in ALONE:
+        rest = [c for c in conditions if c not in sentence.labels and c not in sentence.unasked]
+        rest = [c for c in rest if c != condition]
+        joiner = load_operators()[rng.choice(["assert", "deny", "doubt", "deny", "assert"])]
+        second = _apply(rng, joiner, rng.choice(rest), conditions)
+        if second is not None:
+            sentence = _join(rng, sentence, template, *second)
+    if rng.random() < WRAPPED and "\n" not in sentence.text:
+        spaces = [m.start() for m in re.finditer(" ", sentence.text)]
+        if spaces:
+            at = rng.choice(spaces)
+            text = f"{sentence.text[:at]}\n{sentence.text[at + 1:]}"
+            names = (*sentence.operators, "wrapped")
+            sentence = replace(sentence, text=text, operators=names, says=None)
+    return sentence
+
+
+def _join(rng: random.Random, a: Sentence, template: str, b: Sentence, second: str) -> Sentence:
+    """Two clauses in one text: each fact of either is now only a part of what is said."""
+    whole = FINITE.search(template) and FINITE.search(second)
+    plain = a.operators[0] in ("assert", "deny")
+    connector = rng.choice(CONNECTORS) if whole and plain else rng.choice(["; ", ". ", ".\n"])
+    first, then = a.text.rstrip("."), b.text
+    if connector[0] not in ".\n":
+        then = then if re.match(r"I |[A-Z]{2}", then) else then[0].lower() + then[1:]
+    said = [s.says for s in (a, b) if s.says is not None]
+    names = (*a.operators, f"+ {b.operators[0]}")
+    others = tuple(dict.fromkeys([*said, *a.other, *b.other]))
+    return Sentence(
+        f"{first}{connector}{then}", names, {**a.labels, **b.labels}, a.unasked | b.unasked, None, others
+    )
+
+
+def _draw_attributes(rng: random.Random, op: Operator, condition: str) -> tuple[str | None, str | None] | None:
+    """A place and a grade where the operator takes them; None where the condition has none."""
+    places, grades = places_of(condition), load_ontology("chest_xray").grades(condition)
+    if op.place == "lobe":
+        places = [p for p in places if p in LOBES]
+    if op.place == "mirrored" or op.second == "place":
+        places = [p for p in places if mirror(p)]
+    if op.label == 0 or str(op.says).startswith("denies"):
+        # "Not in both lungs" may mean "in one of them".
+        places = [p for p in places if not p.startswith(("both", "bilateral"))]
+    must = op.place in ("must", "lobe", "mirrored")
+    if (must and not places) or (op.grade == "must" and not grades):
+        return None
+    place = rng.choice(places) if places and (must or (op.place == "may" and rng.random() < 0.5)) else None
+    may = op.grade == "may" and rng.random() < 0.3
+    return place, (rng.choice(grades) if grades and (op.grade == "must" or may) else None)
+
+
+def _apply(
+    rng: random.Random, op: Operator, condition: str, conditions: list[str]
+) -> tuple[Sentence, str] | None:
+    """One sentence of an operator about a condition; None where the draw does not fit."""
+    attributes = _draw_attributes(rng, op, condition)
+    if attributes is None:
+        return None
+    subject = draw_subject(rng, condition, *attributes)
+    templates = op.list_templates(condition, any(attributes))
+    if not templates:
+        return None
+    template = rng.choice(templates)
+    slots = set(re.findall(r"\{([^}]+)\}", template))
+    forms = _fill(rng, subject, slots)
+    if forms is None:
+        return None
+    other = None
+    if op.second in (0, 1):
+        other = draw_subject(rng, rng.choice([c for c in conditions if c != condition]), None, None)
+        forms |= fill_forms(other, None, "2")
+    if op.second == "place":
+        place = rng.choice([p for p in places_of(condition) if mirror(p) and p != subject.place])
+        forms |= {"P2": f" {after_noun(rng, place)}", "PO2": name_place(place)}
+    if not slots <= forms.keys():
+        return None
+    text = re.sub(r"\[([^\]]*\|[^\]]*)\]", lambda m: rng.choice(m[1].split("|")), template)
+    text = re.sub(r"\{([^}]+)\}", lambda m: forms[m[1]], text)
+    text = re.sub(r"(^|: |\n|\. )([a-z])", lambda m: m[1] + (m[2].upper() if m[1] != ": " else m[2]), text)
+    return _judge_draw(op, subject, other, text, slots), template
+
+
+def _fill(rng: random.Random, subject: Subject, slots: set[str]) -> dict[str, str] | None:
+    """Forms of the first finding, with its place before or after it."""
+    place, adjective = subject.place, None
+    forms: dict[str, str] = {"P": "", "P!": "", "M": ""}
+    fixed = slots & {"P!", "PF", "PS", "PO"}
+    if place is None:
+        return None if fixed else fill_forms(subject, None) | forms
+    if not fixed and "P" not in slots:
+        return None
+    if not fixed:
+        adjective = before_noun(rng, place) if rng.random() < 0.5 else None
+        forms["P"] = "" if adjective else f" {after_noun(rng, place)}"
+    elif "P!" in slots:
+        forms["P!"] = f" {after_noun(rng, place)}"
+    several = name_place(place).startswith("both")
+    forms |= {"PF": after_noun(rng, place), "PO": name_place(place), "PS": name_place(place)}
+    forms |= {"PSis": "are" if several else "is", "PSs": "" if several else "s"}
+    forms |= {"PSdoes": "do" if several else "does"}
+    over = mirror(place)
+    if over:
+        forms |= {"M": f" {after_noun(rng, over)}", "MO": name_place(over)}
+    return fill_forms(subject, adjective) | forms
+
+
+def _judge_draw(op: Operator, subject: Subject, other: Subject | None, text: str, slots: set[str]) -> Sentence:
+    """What the drawn sentence says, and facts near it that it does not say."""
+    labels: dict[str, int] = {}
+    unasked: set[str] = set()
+    near = set(op.near)
+    if op.label in (0, 1, -1):
+        labels[subject.condition] = op.label
+    elif op.label == "unasked":
+        unasked.add(subject.condition)
+    forms = enumerate_forms(subject.condition, subject.place, subject.grade)
+    says = forms.get(op.says) if op.says else None
+    if subject.narrow and op.says == "absent":
+        says, near = None, near | {"absent"}
+    argued = [forms[n] for n in near if n in forms]
+    wrong = [f for f in forms.values() if not any(is_same(f, g) for g in [*argued, *([says] if says else [])])]
+    if other is not None:
+        labels[other.condition] = op.second
+        more = enumerate_forms(other.condition, None, None)
+        wrong += more.values()
+    return Sentence(text, (op.name,), labels, frozenset(unasked), says, tuple(dict.fromkeys(wrong)))
+
+
+def iterate_examples() -> Iterator[tuple[str, str]]:
+    """Operator -> its example."""
+    for op in load_operators().values():
+        yield op.name, op.example
