@@ -5,6 +5,15 @@ findings are called. ``generate`` draws sentences, ``judge`` shows them to a rea
 """
 
 from adversary.compose import Sentence, generate, load_operators
-from adversary.judge import Tally, format_table, judge
+from adversary.judge import Tally, format_table, group_by_first, judge, total
 
-__all__ = ["Sentence", "Tally", "format_table", "generate", "judge", "load_operators"]
+__all__ = [
+    "Sentence",
+    "Tally",
+    "format_table",
+    "generate",
+    "group_by_first",
+    "judge",
+    "load_operators",
+    "total",
+]

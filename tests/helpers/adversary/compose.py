@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import yaml
+
 from adversary.facts import enumerate_forms, is_same
 from adversary.forms import (
     HERE,
@@ -24,14 +24,31 @@ from adversary.forms import (
     places_of,
     read_names,
 )
-
 from nastdata.ontology import load_ontology
 from nastdata.records import Fact
 
-CONNECTORS = (", and ", ", but ", "; ", ". ", ", while ", ", whereas ", "; however, ", ", although ", ", yet ")
+# What a second and a third clause may be, beside what they cannot be told apart from.
+SECOND = (
+    *("assert", "deny", "assert", "deny", "doubt", "double denial", "change", "then, not now"),
+    *("property denied", "deny by idiom", "place denied", "neither", "one, not the other"),
+)
+PLAIN = ("assert", "deny")
+CONNECTORS = (
+    ", and ",
+    ", but ",
+    "; ",
+    ". ",
+    ", while ",
+    ", whereas ",
+    "; however, ",
+    ", although ",
+    ", yet ",
+)
 FINITE = re.compile(r"\{(is|isnt|has|was|PSis|PSdoes|ORGis|ORGdoes|s|PSs|are!)\}| (is|shows?|see|has) ")
-JOINED, WRAPPED = 0.3, 0.08
-ALONE = ("broken grammar", "bullets", "shorthand")
+JOINED, AGAIN, WRAPPED, HEADED = 0.3, 0.2, 0.08, 0.04
+HEADINGS = ("FINDINGS: ", "IMPRESSION: ", "Impression: 1. ", "Findings:\n", "FINDINGS:\n1. ")
+PLACED = {"P", "P!", "PF", "PS", "PO"}
+ALONE = ("broken grammar", "bullets", "shorthand", "other subject")
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,8 @@ class Sentence:
     """The one fact that the text says exactly and says alone."""
     other: tuple[Fact, ...]
     """Facts that it does not say, close to what it says."""
+    template: str = ""
+    """Of the first clause."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,9 @@ class Operator:
         if (self.only and condition not in self.only) or condition in self.not_for:
             return []
         groups = read_names()["groups"]
-        own = [t for k, ts in self.for_.items() if k == condition or condition in groups.get(k, ()) for t in ts]
+        own = [
+            t for k, ts in self.for_.items() if k == condition or condition in groups.get(k, ()) for t in ts
+        ]
         return [*self.templates, *own, *(() if attributes else self.bare)]
 
 
@@ -115,31 +136,38 @@ def generate(seed: int, count: int) -> list[Sentence]:
 
 def _draw(rng: random.Random, op: Operator, conditions: list[str]) -> Sentence | None:
     condition = _choose_condition(rng, op, conditions)
-    part = _apply(rng, op, condition, conditions)
-    if part is None:
+    sentence = _apply(rng, op, condition, conditions)
+    if sentence is None:
         return None
-    sentence, template = part
     if rng.random() < JOINED and "\n" not in sentence.text and op.name not in ALONE:
-        rest = [c for c in conditions if c not in sentence.labels and c not in sentence.unasked]
-        rest = [c for c in rest if c != condition]
-        joiner = load_operators()[rng.choice(["assert", "deny", "doubt", "deny", "assert"])]
-        second = _apply(rng, joiner, rng.choice(rest), conditions)
-        if second is not None:
-            sentence = _join(rng, sentence, template, *second)
-    if rng.random() < WRAPPED and "\n" not in sentence.text:
-        spaces = [m.start() for m in re.finditer(" ", sentence.text)]
-        if spaces:
-            at = rng.choice(spaces)
-            text = f"{sentence.text[:at]}\n{sentence.text[at + 1:]}"
-            names = (*sentence.operators, "wrapped")
-            sentence = replace(sentence, text=text, operators=names, says=None)
+        sentence = _append(rng, sentence, condition, SECOND, conditions)
+        if rng.random() < AGAIN:
+            sentence = _append(rng, sentence, condition, PLAIN, conditions)
+    if rng.random() < WRAPPED and "\n" not in sentence.text and " " in sentence.text:
+        at = rng.choice([m.start() for m in re.finditer(" ", sentence.text)])
+        text = f"{sentence.text[:at]}\n{sentence.text[at + 1 :]}"
+        return replace(sentence, text=text, operators=(*sentence.operators, "wrapped"), says=None)
+    if rng.random() < HEADED and "\n" not in sentence.text and op.name not in ALONE:
+        text = rng.choice(HEADINGS) + sentence.text
+        return replace(sentence, text=text, operators=(*sentence.operators, "headed"), says=None)
     return sentence
 
 
-def _join(rng: random.Random, a: Sentence, template: str, b: Sentence, second: str) -> Sentence:
+def _append(
+    rng: random.Random, sentence: Sentence, first: str, choices: tuple[str, ...], conditions: list[str]
+) -> Sentence:
+    """Join one clause more, about a condition that has not been spoken of."""
+    taken = {first, *sentence.labels, *sentence.unasked}
+    op = load_operators()[rng.choice(choices)]
+    free = [c for c in conditions if c not in taken and c not in op.not_for]
+    more = _apply(rng, op, rng.choice(free), free) if len(free) > 1 else None
+    return sentence if more is None else _join(rng, sentence, more)
+
+
+def _join(rng: random.Random, a: Sentence, b: Sentence) -> Sentence:
     """Two clauses in one text: each fact of either is now only a part of what is said."""
-    whole = FINITE.search(template) and FINITE.search(second)
-    plain = a.operators[0] in ("assert", "deny")
+    whole = FINITE.search(a.template) and FINITE.search(b.template)
+    plain = a.operators in (("assert",), ("deny",))
     connector = rng.choice(CONNECTORS) if whole and plain else rng.choice(["; ", ". ", ".\n"])
     first, then = a.text.rstrip("."), b.text
     if connector[0] not in ".\n":
@@ -147,12 +175,15 @@ def _join(rng: random.Random, a: Sentence, template: str, b: Sentence, second: s
     said = [s.says for s in (a, b) if s.says is not None]
     names = (*a.operators, f"+ {b.operators[0]}")
     others = tuple(dict.fromkeys([*said, *a.other, *b.other]))
+    labels = {**a.labels, **b.labels}
     return Sentence(
-        f"{first}{connector}{then}", names, {**a.labels, **b.labels}, a.unasked | b.unasked, None, others
+        f"{first}{connector}{then}", names, labels, a.unasked | b.unasked, None, others, a.template
     )
 
 
-def _draw_attributes(rng: random.Random, op: Operator, condition: str) -> tuple[str | None, str | None] | None:
+def _draw_attributes(
+    rng: random.Random, op: Operator, condition: str
+) -> tuple[str | None, str | None] | None:
     """A place and a grade where the operator takes them; None where the condition has none."""
     places, grades = places_of(condition), load_ontology("chest_xray").grades(condition)
     if op.place == "lobe":
@@ -170,19 +201,18 @@ def _draw_attributes(rng: random.Random, op: Operator, condition: str) -> tuple[
     return place, (rng.choice(grades) if grades and (op.grade == "must" or may) else None)
 
 
-def _apply(
-    rng: random.Random, op: Operator, condition: str, conditions: list[str]
-) -> tuple[Sentence, str] | None:
+def _apply(rng: random.Random, op: Operator, condition: str, conditions: list[str]) -> Sentence | None:
     """One sentence of an operator about a condition; None where the draw does not fit."""
     attributes = _draw_attributes(rng, op, condition)
     if attributes is None:
         return None
-    subject = draw_subject(rng, condition, *attributes)
     templates = op.list_templates(condition, any(attributes))
     if not templates:
         return None
     template = rng.choice(templates)
     slots = set(re.findall(r"\{([^}]+)\}", template))
+    place, grade = attributes
+    subject = draw_subject(rng, condition, place if slots & PLACED or op.place != "may" else None, grade)
     forms = _fill(rng, subject, slots)
     if forms is None:
         return None
@@ -198,14 +228,14 @@ def _apply(
     text = re.sub(r"\[([^\]]*\|[^\]]*)\]", lambda m: rng.choice(m[1].split("|")), template)
     text = re.sub(r"\{([^}]+)\}", lambda m: forms[m[1]], text)
     text = re.sub(r"(^|: |\n|\. )([a-z])", lambda m: m[1] + (m[2].upper() if m[1] != ": " else m[2]), text)
-    return _judge_draw(op, subject, other, text, slots), template
+    return replace(_judge_draw(op, subject, other, text), template=template)
 
 
 def _fill(rng: random.Random, subject: Subject, slots: set[str]) -> dict[str, str] | None:
     """Forms of the first finding, with its place before or after it."""
     place, adjective = subject.place, None
     forms: dict[str, str] = {"P": "", "P!": "", "M": ""}
-    fixed = slots & {"P!", "PF", "PS", "PO"}
+    fixed = slots & (PLACED - {"P"})
     if place is None:
         return None if fixed else fill_forms(subject, None) | forms
     if not fixed and "P" not in slots:
@@ -225,7 +255,7 @@ def _fill(rng: random.Random, subject: Subject, slots: set[str]) -> dict[str, st
     return fill_forms(subject, adjective) | forms
 
 
-def _judge_draw(op: Operator, subject: Subject, other: Subject | None, text: str, slots: set[str]) -> Sentence:
+def _judge_draw(op: Operator, subject: Subject, other: Subject | None, text: str) -> Sentence:
     """What the drawn sentence says, and facts near it that it does not say."""
     labels: dict[str, int] = {}
     unasked: set[str] = set()
@@ -239,15 +269,11 @@ def _judge_draw(op: Operator, subject: Subject, other: Subject | None, text: str
     if subject.narrow and op.says == "absent":
         says, near = None, near | {"absent"}
     argued = [forms[n] for n in near if n in forms]
-    wrong = [f for f in forms.values() if not any(is_same(f, g) for g in [*argued, *([says] if says else [])])]
+    wrong = [
+        f for f in forms.values() if not any(is_same(f, g) for g in [*argued, *([says] if says else [])])
+    ]
     if other is not None:
         labels[other.condition] = op.second
         more = enumerate_forms(other.condition, None, None)
         wrong += more.values()
     return Sentence(text, (op.name,), labels, frozenset(unasked), says, tuple(dict.fromkeys(wrong)))
-
-
-def iterate_examples() -> Iterator[tuple[str, str]]:
-    """Operator -> its example."""
-    for op in load_operators().values():
-        yield op.name, op.example

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from adversary.forms import mirror
-
 from nastdata.ontology import load_ontology
 from nastdata.records import Fact
 
@@ -42,5 +41,8 @@ def is_same(a: Fact, b: Fact) -> bool:
     places = {a.location, b.location}
     alike = any(places <= s for s in SAME)
     return alike and (a.condition, a.existence, a.severity, a.denies) == (
-        b.condition, b.existence, b.severity, b.denies,
+        b.condition,
+        b.existence,
+        b.severity,
+        b.denies,
     )

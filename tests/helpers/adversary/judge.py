@@ -8,11 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from adversary.compose import Sentence
-
 from nastdata.records import Fact
-
-SHOWN = 12
-"""Examples that are kept of each fault."""
 
 
 @dataclass
@@ -70,21 +66,33 @@ def judge(
     return dict(out)
 
 
-def total(tallies: dict[str, Tally]) -> Tally:
-    """All combinations together."""
+def total(tallies: Iterable[Tally]) -> Tally:
+    """All of them together."""
     whole = Tally()
-    for t in tallies.values():
+    for t in tallies:
         whole.counts.update(t.counts)
         for fault, shown in t.faults.items():
             whole.faults[fault] += shown
     return whole
 
 
+def group_by_first(tallies: dict[str, Tally]) -> dict[str, Tally]:
+    """The tallies by their first operator: alone, joined to other clauses, or in another layout."""
+    groups: dict[str, list[Tally]] = defaultdict(list)
+    for name, tally in tallies.items():
+        first, joined, _ = name.partition(" + ")
+        first, wrapped, _ = first.partition(" wrapped")
+        first, headed, _ = first.partition(" headed")
+        kind = " + others" if joined else " (wrapped or headed)" if wrapped or headed else ""
+        groups[first + kind].append(tally)
+    return {name: total(each) for name, each in groups.items()}
+
+
 def format_table(tallies: dict[str, Tally]) -> str:
     """Markdown: a row an operator combination, the totals last."""
     head = ("operators", "sentences", "read exactly", "unread", "flips", "honest accepted", "lies accepted")
     rows = [_row(name, t) for name, t in sorted(tallies.items())]
-    rows.append(_row("**all**", total(tallies)))
+    rows.append(_row("**all**", total(tallies.values())))
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
     return "\n".join([*lines, *("| " + " | ".join(r) + " |" for r in rows)])
 
