@@ -2,8 +2,8 @@
 
 The sentences have known truth and come from tests/helpers/adversary, which shares nothing with the grammar
 or the reader. A lie is a fact that a sentence does not say, offered with it to the gate. `--each` prints a
-row for every operator combination instead of grouping them by the first operator, `--faults N` prints N examples
-of each fault.
+row for every operator combination instead of grouping them by the first operator, `--faults N` prints N
+examples of each fault.
 """
 
 from __future__ import annotations

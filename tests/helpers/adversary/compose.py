@@ -92,15 +92,15 @@ class Operator:
     for_: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Condition or group -> templates of its own."""
 
-    def list_templates(self, condition: str, attributes: bool) -> list[str]:
-        """Templates that fit a condition."""
+    def choose_template(self, rng: random.Random, condition: str, attributes: bool) -> str | None:
+        """A template that fits a condition; its own ones weigh as much as the general ones."""
         if (self.only and condition not in self.only) or condition in self.not_for:
-            return []
+            return None
         groups = read_names()["groups"]
-        own = [
-            t for k, ts in self.for_.items() if k == condition or condition in groups.get(k, ()) for t in ts
-        ]
-        return [*self.templates, *own, *(() if attributes else self.bare)]
+        fits = [ts for k, ts in self.for_.items() if k == condition or condition in groups.get(k, ())]
+        kinds = [[*self.templates, *(() if attributes else self.bare)], [t for ts in fits for t in ts]]
+        kinds = [k for k in kinds if k]
+        return rng.choice(rng.choice(kinds)) if kinds else None
 
 
 @lru_cache(maxsize=1)
@@ -206,10 +206,9 @@ def _apply(rng: random.Random, op: Operator, condition: str, conditions: list[st
     attributes = _draw_attributes(rng, op, condition)
     if attributes is None:
         return None
-    templates = op.list_templates(condition, any(attributes))
-    if not templates:
+    template = op.choose_template(rng, condition, any(attributes))
+    if template is None:
         return None
-    template = rng.choice(templates)
     slots = set(re.findall(r"\{([^}]+)\}", template))
     place, grade = attributes
     subject = draw_subject(rng, condition, place if slots & PLACED or op.place != "may" else None, grade)
