@@ -4,8 +4,9 @@
 findings are called. ``generate`` draws sentences, ``judge`` shows them to a reader and a gate.
 """
 
-from adversary.compose import Sentence, generate, load_operators
+from adversary.compose import Sentence, generate
 from adversary.judge import Tally, format_table, group_by_first, judge, total
+from adversary.operators import load_operators
 
 __all__ = [
     "Sentence",
