@@ -4,7 +4,7 @@
 findings are called. ``generate`` draws sentences, ``judge`` shows them to a reader and a gate.
 """
 
-from adversary.compose import Sentence, generate
+from adversary.compose import Sentence, generate, write_honest, write_lie
 from adversary.judge import Tally, format_table, group_by_first, judge, total
 from adversary.operators import load_operators
 
@@ -17,4 +17,6 @@ __all__ = [
     "judge",
     "load_operators",
     "total",
+    "write_honest",
+    "write_lie",
 ]

@@ -68,6 +68,10 @@ def _choose_condition(rng: random.Random, op: Operator, conditions: list[str]) -
     return rng.choice(op.only or [c for c in conditions if c not in op.not_for])
 
 
+def _list_conditions() -> list[str]:
+    return [c.name for c in load_ontology("chest_xray").conditions]
+
+
 def generate(seed: int, count: int) -> list[Sentence]:
     """Draw distinct sentences, every operator as often as the file says.
 
@@ -77,7 +81,7 @@ def generate(seed: int, count: int) -> list[Sentence]:
     rng = random.Random(f"adversary {seed}")
     out: dict[str, Sentence] = {}
     operators = [o for o in load_operators().values() for _ in range(o.often)]
-    conditions = [c.name for c in load_ontology("chest_xray").conditions]
+    conditions = _list_conditions()
     for turn in range(count * 20):
         if len(out) == count:
             return list(out.values())
@@ -134,6 +138,45 @@ def _join(rng: random.Random, a: Sentence, b: Sentence) -> Sentence:
     )
 
 
+def write_honest(rng: random.Random, fact: Fact) -> Sentence | None:
+    """A sentence that says exactly the fact; None if no operator can."""
+    operators = [o for o in load_operators().values() if o.says]
+    for _ in range(200):
+        sentence = _apply(rng, rng.choice(operators), fact.condition, _list_conditions(), fact)
+        if sentence is not None and sentence.says == fact:
+            return sentence
+    return None
+
+
+def write_lie(rng: random.Random, fact: Fact) -> Sentence | None:
+    """A fluent sentence close to a fact that says something else; None if none was found."""
+    conditions = _list_conditions()
+    for _ in range(200):
+        sentence = _apply(rng, rng.choice(list(load_operators().values())), fact.condition, conditions, fact)
+        if sentence is not None and rng.random() < 0.2 and sentence.operators[0] not in ALONE:
+            sentence = _append(rng, sentence, fact.condition, SECOND, conditions)
+        if sentence is not None and fact in sentence.other:
+            return sentence
+    return None
+
+
+def _take_attributes(rng: random.Random, op: Operator, fact: Fact) -> tuple[str | None, str | None] | None:
+    """The fact's own place and grade where the operator takes them; drawn ones where it needs one."""
+    drawn = _draw_attributes(rng, op, fact.condition)
+    if drawn is None:
+        return None
+    place, grade = drawn
+    if op.place != "no" and fact.location and (op.place in ("may", "must") or place is None):
+        place = fact.location
+    elif op.place == "may":
+        place = None
+    if op.grade != "no" and fact.severity:
+        grade = fact.severity
+    elif op.grade == "may":
+        grade = None
+    return place, grade
+
+
 def _draw_attributes(
     rng: random.Random, op: Operator, condition: str
 ) -> tuple[str | None, str | None] | None:
@@ -154,9 +197,11 @@ def _draw_attributes(
     return place, (rng.choice(grades) if grades and (op.grade == "must" or may) else None)
 
 
-def _apply(rng: random.Random, op: Operator, condition: str, conditions: list[str]) -> Sentence | None:
+def _apply(
+    rng: random.Random, op: Operator, condition: str, conditions: list[str], fact: Fact | None = None
+) -> Sentence | None:
     """One sentence of an operator about a condition; None where the draw does not fit."""
-    attributes = _draw_attributes(rng, op, condition)
+    attributes = _draw_attributes(rng, op, condition) if fact is None else _take_attributes(rng, op, fact)
     if attributes is None:
         return None
     template = op.choose_template(rng, condition, any(attributes))

@@ -56,9 +56,12 @@ def draw_subject(rng: random.Random, condition: str, place: str | None, grade: s
 
 def places_of(condition: str) -> list[str]:
     """Places of the ontology that a sentence here can name."""
-    left_out = set(read_names()["places_left_out"])
     known = load_ontology("chest_xray").condition_by_name[condition].places
-    return [p for p in known if p not in left_out]
+    return [p for p in known if p not in _left_out()]
+
+
+def _left_out() -> frozenset[str]:
+    return frozenset(read_names()["places_left_out"])
 
 
 def mirror(place: str | None) -> str | None:
@@ -78,6 +81,8 @@ def name_place(place: str) -> str:
         return f"the {place} side"
     if place == "bilateral":
         return "both sides"
+    if place in _left_out():
+        return load_ontology("chest_xray").place_by_name[place].phrase.split(" ", 1)[1]
     return place if place.startswith("both") else f"the {place}"
 
 
@@ -87,6 +92,8 @@ def after_noun(rng: random.Random, place: str) -> str:
         return rng.choice([f"on the {place}", f"on the {place} side"])
     if place == "bilateral":
         return rng.choice(["bilaterally", "on both sides"])
+    if place in _left_out():
+        return load_ontology("chest_xray").place_by_name[place].phrase
     at = ("apex", "apices", "base", "bases", "angle", "angles", "hilum")
     preposition = "at" if place.endswith(at) else "in"
     if preposition == "in" and place.endswith(("lobe", "lung", "lobes", "lungs")):
