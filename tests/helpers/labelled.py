@@ -1,8 +1,9 @@
 """Hand-labelled sentences (``tests/data/reader_sentences.tsv``): how they are read and scored.
 
-``labels`` and ``places`` are JSON: condition -> 1, 0 or -1, condition -> places. A place ``?x`` may be missing,
-``x/y`` is met by either, null is no place. In ``note``, ``opt:NAME`` is not asked, ``alt:NAME=v`` is right too.
-``where`` points into the Open-i reports, whose texts are not kept here: report, section, start of the sha256.
+``labels`` and ``places`` are JSON: condition -> 1, 0 or -1, condition -> places. A place ``?x`` may be
+missing, ``x/y`` is met by either, null is no place. In ``note``, ``opt:NAME`` is not asked, ``alt:NAME=v`` is
+right too. ``where`` points into the Open-i reports, whose texts are not kept here: report, section, start of
+the sha256.
 """
 
 from __future__ import annotations
