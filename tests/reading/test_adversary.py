@@ -6,12 +6,13 @@ with the reader. ``python benchmarks/gate_adversary.py`` prints the table by ope
 
 from __future__ import annotations
 
+import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pytest
-from adversary import Sentence, Tally, generate, judge, load_operators, total
+from adversary import Sentence, Tally, drop_denials, generate, insert_word, judge, load_operators, total
 
 import nastdata
 from nastdata.ontology import Ontology
@@ -100,6 +101,31 @@ def test_the_gate_admits_nine_in_ten_of_those_that_say_it(judged: Tally) -> None
     assert honest > COUNT / 10
     shown = "\n".join(judged.faults["honest refused"][:20])
     assert honest - refused >= HONEST * honest, f"{refused} of {honest} refused:\n{shown}"
+
+
+def test_a_word_too_many_is_refused(sentences: list[Sentence]) -> None:
+    """No word of denial, doubt, time or another finding can be slipped in anywhere."""
+    rng = random.Random(3)
+    admitted = []
+    for s in [s for s in sentences if s.says is not None][:1500]:
+        assert s.says is not None
+        for _ in range(4):
+            text, word = insert_word(rng, s)
+            if nastdata.check_caption(text, asdict(s.says)) is None:
+                admitted.append(f"{word!r} in {text!r}")
+    assert not admitted, f"{len(admitted)}:\n" + "\n".join(admitted[:40])
+
+
+def test_a_denial_left_out_is_refused(sentences: list[Sentence]) -> None:
+    tried, admitted = 0, []
+    for s in [s for s in sentences if s.says is not None]:
+        assert s.says is not None
+        for text in drop_denials(s):
+            tried += 1
+            if nastdata.check_caption(text, asdict(s.says)) is None:
+                admitted.append(f"{text!r} of {s.text!r}")
+    assert tried > 1000
+    assert not admitted, f"{len(admitted)}:\n" + "\n".join(admitted[:40])
 
 
 @pytest.mark.slow

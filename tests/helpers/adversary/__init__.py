@@ -6,14 +6,17 @@ findings are called. ``generate`` draws sentences, ``judge`` shows them to a rea
 
 from adversary.compose import Sentence, generate, write_honest, write_lie
 from adversary.judge import Tally, format_table, group_by_first, judge, total
+from adversary.mutate import drop_denials, insert_word
 from adversary.operators import load_operators
 
 __all__ = [
     "Sentence",
     "Tally",
+    "drop_denials",
     "format_table",
     "generate",
     "group_by_first",
+    "insert_word",
     "judge",
     "load_operators",
     "total",
