@@ -1,15 +1,17 @@
-"""Our reader beside medSpaCy, negspaCy and RadText on the same sentences: `python benchmarks/readers_compared.py`.
+"""Our reader beside medSpaCy, negspaCy and RadText: `python benchmarks/readers_compared.py`.
 
-    python benchmarks/readers_compared.py [SENTENCES.tsv] --python VENV/bin/python
+    python benchmarks/readers_compared.py [SENTENCES.tsv] --python readers/bin/python
 
-SENTENCES is a table as tests/data/reader_sentences.tsv, the default. The others run in an environment of their
-own, since medSpaCy needs NumPy 1:
+SENTENCES is a table as tests/data/reader_sentences.tsv, the default. The others run in an environment
+of their own, since medSpaCy needs NumPy 1:
 
-    python3.11 -m venv readers && readers/bin/pip install medspacy==1.3.1 negspacy==1.0.4
-    readers/bin/pip install --no-deps radtext && readers/bin/pip install bioc intervaltree pyyaml
+    python3.11 -m venv readers
+    readers/bin/pip install medspacy==1.3.1 negspacy==1.0.4 bioc intervaltree networkx ply pyyaml tqdm
+    readers/bin/pip install --no-deps radtext
+    readers/bin/python -m spacy download en_core_web_sm
 
-Every library gets the ontology's names as its targets. A text is exact if all its labels are right and there is
-no other; a flip is present read as absent, or the reverse. Texts that point into Open-i are taken from the
+Every library gets the ontology's names as its targets. A text is exact if all its labels are right and there
+is no other; a flip is present read as absent, or the reverse. Texts that point into Open-i are taken from the
 package torchxrayvision; without it they are left out, and counted.
 """
 
@@ -37,7 +39,7 @@ import nastdata  # noqa: E402
 from nastdata.ontology import load_ontology  # noqa: E402
 
 WORKER = Path(__file__).parent / "competitors" / "other_readers.py"
-OTHERS = {"medSpaCy": "medspacy", "negspaCy": "negspacy", "RadText (regex rules)": "radtext"}
+OTHERS = {"medSpaCy": "medspacy", "negspaCy": "negspacy", "RadText": "radtext"}
 LABELS = {1: "present", 0: "absent", -1: "uncertain"}
 REPEATS = 20
 
@@ -80,7 +82,7 @@ def load_texts(path: str) -> tuple[list[Labelled], int]:
             folder = Path(str(distribution("torchxrayvision").locate_file("torchxrayvision/data")))
             stored = find_openi_texts(folder / "NLMCXR_reports.tgz")
         except (PackageNotFoundError, FileNotFoundError):
-            pass
+            print("torchxrayvision is not installed: no Open-i texts", file=sys.stderr)
     full = [replace(r, text=stored.get(r.where.split()[-1], "")) if r.where else r for r in rows]
     kept = [r for r in full if r.text]
     return kept, len(full) - len(kept)

@@ -74,38 +74,64 @@ def load_negspacy(names: dict[str, list[str]]) -> Reader:
 
 
 def load_radtext(names: dict[str, list[str]]) -> Reader:
-    """RadText: its regular expressions (NegBio's), in its order.
+    """RadText: its pipeline of regular expressions and dependency patterns (NegBio's), parsed by spaCy.
 
-    Its dependency rules need a constituency parser that builds on Python < 3.9 only; they are left out.
+    Needs a small English model of spaCy (``python -m spacy download en_core_web_sm``). Without one only its
+    regular expressions run.
     """
+    import logging
+    import warnings
+
     import bioc
     import radtext
     import spacy
+    from radtext.neg.match_ngrex import NegGrex
     from radtext.neg.match_regex import NegRegex
+    from radtext.neg.neg_pipeline import BioCNeg
+    from radtext.preprocess_spacy import BioCSpacy
 
+    logging.disable(logging.ERROR)  # it logs every mention whose sentence has no graph
     patterns = Path(radtext.__file__).parent / "resources" / "patterns"
     kinds = ("negation", "uncertainty_pre_negation", "uncertainty_post_negation", "double_negation")
-    actor = NegRegex(*(str(patterns / f"regex_{kind}.yml") for kind in kinds))
-    nlp = spacy.blank("en")
-    nlp.add_pipe("sentencizer")
+    regex, graph = (
+        make(*(str(patterns / f"{form}_{kind}.yml") for kind in kinds))
+        for make, form in ((NegRegex, "regex"), (NegGrex, "ngrex"))
+    )
+    models = [m for m in spacy.util.get_installed_models() if m.startswith("en_core_web_sm")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a model of another minor version works
+        nlp = spacy.load(models[0], exclude=["ner"]) if models else spacy.blank("en")
+    if not models:
+        nlp.add_pipe("sentencizer")
     ruler = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER"})
     ruler.add_patterns([{"label": c, "pattern": name} for c, known in names.items() for name in known])
+    whole, parse = BioCNeg(regex_actor=regex, ngrex_actor=graph), BioCSpacy(nlp)
+
+    def judge_by_regex(passage: Any) -> None:
+        for found in passage.annotations:
+            regex.setup(passage, found)
+            match = (
+                regex.match_uncertainty_pre_neg() or regex.match_neg() or regex.match_uncertainty_post_neg()
+            )
+            if match:
+                found.infons[match.category] = "True"
 
     def read(text: str) -> Iterable[Mention]:
+        passage = bioc.BioCPassage()
+        passage.offset, passage.text = 0, text
         for ent in nlp(text).ents:
-            sentence = ent.sent
-            passage = bioc.BioCPassage()
-            passage.offset, passage.text = 0, sentence.text
             found = bioc.BioCAnnotation()
-            start = ent.start_char - sentence.start_char
-            found.add_location(bioc.BioCLocation(start, len(ent.text)))
-            actor.setup(passage, found)
-            if actor.match_uncertainty_pre_neg():
-                yield ent.label_, -1
-            elif match := actor.match_neg():
-                yield ent.label_, 0 if match.category == "negation" else -1
-            else:
-                yield ent.label_, -1 if actor.match_uncertainty_post_neg() else 1
+            found.text, found.infons["label"] = ent.text, ent.label_
+            found.add_location(bioc.BioCLocation(ent.start_char, len(ent.text)))
+            passage.add_annotation(found)
+        if models:
+            parse.process_passage(passage, "")
+            whole.process_passage(passage, "")
+        else:
+            judge_by_regex(passage)
+        for found in passage.annotations:
+            marks = found.infons
+            yield marks["label"], 0 if "negation" in marks else -1 if "uncertainty" in marks else 1
 
     return read
 
