@@ -95,7 +95,10 @@ def _check_object(value: Any, where: str) -> dict[str, Any]:
 
 
 def _read_json(stream: IO[bytes], name: str) -> Iterator[Record]:
-    """Read a JSON file: a list of objects, an object id -> text or object, or JSON lines after all."""
+    """Read a JSON file: a list of objects, an object id -> text or object, or JSON lines after all.
+
+    An object of texts is id -> text if all its keys hold a digit, as ids do; otherwise it is one record.
+    """
     text = decode(strip_mark(stream.read(), name), name)
     if not text.strip():
         raise UserError("nothing in it", where=name)
@@ -117,7 +120,7 @@ def _list_objects(value: Any, name: str) -> Iterator[Record]:
         lists = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         if len(lists) == 1 and not all(isinstance(v, dict) for v in value.values()):
             value = lists[0]
-        elif value and all(isinstance(v, str) for v in value.values()):
+        elif value and all(isinstance(v, str) and any(map(str.isdigit, k)) for k, v in value.items()):
             value = [{"id": k, "text": v} for k, v in value.items()]
         elif value and all(isinstance(v, dict) for v in value.values()):
             value = [{"id": k, **v} for k, v in value.items()]

@@ -117,6 +117,23 @@ def test_tables_of_every_kind(run: Run, tmp_path: Path, kind: str) -> None:
     assert [r["labels"] for r in rows] == [{"Edema": 0, "Pleural Effusion": 1}, {"Cardiomegaly": 1}]
 
 
+@pytest.mark.parametrize(
+    ("value", "ids"),
+    [
+        ([{"id": "s1", "text": "No edema."}], ["s1"]),
+        ({"s1": "No edema.", "s2": "Edema."}, ["s1", "s2"]),
+        ({"s1": {"text": "No edema."}, "s2": {"text": "Edema."}}, ["s1", "s2"]),
+        ({"id": "s1", "text": "No edema."}, ["s1"]),
+        ({"model": "m", "outputs": [{"id": "s1", "text": "No edema."}]}, ["s1"]),
+    ],
+)
+def test_forms_of_a_json_file(run: Run, tmp_path: Path, value: object, ids: list[str]) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(value))
+    done = run("parse", "--text-key", "text", str(path))
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ids, done.stderr
+
+
 def test_reports_in_files_folders_and_globs(run: Run, tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "a.txt").write_text("No edema.\n", encoding="utf-8-sig")

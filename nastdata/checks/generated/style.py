@@ -31,7 +31,7 @@ _MARKUP = re.compile(
     r"\*\*|^#+ |```|</?[a-z_|]{1,12}/?>|<\|[^>]*\|>|\[(?:PAD|CLS|SEP|UNK|MASK)\]", re.I | re.M
 )
 _PLACEHOLDER = re.compile(r"_{2,}|\bX{3,}\b|\[[A-Za-z _]{2,30}\]|\{[A-Za-z _]{2,30}\}")
-_REPEATED = re.compile(r"\b([A-Za-z]{2,})\s+\1\b", re.IGNORECASE)
+_REPEATED = re.compile(r"\b(?!X+\b)([A-Za-z]{2,})\s+\1\b", re.IGNORECASE)
 _STRAY = re.compile(r"[^\S\n][,.;:!?](?!\d)|[,;:][,.;:]|(?<!\.)\.\.(?!\.)|,\s*$")
 _ODD = re.compile("[^\t\n\r -~\u00a0-\u024f\u2010-\u2026\u00b0\u00b1\u2032\u2033]")
 _ANY = re.compile(r"[.!?][\"')\]]*\s*$")
