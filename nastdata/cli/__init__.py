@@ -14,6 +14,7 @@ import click
 
 from nastdata import __version__
 from nastdata.errors import CheckFailedError, UserError
+from nastdata.offline import go_offline
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("nastdata.cli.data.build", "Build a dataset from a recipe."),
@@ -44,6 +45,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Command -> (module with a ``command``, its one-line help)."""
 
 
+ONLINE = ("publish",)
+"""Commands that talk to a hub; for all others downloads and telemetry of libraries are off (``offline``)."""
+
+
 class LazyGroup(click.Group):
     """A click group whose help needs none of its commands."""
 
@@ -55,6 +60,8 @@ class LazyGroup(click.Group):
         """Import the module of one command."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name not in ONLINE:
+            go_offline()
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 

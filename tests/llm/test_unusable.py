@@ -137,3 +137,22 @@ def test_fenced_and_thinking_answers_are_taken(tmp_path: Path) -> None:
         done = call(url, tmp_path / "a.sqlite", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert "openai:m 100.0%" in done.stdout
+
+
+def ask_doctor(url: str, *more: str) -> subprocess.CompletedProcess[str]:
+    settings = ["--set", f"writer.base_url={url}", "--set", "writer.model=m"]
+    command = [sys.executable, "-m", "nastdata", "doctor", "--writer", *settings, *more]
+    environment = {**os.environ, "OPENAI_API_KEY": "sk-x"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment, check=False)
+
+
+def test_doctor_shows_three_raw_answers() -> None:
+    with serve(dress=lambda t: f"<think>hm</think>{t}") as (url, served):
+        good = ask_doctor(url)
+        assert len(served.delivered) == 3
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert good.stdout.count("<think>hm</think>") == 3 and good.stdout.count("verdict: accepted") == 3
+    with serve(dress=DRESSES["prose"]) as (url, _):
+        bad = ask_doctor(url)
+    assert bad.returncode == 1 and "0 of 3 answers could be used" in bad.stderr
+    assert bad.stdout.count("happy to help") == 3

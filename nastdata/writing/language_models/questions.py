@@ -246,7 +246,7 @@ class _Conversation:
     ) -> list[Request]:
         if isinstance(result, Answer):
             self.asker.used[request.key] = result
-        _take(block, request, result)
+        take_answer(block, request, result)
         if not block.open or attempt + 1 == self.asker.settings.max_attempts:
             return self._end(block)
         self.asker.refused.update(block.reasons[i] for i in block.open)
@@ -257,7 +257,7 @@ class _Conversation:
         return self.start(following, 0) if following else []
 
 
-def _take(block: Block, request: Request, answer: Answer | CallFailure) -> None:
+def take_answer(block: Block, request: Request, answer: Answer | CallFailure) -> None:
     """Judge the sentences of an answer and accept those that hold."""
     wanted = block.open
     if isinstance(answer, CallFailure) or answer.outcome != "ok":
