@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="DIR|FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--against",
-    metavar="FILE|DIR",
-    type=click.Path(path_type=Path),
-    help="What is on record: a table of labels, a list of facts, a dataset folder.  [default: FILE itself]",
+    multiple=True,
+    metavar="PATH|auto|SOURCE=PATH",
+    help="Of a FILE: what is on record: labels, facts, or a dataset folder.  [default: FILE itself]  "
+    "Of a DIR: its source's files, read once more; may be given several times.",
 )
 @click.option("--text-key", "--text", "text", metavar="COLUMN", help="Of a FILE: the captions or reports.")
 @click.option("--id-key", metavar="COLUMN", help="Of a FILE: joins it with --against.")
@@ -88,6 +89,7 @@ def command(paths: tuple[Path, ...], **options: Any) -> None:
     \b
     nastdata validate mednega
     nastdata validate mednega --json | jq .failed_rules
+    nastdata validate mednega --against /data/CheXpert
 
     Or judge every finding of captions or reports that others generated (csv, tsv, JSON lines, Parquet):
     supported, contradicted (in existence, place or grade), not supported, missed, or unread. Several files
@@ -102,31 +104,38 @@ def command(paths: tuple[Path, ...], **options: Any) -> None:
     Exit code 1: something did not hold, or more findings are contradicted than --max-contradicted.
     """
     from nastdata.errors import UserError
+    from nastdata.text_input.records import kind_of
 
-    against, condition, existence = options["against"], options["condition"], options["existence"]
+    path, against = paths[0], options["against"]
     columns = ("text", "id_key", "condition", "existence", "location", "severity", "facts_key")
     named = [c for c in columns if options[c]]
-    path = paths[0]
     folders = [p for p in paths if p.is_dir()]
-    if against is None and len(paths) == 1 and (folders or not path.exists()):
+    is_file = path.exists() or kind_of(path) is not None
+    if len(paths) == 1 and (folders or not is_file):
         if named:
             what = "columns are named, but this is " + ("a folder" if folders else "no file")
             raise UserError(what, where=str(path), how="--text and the like are for a table of captions")
         _check_folder(path, options)
     elif folders:
-        what = "a folder, where captions are needed" if against else "one folder at a time"
-        raise UserError(what, where=str(folders[0]), how="nastdata validate captions.csv --against DIR")
-    elif against is None and len(paths) == 1 and options["text"] and condition and existence:
+        how = "nastdata validate captions.csv --against DIR"
+        raise UserError("one folder at a time, or files only", where=str(folders[0]), how=how)
+    elif len(against) > 1:
+        raise UserError("captions are judged by one record", where="--against", how="give it once")
+    elif not against and len(paths) == 1 and all(options[c] for c in ("text", "condition", "existence")):
         _check_table(path, options)
     else:
-        _judge_captions(paths, options)
+        _judge_captions(paths, Path(against[0]) if against else None, options)
 
 
 def _check_folder(path: Path, options: dict[str, Any]) -> None:
     from nastdata.checks.run import validate_folder
 
     report = validate_folder(
-        path, audit=not options["no_audit"], seeds=options["seeds"], engine=options["engine"]
+        path,
+        audit=not options["no_audit"],
+        seeds=options["seeds"],
+        engine=options["engine"],
+        against=options["against"],
     )
     _finish(report, options["failures"], _beside(path), options["as_json"])
 
@@ -147,7 +156,7 @@ def _beside(path: Path) -> Path:
     return beside.with_name(beside.name + ".failures.parquet")
 
 
-def _judge_captions(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
+def _judge_captions(paths: tuple[Path, ...], against: Path | None, options: dict[str, Any]) -> None:
     """Many findings a text, against labels, facts or a dataset folder."""
     from nastdata.checks.generated.inputs import Options
     from nastdata.checks.generated.run import Settings, save, validate_captions
@@ -173,7 +182,7 @@ def _judge_captions(paths: tuple[Path, ...], options: dict[str, Any]) -> None:
         options["seed"],
         engine=options["engine"],
     )
-    report, results = validate_captions(paths, options["against"], settings)
+    report, results = validate_captions(paths, against, settings)
     first = paths[0].absolute()
     saved = save(options["out"] or first.with_name(first.name + ".verdicts"), report, results)
     if options["as_json"]:
