@@ -28,8 +28,8 @@ from nastdata.evaluation.run import (  # noqa: E402
     summarise,
 )
 from nastdata.evaluation.tables import open_table  # noqa: E402
-from nastdata.models.base import load_encoder  # noqa: E402
 from nastdata.models.dataset_rows import open_data  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=50)
 

@@ -15,7 +15,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.models.base import load_encoder  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 from nastdata.progress import Progress  # noqa: E402
 from nastdata.training import fit as fitting  # noqa: E402
 from nastdata.training.fit import fit  # noqa: E402
