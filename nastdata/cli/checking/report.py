@@ -15,7 +15,7 @@ from nastdata.errors import UserError
     "--images",
     multiple=True,
     metavar="SOURCE=FOLDER",
-    help="Image folder of a source, to show films beside the examples; may be given several times.",
+    help="Image folder of a source, to show them beside the examples; may be given several times.",
 )
 def command(folder: Path, images: tuple[str, ...]) -> None:
     """Write DIR/report.html anew from the rows and the manifest; card and Croissant with it.
@@ -25,12 +25,13 @@ def command(folder: Path, images: tuple[str, ...]) -> None:
     """
     roots = dict(_read_root(item) for item in images)
     from nastdata.dataset.folder import read_dataset, update_dataset
-    from nastdata.images.build_images import find_films
+    from nastdata.images.store import open_store
 
     opened = read_dataset(folder)
     for note in opened.notes:
         click.echo(f"nastdata: {note}", err=True)
-    update_dataset(opened, {}, find_films((opened.manifest or {}).get("recipe"), roots))
+    store = open_store(opened.recipe, roots)
+    update_dataset(opened, {}, store.read if store is not None else None)
     click.echo(f"report: {folder / 'report.html'}")
 
 
