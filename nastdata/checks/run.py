@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from nastdata.checks import fact_rules, option_rules, row_rules
 from nastdata.checks.consistency import check_consistency
+from nastdata.checks.images import check_images
 from nastdata.checks.integrity import Opened, open_folder
 from nastdata.checks.round_trip import check_fact_texts, check_option_texts
 from nastdata.checks.verdicts import Bad, Ledger, Report
@@ -30,6 +32,7 @@ def validate_folder(
     seeds: int = 1,
     folds: int = 5,
     engine: str = "local",
+    image_roots: Mapping[str, Path] | None = None,
 ) -> Report:
     """Check a dataset folder: integrity, rules, round trip, consistency, blind audit.
 
@@ -40,6 +43,8 @@ def validate_folder(
         seeds: of the audit: ways to divide the folds.
         folds: of the audit.
         engine: where texts are read back (``nastdata.engines``).
+        image_roots: source -> the folder of its images, whose headers are read for names that must not be in
+            the dataset.
 
     Raises:
         UserError: if there is no such folder or nothing of ours in it.
@@ -59,6 +64,7 @@ def validate_folder(
     if frames:
         row_rules.check_patients(ledger, frames)
         row_rules.check_studies(ledger, frames)
+    check_images(ledger, opened, image_roots)
     check_consistency(ledger, sound)
     if expectations:
         _expect(ledger, opened, sound)

@@ -12,7 +12,7 @@ from typing import Any
 
 from nastdata.errors import UserError
 from nastdata.images.decoding.files import EXTENSIONS
-from nastdata.images.layouts import Ids, Layout, cut_extension, get_layout, list_places
+from nastdata.images.layouts import Ids, Layout, cut_extension, get_layout, list_places, split_root
 
 IMAGE_COLUMNS = ("image", "distractor_image")
 """Columns that hold the path of an image, relative to the image root of the row's source."""
@@ -60,7 +60,7 @@ class ImageFinder:
     """Finds images, one root a source.
 
     Args:
-        roots: source -> the folder of its images.
+        roots: source -> the folder of its images; a template may follow (``/data/{patient}/{image}.dcm``).
         templates: source -> a path below the root in fields, in place of the known layouts.
 
     Raises:
@@ -68,8 +68,10 @@ class ImageFinder:
     """
 
     def __init__(self, roots: Mapping[str, str | Path], templates: Mapping[str, str] | None = None) -> None:
-        self.roots = {source: Path(root).expanduser() for source, root in roots.items()}
-        self.templates = dict(templates or {})
+        split = {source: split_root(root) for source, root in roots.items()}
+        self.roots = {source: folder for source, (folder, _) in split.items()}
+        given = {source: template for source, (_, template) in split.items() if template is not None}
+        self.templates = {**given, **(templates or {})}
         self._layouts: dict[str, Layout] = {s: get_layout(s, self.templates.get(s)) for s in self.roots}
         self._trees = {source: _Tree(root) for source, root in self.roots.items()}
         self._usual: dict[str, int] = {}
@@ -114,16 +116,21 @@ class ImageFinder:
 
 
 def make_roots(roots: Mapping[str, str | Path]) -> dict[str, Path]:
-    """Return the folders of image roots.
+    """Return image roots, with their templates, if they are folders.
 
     Raises:
         UserError: if one is no folder.
     """
-    folders = {source: Path(root).expanduser() for source, root in roots.items()}
-    for source, root in folders.items():
-        if not root.is_dir():
-            raise UserError("no such folder", where=str(root), how=f"give the folder of {source}'s images")
-    return folders
+    for source, root in roots.items():
+        folder, _ = split_root(root)
+        if not folder.is_dir():
+            raise UserError("no such folder", where=str(folder), how=f"give the folder of {source}'s images")
+    return {source: Path(root) for source, root in roots.items()}
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether a file lies below a folder once all links are followed."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 @dataclass
@@ -142,7 +149,6 @@ class _Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._real: str | None = None
         self._listings: OrderedDict[Path, _Listing] = OrderedDict()
 
     def look(self, parts: Sequence[str]) -> Iterator[tuple[Path, bool]]:
@@ -182,10 +188,7 @@ class _Tree:
         return self._listings[folder]
 
     def _is_inside(self, path: Path) -> bool:
-        if self._real is None:
-            self._real = os.path.realpath(self.root)
-        real = os.path.realpath(path)
-        return real == self._real or real.startswith(self._real.rstrip(os.sep) + os.sep)
+        return is_inside(path, self.root)
 
 
 def _match(listing: _Listing, wanted: str, last: bool) -> list[str]:

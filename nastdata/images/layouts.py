@@ -72,6 +72,15 @@ def check_template(template: str) -> None:
         raise UserError(f"'{template}' leads out of the image root", where=where, how=how)
 
 
+def split_root(root: str | Path) -> tuple[Path, str | None]:
+    """Cut a root that ends in a template (``/data/xrays/{patient}/{image}.dcm``) into folder and template."""
+    parts = Path(root).expanduser().parts
+    start = next((i for i, part in enumerate(parts) if FIELD.search(part)), None)
+    if start is None:
+        return Path(root).expanduser(), None
+    return Path(*parts[:start]), "/".join(parts[start:])
+
+
 @lru_cache(maxsize=1)
 def read_layouts() -> Mapping[str, Any]:
     """Return the table of layouts."""

@@ -6,10 +6,8 @@ unknown chunks; JPEG's APP1 to APP13, APP15 and comments; WebP's EXIF, XMP and I
 
 from __future__ import annotations
 
-import io
 import struct
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 from nastdata.images.decoding.files import sniff
 from nastdata.images.decoding.picture import UnusableImageError
@@ -20,8 +18,6 @@ PNG_CHUNKS |= {b"pHYs": 9, b"sRGB": 1, b"cHRM": 32, b"sBIT": 4, b"bKGD": 6}
 """Chunk -> its most bytes."""
 JFIF, ADOBE = b"JFIF\0", b"Adobe"
 WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH")
-SHORTEST = 5
-"""Characters of a header's text from which on it is looked for in bytes: shorter ones occur by chance."""
 
 
 def find_metadata(data: bytes) -> list[str]:
@@ -34,18 +30,6 @@ def find_metadata(data: bytes) -> list[str]:
     if kind == "WebP":
         return list(dict.fromkeys(_scan_webp(data)))
     return [f"a {kind} file, with its header" if kind else "no image"]
-
-
-def find_names(data: bytes, names: Iterable[str]) -> list[str]:
-    """Return which of some texts are in bytes, as they are or in UTF-16; whatever their case."""
-    low = data.lower()
-    wide = data.replace(b"\0", b"").lower() if data.count(b"\0") > len(data) // 4 else b""
-    out = []
-    for name in names:
-        plain = name.lower().encode("utf-8", "ignore")
-        if len(name) >= SHORTEST and (plain in low or (wide and plain in wide)):
-            out.append(name)
-    return out
 
 
 def check_decodes(data: bytes) -> str | None:
@@ -135,20 +119,3 @@ def _scan_webp(data: bytes) -> Iterator[str]:
         yield "cut short"
     elif end < len(data):
         yield f"{len(data) - end:,} bytes after the end"
-
-
-def list_header_texts(path: Path) -> set[str]:
-    """Return texts of an image file's header that name a person or a place: what must not be found elsewhere.
-
-    DICOM: every person's name, and the ids, birth dates, addresses and institutions of ``DICOM_FIELDS``.
-    Other formats: PNG's text chunks, EXIF's texts, comments.
-    """
-    data = path.read_bytes()
-    kind = sniff(data[:352])
-    if kind == "DICOM":
-        from nastdata.images.decoding.dicom_names import list_dicom_names
-
-        return list_dicom_names(io.BytesIO(data))
-    from nastdata.images.decoding.raster_names import list_raster_names
-
-    return list_raster_names(data, kind)

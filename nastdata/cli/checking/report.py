@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nastdata.errors import UserError
+from nastdata.cli.options import read_image_root
 
 
 @click.command("report", short_help="Write the report page of a dataset folder.")
@@ -23,7 +23,7 @@ def command(folder: Path, images: tuple[str, ...]) -> None:
     Data files are not touched. In a folder without a manifest, made by others in our columns, the page is
     all that is written.
     """
-    roots = dict(_read_root(item) for item in images)
+    roots = dict(read_image_root(item, "--images") for item in images)
     from nastdata.dataset.folder import read_dataset, update_dataset
     from nastdata.images.store import open_store
 
@@ -33,10 +33,3 @@ def command(folder: Path, images: tuple[str, ...]) -> None:
     store = open_store(opened.recipe, roots)
     update_dataset(opened, {}, store.read if store is not None else None)
     click.echo(f"report: {folder / 'report.html'}")
-
-
-def _read_root(item: str) -> tuple[str, Path]:
-    source, equals, path = item.partition("=")
-    if not equals or not source:
-        raise UserError("not of the form SOURCE=FOLDER", where=f"--images {item}")
-    return source, Path(path)

@@ -7,7 +7,6 @@ from typing import IO, Any
 from nastdata.images.decoding.dicom import open_dataset, quiet_pydicom
 
 PERSON = "PN"
-TEXTS = ("LO", "SH", "ST", "LT", "UT", "UC")
 KEYWORDS = (
     "PatientID",
     "OtherPatientIDs",
@@ -28,8 +27,6 @@ KEYWORDS = (
     "InstitutionalDepartmentName",
     "StationName",
     "StudyID",
-    "StudyDescription",
-    "RequestedProcedureDescription",
     "ImageComments",
     "InsurancePlanIdentification",
     "MedicalRecordLocator",
@@ -37,6 +34,8 @@ KEYWORDS = (
     "ReferringPhysicianTelephoneNumbers",
 )
 """Other fields of the standard's confidentiality profile (PS3.15, table E.1-1) that hold free text."""
+SHORT = 5
+"""Digits of a number that may be anything."""
 PLAIN = {"chest", "thorax", "unknown", "anonymous", "anonymized", "anonymised", "removed", "none"}
 """Values that name nobody."""
 
@@ -60,8 +59,8 @@ def _walk(dataset: Any) -> set[str]:
         if element.VR == PERSON:
             for value in _values(element):
                 out |= _spell(value)
-        elif element.VR in TEXTS and (element.keyword in KEYWORDS or element.tag.is_private):
-            out |= {v for v in _values(element) if not v.isdigit() or len(v) > 6}
+        elif element.keyword in KEYWORDS:
+            out |= {v for v in _values(element) if not v.isdigit() or len(v) > SHORT}
     return out
 
 

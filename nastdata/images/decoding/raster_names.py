@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import warnings
-from typing import Any
+from typing import IO, Any
 
 from nastdata.images.decoding.raster import FORMATS
 
@@ -18,10 +17,10 @@ TECHNICAL = {
     "compression",
     "transparency",
 }
-SHORTEST = 5
+SHORTEST, LONGEST = 5, 400
 
 
-def list_raster_names(data: bytes, kind: str | None) -> set[str]:
+def list_raster_names(stream: IO[bytes], kind: str | None) -> set[str]:
     """Return the texts of comments, text chunks and EXIF; a header that can't be read has none."""
     from PIL import Image
 
@@ -30,7 +29,7 @@ def list_raster_names(data: bytes, kind: str | None) -> set[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS[kind]) as image:
+            with Image.open(stream, formats=FORMATS[kind]) as image:
                 found = [v for k, v in image.info.items() if str(k).lower() not in TECHNICAL]
                 exif = image.getexif()
                 found += [*exif.values(), *exif.get_ifd(0x8769).values()]
@@ -43,4 +42,4 @@ def _read_text(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "ignore").replace("\0", "")
     text = value.strip() if isinstance(value, str) else ""
-    return text if SHORTEST <= len(text) <= 400 and text.isprintable() else ""
+    return text if SHORTEST <= len(text) <= LONGEST and text.isprintable() else ""
