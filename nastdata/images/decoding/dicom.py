@@ -128,10 +128,11 @@ def _read(dataset: Any) -> Picture:
     if "PixelData" not in dataset:
         raise UnusableImageError("not supported", "pixels stored as floats")
     _check_length(dataset, _number(dataset, "Rows"), _number(dataset, "Columns"))
-    values = _decode(dataset)
     photometric = str(dataset.get("PhotometricInterpretation", "")).strip().upper()
+    plain = photometric in GREY and not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    values = _decode(dataset, correct_unused_bits=not plain)
     if values.ndim == 2 and photometric in GREY:
-        values = _mask_unused_bits(values, dataset)
+        values = _mask_unused_bits(values, dataset) if plain else values
         pixels, steps = to_grey(values, read_display(dataset, values, photometric))
     else:
         pixels, steps = _colour(values, dataset, photometric)
@@ -213,12 +214,12 @@ def find_codestream_size(encapsulated: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _decode(dataset: Any) -> Any:
+def _decode(dataset: Any, correct_unused_bits: bool) -> Any:
     """Return (height, width) or (height, width, 3) stored values."""
     from pydicom.pixels import pixel_array
 
     try:
-        return pixel_array(dataset)
+        return pixel_array(dataset, correct_unused_bits=correct_unused_bits)
     except Exception as e:  # every decoder has its own errors, and their words may quote the header
         words = str(e).lower()
         syntax = str(dataset.file_meta.TransferSyntaxUID.name)
@@ -232,7 +233,7 @@ def _decode(dataset: Any) -> Any:
 def _mask_unused_bits(values: Any, dataset: Any) -> Any:
     """Clear the bits beside the stored ones, where old files keep overlays; extend the sign."""
     allocated, stored = int(dataset.BitsAllocated), _number(dataset, "BitsStored", 0)
-    if dataset.file_meta.TransferSyntaxUID.is_encapsulated or not 0 < stored < allocated:
+    if not 0 < stored < allocated:
         return values
     high = _number(dataset, "HighBit", stored - 1)
     unsigned = values.view(f"u{values.dtype.itemsize}")
