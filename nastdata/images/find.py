@@ -200,13 +200,11 @@ def _match(listing: _Listing, wanted: str, last: bool) -> list[str]:
             listing.patterns[pattern] = fits
         return listing.patterns[pattern]
     wanted = wanted.replace("[*]", "*")
-    if wanted in listing.links:
-        return [wanted]
-    found = listing.folded.get(wanted.casefold(), [])
-    if found or not last:
-        return found
-    alike = listing.stems.get(cut_extension(wanted).casefold(), [])
-    return sorted(alike, key=_rank_ending)
+    found = [wanted] if wanted in listing.links else []
+    found += listing.folded.get(wanted.casefold(), [])
+    if last:
+        found += sorted(listing.stems.get(cut_extension(wanted).casefold(), []), key=_rank_ending)
+    return list(dict.fromkeys(found))
 
 
 def _rank_ending(name: str) -> tuple[int, str]:
