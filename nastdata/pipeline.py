@@ -123,6 +123,13 @@ def make(
     """
     ontology = load_ontology(recipe.ontology)
     sources = [get_source(name) for name in recipe.source]
+    for source in sources:
+        if recipe.images.views not in source.views:
+            raise UserError(
+                f"images.views={recipe.images.views}: its tables don't tell views apart",
+                where=source.name,
+                how=f"possible: {', '.join(source.views)}",
+            )
     sent = check_terms(recipe.writer, sources)
     with open_engine(recipe.engine, recipe.workers) as engine:
         if where := engine.describe():
@@ -193,6 +200,7 @@ def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Pro
         phantom_patients=recipe.phantom_patients,
         strength=getattr(recipe, "strength", ("exact",)),
         closed_world=getattr(recipe, "closed_world", False),
+        views=recipe.images.views,
     )
     load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
     with progress.stage("source") as stage:

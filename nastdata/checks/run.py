@@ -12,7 +12,7 @@ from nastdata.checks import fact_rules, option_rules, row_rules
 from nastdata.checks.against_source import check_against
 from nastdata.checks.binding_rules import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.consistency import check_consistency
-from nastdata.checks.images import check_images
+from nastdata.checks.images.stored import check_images
 from nastdata.checks.integrity import Opened, open_folder
 from nastdata.checks.round_trip import check_fact_texts, check_option_texts
 from nastdata.checks.verdicts import Bad, Ledger, Report

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nastdata.checks.images.names import Names, list_ids, read_names
 from nastdata.checks.integrity import IMAGE_COLUMNS, Opened
 from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.dataset.folder import DatasetFolder
 from nastdata.images.find import make_roots
-from nastdata.images.header_texts import list_header_texts, list_image_files
-from nastdata.images.layouts import split_root
 from nastdata.images.scan import check_decodes, find_metadata
 from nastdata.records import COLUMN_ORDER
 
@@ -25,33 +23,7 @@ BATCH = 50
 """Rows with images held at a time."""
 DECODED = 2_000
 """Distinct images of a config that are decoded to their last pixel; of the others the structure is read."""
-HEADERS = 20_000
-"""Files of a source's image root whose headers are read for names."""
 TEXT = re.compile(rb"[\x20-\x7e\x80-\xff]{5,}|(?:[\x20-\x7e]\0){5,}")
-WORDS = re.compile(r"\w+")
-IDS = ("patient_id", "study_id", "image_id", "distractor_image_id")
-
-
-@dataclass
-class _Names:
-    """Texts of the source's headers, found by their first word."""
-
-    by_word: dict[str, list[str]] = field(default_factory=dict)
-    headers: int = 0
-
-    def add(self, texts: Iterable[str]) -> None:
-        for text in texts:
-            words = WORDS.findall(text.lower())
-            if words and text not in self.by_word.setdefault(words[0], []):
-                self.by_word[words[0]].append(text)
-
-    def find(self, text: str, single: bool) -> list[str]:
-        """Return the names in a text; with ``single``, names of one word too (which may be common words)."""
-        low = text.lower()
-        there = set(WORDS.findall(low))
-        known = [name for word in there & self.by_word.keys() for name in self.by_word[word]]
-        telling = known if single else [n for n in known if len(WORDS.findall(n)) > 1 or n[-1].isdigit()]
-        return [name for name in telling if _holds(low, name)]
 
 
 def check_images(ledger: Ledger, opened: Opened, roots: Mapping[str, Path] | None = None) -> None:
@@ -65,7 +37,7 @@ def check_images(ledger: Ledger, opened: Opened, roots: Mapping[str, Path] | Non
     Raises:
         UserError: if a root is no folder.
     """
-    names = _read_names(make_roots(roots), _list_ids(opened)) if roots else None
+    names = read_names(make_roots(roots), list_ids(opened)) if roots else None
     total = 0
     for config, splits in opened.folder.files.items():
         paths = [(split, path) for split, many in splits.items() for path in many]
@@ -88,7 +60,7 @@ def check_images(ledger: Ledger, opened: Opened, roots: Mapping[str, Path] | Non
 
 
 def _check_config(
-    config: str, paths: list[tuple[str, Path]], columns: list[str], names: _Names | None
+    config: str, paths: list[tuple[str, Path]], columns: list[str], names: Names | None
 ) -> tuple[int, int, list[Bad]]:
     """Return how many distinct images there are, how many rows hold one, and what is wrong."""
     known: dict[bytes, list[str]] = {}
@@ -109,7 +81,7 @@ def _check_config(
     return len(known), held, bad
 
 
-def _judge(data: bytes, decode: bool, names: _Names | None) -> list[str]:
+def _judge(data: bytes, decode: bool, names: Names | None) -> list[str]:
     out = [f"holds more than pixels: {what}" for what in find_metadata(data)]
     if decode and (why := check_decodes(data)):
         out.append(f"can't be decoded: {why}")
@@ -142,27 +114,7 @@ def _is_embedded(path: Path, column: str) -> bool:
     return column in schema.names and pa.types.is_struct(schema.field(column).type)
 
 
-def _list_ids(opened: Opened) -> set[str]:
-    """Return the dataset's own ids, which a source's header may hold as well."""
-    out: set[str] = set()
-    for frame in opened.frames.values():
-        for column in IDS:
-            if column in frame.columns:
-                values = frame[column].drop_nulls().unique().to_list()
-                out |= {part.lower() for v in values for part in (v, *v.split("/"))}
-    return out
-
-
-def _read_names(roots: Mapping[str, Path], ids: set[str]) -> _Names:
-    names = _Names()
-    for root in roots.values():
-        for path in list_image_files(split_root(root)[0], HEADERS):
-            names.headers += 1
-            names.add(text for text in list_header_texts(path) if text.lower() not in ids)
-    return names
-
-
-def _find_in_texts(folder: DatasetFolder, names: _Names) -> Iterator[Bad]:
+def _find_in_texts(folder: DatasetFolder, names: Names) -> Iterator[Bad]:
     """Look for names in every text of the folder: documents, and the text columns of parquet files."""
     for path in sorted(p for p in folder.path.rglob("*") if p.is_file()):
         name = path.relative_to(folder.path).as_posix()
@@ -190,11 +142,6 @@ def _read_columns(path: Path) -> Iterator[str]:
 
 def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
-
-
-def _holds(text: str, name: str) -> bool:
-    """Whether a name is in a text as whole words."""
-    return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None
 
 
 def _tell(checked: int) -> str:
