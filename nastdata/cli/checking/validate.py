@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 )
 @click.option("--no-audit", is_flag=True, help="Leave out the blind solvers, which take most of the time.")
 @click.option(
+    "--image-root",
+    "image_roots",
+    multiple=True,
+    metavar="SOURCE=FOLDER",
+    help="Your copy of a corpus's images: names in their headers are looked for in DIR.",
+)
+@click.option(
     "--seeds",
     type=click.IntRange(1, 100),
     default=1,
@@ -59,6 +66,7 @@ def command(
     no_audit: bool,
     seeds: int,
     engine: str,
+    image_roots: tuple[str, ...],
     against: tuple[str, ...],
 ) -> None:
     """Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
@@ -80,8 +88,17 @@ def command(
             what = "columns are named, but this is " + ("a folder" if path.is_dir() else "no file")
             raise UserError(what, where=str(path), how="--text and the like are for a table of captions")
         from nastdata.checks.run import validate_folder
+        from nastdata.cli.options import read_image_root
 
-        report = validate_folder(path, audit=not no_audit, seeds=seeds, engine=engine, against=against)
+        roots = dict(read_image_root(item) for item in image_roots)
+        report = validate_folder(
+            path,
+            audit=not no_audit,
+            seeds=seeds,
+            engine=engine,
+            image_roots=roots,
+            against=against,
+        )
     else:
         from nastdata.checks.table_file import Columns, validate_table
         from nastdata.ontology import load_ontology
