@@ -51,6 +51,8 @@ class Options:
     phantom_patients: int = 4000
     strength: tuple[str, ...] = ("exact",)
     closed_world: bool = False
+    views: str = "frontal"
+    """Which images of a study (``sources.views``)."""
 
 
 Loader = Callable[[Path | None, Ontology, Options], Loaded]
@@ -70,3 +72,5 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    views: tuple[str, ...] = ("frontal",)
+    """Choices of ``images.views`` that its tables allow."""

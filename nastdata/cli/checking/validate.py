@@ -70,6 +70,13 @@ if TYPE_CHECKING:
 )
 @click.option("--no-audit", is_flag=True, help="Of a DIR: leave out the blind solvers.")
 @click.option(
+    "--image-root",
+    "image_roots",
+    multiple=True,
+    metavar="SOURCE=FOLDER",
+    help="Of a DIR: your copy of a corpus's images; names in their headers are looked for in it.",
+)
+@click.option(
     "--seeds",
     type=click.IntRange(1, 100),
     default=1,
@@ -129,12 +136,14 @@ def command(paths: tuple[Path, ...], **options: Any) -> None:
 
 def _check_folder(path: Path, options: dict[str, Any]) -> None:
     from nastdata.checks.run import validate_folder
+    from nastdata.cli.options import read_image_root
 
     report = validate_folder(
         path,
         audit=not options["no_audit"],
         seeds=options["seeds"],
         engine=options["engine"],
+        image_roots=dict(read_image_root(item) for item in options["image_roots"]),
         against=options["against"],
     )
     _finish(report, options["failures"], _beside(path), options["as_json"])
