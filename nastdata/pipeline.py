@@ -35,7 +35,9 @@ from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
 from nastdata.errors import NothingMadeError, UserError
 from nastdata.frames import REJECTS_SCHEMA
-from nastdata.images.build_images import find_films
+from nastdata.images.build import convert_images_of, open_images, reject_images, survey_studies
+from nastdata.images.embed import Embedder
+from nastdata.images.store import ImageStore
 from nastdata.llm.terms_gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
@@ -96,11 +98,14 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     """
     check_output(out)
     opened, sources = open_sources(recipe)
-    films = _images(opened, sources)
-    built = _make(opened, sources, progress, fresh=fresh, dry=False)
-    with progress.stage("write") as stage:
-        write_dataset(out, built.configs, built.rejects, built.manifest, kept=built.kept, **films)
-        stage.tell(str(out))
+    store = open_images(opened)
+    built = _make(opened, sources, progress, fresh=fresh, dry=False, store=store)
+    if opened.images.mode == "embed" and store is not None:
+        with convert_images_of(opened, built.configs, store, out, progress) as prepared:
+            built = _note_images(built, reject_images(prepared))
+            _write(out, built, progress, store, prepared)
+    else:
+        _write(out, built, progress, store, None)
     if built.sentences is not None:
         beside = out.with_name(f"{out.name}.sentences.csv")
         write_file(beside, built.sentences.write_csv().encode())
@@ -110,7 +115,31 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     return built
 
 
-def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: bool = False) -> Built:
+def _write(
+    out: Path, built: Built, progress: Progress, store: ImageStore | None, embedder: Embedder | None
+) -> None:
+    with progress.stage("write") as stage:
+        show = store.read if store is not None else None
+        write_dataset(
+            out,
+            built.configs,
+            built.rejects,
+            built.manifest,
+            embedder=embedder,
+            image_loader=show,
+            kept=built.kept,
+        )
+        stage.tell(str(out))
+
+
+def make(
+    recipe: BuildRecipe,
+    progress: Progress,
+    *,
+    fresh: bool = False,
+    dry: bool = False,
+    store: ImageStore | None = None,
+) -> Built:
     """Make a recipe's rows in memory (``preview`` stops here).
 
     Args:
@@ -118,12 +147,28 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         progress: told of every stage.
         fresh: put questions to language models again.
         dry: count the questions to a model instead of putting them.
+        store: where images are, to be looked for before anything long starts; None to leave that out.
     """
-    return _make(*open_sources(recipe), progress, fresh=fresh, dry=dry)
+    return _make(*open_sources(recipe), progress, fresh=fresh, dry=dry, store=store)
 
 
-def _make(recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fresh: bool, dry: bool) -> Built:
+def _make(
+    recipe: BuildRecipe,
+    sources: list[Source],
+    progress: Progress,
+    *,
+    fresh: bool,
+    dry: bool,
+    store: ImageStore | None,
+) -> Built:
     ontology = load_ontology(recipe.ontology)
+    for source in sources:
+        if recipe.images.views not in source.views:
+            raise UserError(
+                f"images.views={recipe.images.views}: its tables don't tell views apart",
+                where=source.name,
+                how=f"possible: {', '.join(source.views)}",
+            )
     sent = check_terms(recipe.writer, sources)
     with open_engine(recipe.engine, recipe.workers) as engine:
         if where := engine.describe():
@@ -134,9 +179,10 @@ def _make(recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fre
         )
         loaded = [_load(recipe, source, ontology, progress) for source in sources]
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
+        studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
         studies = assign_splits(studies, recipe.splits, recipe.seed)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
-    rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
+    rejects = pl.concat([*(x.rejects for x in loaded), imageless, *(a.rejects for a in parts.values())])
     made = {name: a.frame for name, a in parts.items()}
     configs = {name: frame for name, frame in made.items() if len(frame)}
     empty = explain_empty(made, studies, recipe)
@@ -167,13 +213,15 @@ def _make(recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fre
             stage.tell(report.summary())
         for warning in report.verdict["warnings"]:
             progress.say(f"warning: {warning}")
-    counts = {
+    counts: dict[str, Any] = {
         "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
         "design": design_report,
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
     }
+    if images is not None:
+        counts["images"] = images
     if said := writer.close_run():
         progress.say(f"{'model':<10} {said}")
     ledger = writer.account()
@@ -187,6 +235,16 @@ def _make(recipe: BuildRecipe, sources: list[Source], progress: Progress, *, fre
         kept=list_kept(recipe.ontology, sources),
         sentences=pl.concat(sentences) if sentences else None,
     )
+
+
+def _note_images(built: Built, left_out: pl.DataFrame) -> Built:
+    """Add the images that could not be used to the rejects and their counts."""
+    if not len(left_out):
+        return built
+    rejects = pl.concat([built.rejects, left_out])
+    counted = dict(sorted(Counter(rejects["reason"].to_list()).items()))
+    counts = {**built.manifest["counts"], "rejects": counted}
+    return replace(built, rejects=rejects, manifest={**built.manifest, "counts": counts})
 
 
 def count_writers(frame: pl.DataFrame) -> dict[str, int]:
@@ -203,6 +261,7 @@ def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Pro
         phantom_patients=recipe.phantom_patients,
         strength=getattr(recipe, "strength", ("exact",)),
         closed_world=getattr(recipe, "closed_world", False),
+        views=recipe.images.views,
     )
     load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
     with progress.stage("source") as stage:
@@ -296,14 +355,3 @@ def _contextual(
 def _keep_rejects(design: Design, part: Assembled) -> Assembled:
     """Add what the design left out to what could not be worded."""
     return replace(part, rejects=pl.concat([design.rejects, part.rejects]))
-
-
-def _images(recipe: BuildRecipe, sources: list[Source]) -> dict[str, Any]:
-    """Images to embed, or to show beside the report's examples."""
-    if recipe.images == "none":
-        return {}
-    roots = {s.name: s.image_root for s in sources if s.image_root is not None}
-    if recipe.image_root:
-        roots = dict.fromkeys(recipe.source, recipe.image_root)
-    loader = find_films(recipe.model_dump(mode="json"), roots)
-    return {"embed_images": recipe.images == "embed", "image_loader": loader}

@@ -10,7 +10,7 @@ from typing import Any
 
 from nastdata import __version__
 from nastdata.ontology import Ontology
-from nastdata.recipe import PATIENCE, BuildRecipe, fingerprint
+from nastdata.recipe import BuildRecipe, dump_recipe, fingerprint
 from nastdata.resources import PACKAGE
 from nastdata.sources.base import Loaded, Source
 
@@ -34,14 +34,11 @@ def describe_build(
     """
     # by its name: the file is in the folder, and where it came from says nothing to others
     recipe = recipe.model_copy(update={"ontology": ontology.name})
-    made_of = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
-    for patience in PATIENCE:
-        made_of["writer"].pop(patience, None)
     return {
         "nastdata": __version__,
         "git_revision": find_revision(),
         "libraries": {name: find_version(name) for name in LIBRARIES},
-        "recipe": made_of,
+        "recipe": dump_recipe(recipe),
         "fingerprint": fingerprint(recipe),
         "seed": recipe.seed,
         "ontology": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from nastdata.checks import fact_rules, option_rules, row_rules
 from nastdata.checks.against_source import check_against
 from nastdata.checks.binding_rules import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.consistency import check_consistency
+from nastdata.checks.images.stored import check_images
 from nastdata.checks.integrity import Opened, open_folder
 from nastdata.checks.round_trip import check_fact_texts, check_option_texts
 from nastdata.checks.verdicts import Bad, Ledger, Report
@@ -32,6 +34,7 @@ def validate_folder(
     seeds: int = 1,
     folds: int = 5,
     engine: str = "local",
+    image_roots: Mapping[str, Path] | None = None,
     against: tuple[str, ...] = (),
 ) -> Report:
     """Check a dataset folder: integrity, rules, round trip, consistency, blind audit.
@@ -43,6 +46,8 @@ def validate_folder(
         seeds: of the audit: ways to divide the folds.
         folds: of the audit.
         engine: where texts are read back (``nastdata.engines``).
+        image_roots: source -> the folder of its images, whose headers are read for names that must not be in
+            the dataset.
         against: source files to compare every row with: ``auto``, PATH or SOURCE=PATH.
 
     Raises:
@@ -71,6 +76,7 @@ def validate_folder(
     if frames:
         row_rules.check_patients(ledger, frames)
         row_rules.check_studies(ledger, frames)
+    check_images(ledger, opened, image_roots)
     check_consistency(ledger, sound)
     if expectations:
         _expect(ledger, opened, sound)

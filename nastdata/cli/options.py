@@ -113,3 +113,15 @@ def place_data(recipe: Any, data: tuple[str, ...]) -> Any:
             how="name the corpus with --source, e.g. chexpert",
         )
     return recipe.model_copy(update={"data": paths})
+
+
+def read_image_root(item: str, option: str = "--image-root") -> tuple[str, Path]:
+    """Read SOURCE=FOLDER.
+
+    Raises:
+        UserError: if it is not of that form.
+    """
+    source, equals, path = item.partition("=")
+    if not equals or not source:
+        raise UserError("not of the form SOURCE=FOLDER", where=f"{option} {item}")
+    return source, Path(path)

@@ -57,6 +57,8 @@ class Options:
     phantom_patients: int = 4000
     strength: tuple[str, ...] = ("exact",)
     closed_world: bool = False
+    views: str = "frontal"
+    """Which images of a study (``sources.views``)."""
 
 
 Loader = Callable[[Path | None, Ontology, Options], Loaded]
@@ -88,3 +90,5 @@ class Source:
     """Highest share of unusable rows with which an own table is built."""
     tolerate: Callable[[], Source] | None = None
     """Returns the same source with any number of unusable rows, for people to look at."""
+    views: tuple[str, ...] = ("frontal",)
+    """Choices of ``images.views`` that its tables allow."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
@@ -41,7 +42,11 @@ def open_sources(recipe: BuildRecipe) -> tuple[BuildRecipe, list[Source]]:
     if len(named) > 1 and recipe.ontology == DEFAULT_ONTOLOGY:
         raise UserError(f"sources with different ontologies ({', '.join(named)})", how="--set ontology=FILE")
     ontology = named[0] if named and recipe.ontology == DEFAULT_ONTOLOGY else recipe.ontology
-    return recipe.model_copy(update={"source": names, "data": data, "ontology": ontology}), sources
+    changes: dict[str, Any] = {"source": names, "data": data, "ontology": ontology}
+    roots = {s.name: s.image_root for s in sources if s.image_root is not None}
+    if roots and recipe.image_root is None:
+        changes["image_root"] = roots
+    return recipe.model_copy(update=changes), sources
 
 
 def load_own(load: Loader, source: Source, data: Path | None, ontology: Ontology, options: Options) -> Loaded:

@@ -7,10 +7,11 @@ import polars as pl
 from nastdata.sources.own.files.typed_tables import DATE
 from nastdata.sources.own.settings import Key, OwnSettings
 from nastdata.sources.own.words import find_split
+from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, RANK, UNKNOWN
 
 WHY = "#why"
 """Column of the reason why a row cannot be used; null for a good row."""
-RANK, READER, DATED = "#rank", "#reader", "#dated"
+READER, DATED = "#reader", "#dated"
 DATE_LIKE = (
     r"^(\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?|\d{1,2}[./-]\d{1,2}[./-]\d{4}"
     r"|\d{1,2}-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(-\d{2,4})?"
@@ -71,14 +72,14 @@ def read_keys(frame: pl.DataFrame, settings: OwnSettings) -> pl.DataFrame:
     lateral = view.str.contains("lat") | view.is_in(["ll", "rl", "l", "seitlich"])
     rank = (
         pl.when(view.str.contains(r"(^|/)p\.?a\.?$|postero"))
-        .then(0)
+        .then(PA)
         .when(view.str.contains(r"(^|/)a\.?p\.?$|antero"))
-        .then(1)
+        .then(AP)
         .when(lateral)
-        .then(4)
+        .then(LATERAL)
         .when(view.str.contains("^pa|^ap|front"))
-        .then(2)
-        .otherwise(3)
+        .then(FRONTAL)
+        .otherwise(UNKNOWN)
     )
     reader = settings.agreement.reader if settings.agreement else None
     dated = pl.col("#study").str.contains(DATE_LIKE) | pl.col("#study").str.starts_with(DATE)

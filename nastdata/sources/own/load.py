@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from nastdata.errors import UserError
 from nastdata.frames import REJECTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
-from nastdata.sources.base import InputFile, Loaded
+from nastdata.sources.base import InputFile, Loaded, Options
 from nastdata.sources.own.files import tables
 from nastdata.sources.own.files.text_tables import ROW
 from nastdata.sources.own.keys import (
@@ -37,6 +36,7 @@ from nastdata.sources.studies import (
     sort_facts,
     take_definite_facts,
 )
+from nastdata.sources.views import NO_VIEW, RANK, choose_views
 
 FILE = "#file"
 CLAIMED = 5
@@ -55,6 +55,15 @@ class TableRows:
     rows_in: int
     seen: dict[str, int]
     """Name of the description -> rows that had it."""
+
+
+class _Folded(NamedTuple):
+    table: TableRows
+    studies: pl.DataFrame
+    rejects: pl.DataFrame
+    left_out: dict[str, int]
+    report: dict[str, Any]
+    warnings: tuple[str, ...]
 
 
 def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRows:
@@ -127,9 +136,9 @@ def refuse_too_many(rejects: pl.DataFrame, rows_in: int, settings: OwnSettings) 
     )
 
 
-def load_labels(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
+def load_labels(settings: OwnSettings, base: Path, ontology: Ontology, options: Options) -> Loaded:
     """Load one row a study."""
-    table, studies, rejects, report, warnings = _fold(settings, base, ontology)
+    table, studies, rejects, left_out, report, warnings = _fold(settings, base, ontology, options)
     used = int(studies[IMAGES].sum())
     columns = list(labels_schema(ontology))
     if studies[NO_FINDING].any():
@@ -141,17 +150,20 @@ def load_labels(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded
         files=table.files,
         rows_in=table.rows_in,
         rows_out=used,
+        left_out=left_out,
         report={**report, **report_labels(studies, ontology)},
         warnings=warnings,
     )
 
 
-def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
+def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: Options) -> Loaded:
     """Load definite labels as facts, with place and grade where the table has them."""
-    table, studies, rejects, report, warnings = _fold(settings, base, ontology)
+    table, studies, rejects, left_out, report, warnings = _fold(settings, base, ontology, options)
     if table.details.is_empty():
         plain = account_facts(studies, rejects, table.files, ontology, report)
-        return replace(plain, warnings=warnings)
+        return replace(
+            plain, warnings=warnings, rows_in=table.rows_in, left_out={**left_out, **plain.left_out}
+        )
     placed = settle_details(table.details, table.rows, settings.agreement, ontology)
     facts = take_definite_facts(studies, ontology)
     keys = ["patient_id", "study_id", "condition", "existence"]
@@ -172,7 +184,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology) -> Loaded:
         files=table.files,
         rows_in=table.rows_in,
         rows_out=used,
-        left_out={"no definite label": left} if left else {},
+        left_out={**left_out, **({"no definite label": left} if left else {})},
         report={**report, **more, **report_facts(frame)},
         warnings=warnings,
     )
@@ -198,13 +210,18 @@ def _drop_opposed(denied: pl.DataFrame, facts: pl.DataFrame, ontology: Ontology)
     return denied.filter(pl.Series(kept, dtype=pl.Boolean)), kept.count(False)
 
 
-def _fold(
-    settings: OwnSettings, base: Path, ontology: Ontology
-) -> tuple[TableRows, pl.DataFrame, pl.DataFrame, dict[str, Any], tuple[str, ...]]:
+def _fold(settings: OwnSettings, base: Path, ontology: Ontology, options: Options) -> _Folded:
     table = read_rows(settings, base, ontology)
+    rows = choose_views(table.rows, options.views)
+    lacking = pl.col(RANK).is_null().all().over("patient_id", "study_id")
+    left_out = (
+        {NO_VIEW.get(options.views, "no view"): n} if (n := int(rows.select(lacking.sum()).item())) else {}
+    )
+    table = replace(table, rows=rows.filter(~lacking))
     studies, rejects = fold_studies(table, settings, ontology)
     refuse_too_many(rejects, table.rows_in, settings)
-    return table, studies, rejects, *report_table(table, studies, settings, ontology)
+    report, warnings = report_table(table, studies, settings, ontology)
+    return _Folded(table, studies, rejects, left_out, report, warnings)
 
 
 def fold_studies(
@@ -310,6 +327,3 @@ def reject_broken(broken: tuple[tuple[int, str, str], ...], path: Path, source: 
 
 def _quote(text: str | None) -> str:
     return f": '{text[:80]}'" if text else ""
-
-
-Load = Callable[[OwnSettings, Path, Ontology], Loaded]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.own.read_yaml import read_settings, write_settings
 from nastdata.sources.own.settings import OwnSettings
+from nastdata.sources.views import Views
 from nastdata.terms import Terms
 
 ONE_EACH = "Patients are not told apart: each study counts as one patient, and splits are by study."
@@ -66,7 +68,7 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         place, own = base(data)
         if own.reports is not None:
             return reports.load_labels(own, place, ontology, options)
-        return load.load_labels(own, place, ontology)
+        return load.load_labels(own, place, ontology, options)
 
     def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
         from nastdata.sources.own import load, reports
@@ -74,7 +76,7 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         place, own = base(data)
         if own.reports is not None:
             return reports.load_facts(own, place, ontology, options)
-        return load.load_facts(own, place, ontology)
+        return load.load_facts(own, place, ontology, options)
 
     return Source(
         name=settings.name,
@@ -88,6 +90,7 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         ontology=_find_beside(settings.ontology, path),
         image_root=path.parent / settings.image_root if settings.image_root else None,
         max_rejected=settings.max_rejected,
+        views=get_args(Views) if settings.columns.view and settings.labels else ("frontal",),
         tolerate=lambda: make_source(settings.model_copy(update={"max_rejected": 1.0}), path),
     )
 

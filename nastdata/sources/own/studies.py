@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from nastdata.ontology import Ontology
-from nastdata.sources.own.keys import RANK, READER
+from nastdata.sources.own.keys import READER
 from nastdata.sources.own.layouts import ID
 from nastdata.sources.own.settings import Agreement
 from nastdata.sources.studies import IMAGES, KEYS, NO_FINDING
+from nastdata.sources.views import RANK
 
 STUDY = ["patient_id", "study_id"]
 DIFFER = "rows of one study have different labels (see agreement)"
@@ -53,7 +54,7 @@ def fold_rows(
     keys = (
         rows.select(*STUDY, "image_id", "image", "own_split", RANK)
         .with_columns(pl.len().over(STUDY).alias(IMAGES))
-        .sort(*STUDY, RANK, "image_id", "image")
+        .sort(*STUDY, RANK, "image_id", "image", nulls_last=[False, False, True, False, False])
         .unique(STUDY, keep="first", maintain_order=True)
         .with_columns(pl.lit(source).alias("source"))
         .select(*KEYS, IMAGES)

@@ -1,6 +1,6 @@
-"""Where a named place lies on the film: a mask for each place of the chest ontology.
+"""Where a named place lies on the image: a mask for each place of the chest ontology.
 
-Lobes have sharp borders (fissures), zones soft ones. A place that the film doesn't know is drawn as the
+Lobes have sharp borders (fissures), zones soft ones. A place that the image doesn't know is drawn as the
 whole lung, so that other ontologies still get pictures.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nastdata.images.rendering.anatomy import Field, Film, Lung, step
+from nastdata.images.phantom.anatomy import Field, Lung, Radiograph, step
 from nastdata.seeded import choose
 
 
@@ -60,16 +60,16 @@ def resolve_place(place: str, seed: int) -> Site:
     return Site(PLURALS.get(place, place), (choose(("right", "left"), seed, "side", place),))
 
 
-def make_mask(film: Film, lung: Lung, region: str | None) -> Field:
+def make_mask(image: Radiograph, lung: Lung, region: str | None) -> Field:
     """Return where a region lies in a lung, 0 to 1, (size, size)."""
     across, down = lung.across, lung.down
     if region == "retrocardiac region":
-        spot = step(1.1 - 8 * np.hypot(film.x - film.anatomy.middle - 0.06, 0.8 * (film.y - 0.68)), 0.25)
+        spot = step(1.1 - 8 * np.hypot(image.x - image.anatomy.middle - 0.06, 0.8 * (image.y - 0.68)), 0.25)
         return spot
     if region in ("perihilar region", "hilum"):
         hx, hy = lung.hilum
         wide = 0.13 if region == "perihilar region" else 0.075
-        near = np.hypot(film.x - np.float32(hx), 0.85 * (film.y - np.float32(hy)))
+        near = np.hypot(image.x - np.float32(hx), 0.85 * (image.y - np.float32(hy)))
         return lung.mask * step(wide - near, 0.5 * wide)
     bands: dict[str, Callable[[], Field]] = {
         "upper lobe": lambda: step(0.44 - down, 0.03),
@@ -90,10 +90,10 @@ def make_mask(film: Film, lung: Lung, region: str | None) -> Field:
     return out
 
 
-def pick_point(film: Film, mask: Field, unit: float) -> tuple[float, float]:
+def pick_point(image: Radiograph, mask: Field, unit: float) -> tuple[float, float]:
     """Return a point well inside a mask, chosen by a number in [0, 1)."""
     inside = np.flatnonzero(mask > 0.75)
     if not len(inside):
         inside = np.array([int(np.argmax(mask))])
     at = int(inside[int(unit * len(inside))])
-    return float(film.x.flat[at]), float(film.y.flat[at])
+    return float(image.x.flat[at]), float(image.y.flat[at])

@@ -1,4 +1,4 @@
-"""The word SYNTHETIC in a corner of the film, in a font of 3 x 5 pixels."""
+"""The word SYNTHETIC in a corner of the image, in a font of 3 x 5 pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GLYPHS = {
     "C": "011100100100011",
 }
 LEAST = 96
-"""Smallest film, in pixels, that the word fits on without touching the chest."""
+"""Smallest image, in pixels, that the word fits on without touching the chest."""
 
 
 @lru_cache(maxsize=1)
@@ -29,7 +29,7 @@ def make_mark() -> npt.NDArray[np.bool_]:
 
 
 def stamp(pixels: npt.NDArray[np.uint8]) -> None:
-    """Write the word into the lower left corner, in place; films under 96 pixels are left alone."""
+    """Write the word into the lower left corner, in place; images under 96 pixels are left alone."""
     mark = make_mark()
     if pixels.shape[0] < LEAST:
         return

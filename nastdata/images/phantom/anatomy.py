@@ -1,4 +1,4 @@
-"""The normal chest of one phantom patient: its proportions, and the film before any finding is painted.
+"""The normal chest of one phantom patient: its proportions, and the image before any finding is painted.
 
 Coordinates run from 0 to 1, x from the image's left (the patient's right) and y from the top. Densities run
 from 0 (air, black) to 1 (metal, white).
@@ -24,7 +24,7 @@ INNER = 0.035
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Proportions of one patient, as shares of the film's width or height."""
+    """Proportions of one patient, as shares of the image's width or height."""
 
     middle: float
     chest: float
@@ -38,7 +38,7 @@ class Anatomy:
     mediastinum: float
     """Half width of the upper mediastinum."""
     ribs: float
-    """Ribs per film height."""
+    """Ribs per image height."""
     slope: float
     """How steeply ribs fall to the side."""
     lung: float
@@ -83,8 +83,8 @@ class Lung:
 
 
 @dataclass
-class Film:
-    """A film under the brush: densities, and the anatomy that findings are placed by."""
+class Radiograph:
+    """A image under the brush: densities, and the anatomy that findings are placed by."""
 
     anatomy: Anatomy
     x: Field
@@ -109,7 +109,7 @@ def step(distance: Field, width: float = 0.016) -> Field:
     return rise
 
 
-def draw_normal(anatomy: Anatomy, size: int, heart: float = 1.0, mediastinum: float = 1.0) -> Film:
+def draw_normal(anatomy: Anatomy, size: int, heart: float = 1.0, mediastinum: float = 1.0) -> Radiograph:
     """Draw a chest without findings but the two that are proportions: widths of heart and mediastinum."""
     a = anatomy
     x, y = make_grid(size)
@@ -133,7 +133,7 @@ def draw_normal(anatomy: Anatomy, size: int, heart: float = 1.0, mediastinum: fl
     disc = np.abs((y * 13) % 1 - 0.5)
     density += spine * (0.05 + 0.05 * step(0.36 - disc, 0.1))
     density += 0.16 * _clavicles(a, off, y) + 0.2 * _humeri(a, off, y)
-    return Film(a, x, y, density.astype(np.float32), lungs, phase, silhouette)
+    return Radiograph(a, x, y, density.astype(np.float32), lungs, phase, silhouette)
 
 
 def make_lung(anatomy: Anatomy, side: str, x: Field, y: Field) -> Lung:
