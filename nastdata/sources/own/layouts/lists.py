@@ -34,10 +34,12 @@ class ListLayout(Layout):
             parts += [(cell, *d) for d in said.pop("#details")]
             rows.append({labels.column: cell, **said})
         schema: dict[str, Any] = {labels.column: pl.String, "#bad": pl.String, NO_FINDING: pl.Boolean}
-        known = pl.DataFrame(rows, schema={**schema, **dict.fromkeys(self.conditions, pl.Int8)})
+        schema |= dict.fromkeys(self.conditions, pl.Int8)
+        known = pl.DataFrame(rows, schema=schema)
         frame = frame.join(known, on=labels.column, how="left", nulls_equal=True, maintain_order="left")
         frame = frame.with_columns(pl.coalesce(WHY, "#bad").alias(WHY))
-        detail = {labels.column: pl.String, **{k: v for k, v in DETAILS.items() if k != ID}}
+        detail: dict[str, Any] = {labels.column: pl.String}
+        detail |= {k: v for k, v in DETAILS.items() if k != ID}
         details = pl.DataFrame(parts, schema=detail, orient="row")
         joined = frame.filter(pl.col(WHY).is_null()).select(ID, column).join(details, on=labels.column)
         frame = self.say_nothing_found(frame)
