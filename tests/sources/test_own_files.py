@@ -308,7 +308,7 @@ def test_unknown_column_names_the_nearest(tmp_path: Path) -> None:
 def test_a_label_map_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("pid,image,found\n1,a.png,Hernia\n2,b.png,Gibbus\n")
     labels = {"layout": "list", "column": "found", "names": {"effusion": "Pleural Effusion"}}
-    with pytest.raises(UserError, match="2 of 2 rows can't be used.*Hernia"):
+    with pytest.raises(UserError, match=r"2 of 2 rows can't be used.*Hernia"):
         load(describe(tmp_path, labels=labels))
     lenient = load(describe(tmp_path, labels={**labels, "unknown": "ignore"}))
     assert any("names are in no row: 'effusion'" in w for w in lenient.warnings)

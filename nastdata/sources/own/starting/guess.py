@@ -47,6 +47,8 @@ class Named:
     near: tuple[str, ...] = ()
     nothing_found: bool = False
     count: int = 0
+    place: str | None = None
+    """Side that the name says: "PleuralEffusion_Right"."""
 
 
 @dataclass
@@ -223,7 +225,7 @@ def _look_at_column(
 ) -> Named | None:
     """Return a column that looks like labels of one finding, by its words or by its name."""
     counts = _count(frame, column)
-    condition = matcher.find(column)
+    condition, place = _find_sided(column, matcher)
     nothing = _is_nothing(column)
     if not counts or len(counts) > MOST_WORDS:
         return None
@@ -234,7 +236,18 @@ def _look_at_column(
     if not definite and not condition and not nothing:
         return None
     near = () if condition or nothing else tuple(matcher.list_near(column))
-    return Named(column, condition, near, nothing, known)
+    return Named(column, condition, near, nothing, known, place)
+
+
+def _find_sided(name: str, matcher: NameMatcher) -> tuple[str | None, str | None]:
+    """Return the condition that a name means, and the side if it says one."""
+    condition = matcher.find(name)
+    if condition:
+        return condition, None
+    words = simplify(name).split()
+    sides = [w for w in words if w in ("left", "right", "bilateral")]
+    rest = " ".join(w for w in words if w not in sides)
+    return (matcher.find(rest), sides[0]) if len(sides) == 1 and rest else (None, None)
 
 
 def _count(frame: pl.DataFrame, column: str) -> dict[str, int]:
@@ -259,8 +272,12 @@ def _find_list(frame: pl.DataFrame, columns: list[str], matcher: NameMatcher) ->
             continue
         for separator in (None, *LIST_SEPARATORS):
             words: Counter[str] = Counter()
+            named = total = 0
             for cell, n in cells.iter_rows():
-                for word in (split_cell(cell, separator) or ()) if separator else (cell,):
+                inside = (split_cell(cell, separator) or ()) if separator else (cell,)
+                total += n
+                named += n * any(matcher.find(w) or _is_nothing(w) for w in inside)
+                for word in inside:
                     words[word] += n
             if not words or len(words) > 400:
                 continue
@@ -269,7 +286,8 @@ def _find_list(frame: pl.DataFrame, columns: list[str], matcher: NameMatcher) ->
             if not distinct:
                 continue
             bonus = 0.1 * (simplify(column) in {simplify(x) for x in read_roles()["finding"]})
-            score = known / sum(words.values()) + bonus + 0.001 * distinct - 0.02 * (separator is not None)
+            share = 0.3 * known / sum(words.values()) + 0.7 * named / total
+            score = share + bonus + 0.001 * distinct - 0.02 * (separator is not None)
             if score > best[0] + 1e-9 and known / sum(words.values()) > 0.2:
                 best = score, (column, separator, _name_words(words, matcher))
     return best[1]

@@ -77,9 +77,9 @@ def _tell_reading(guess: Guess) -> list[str]:
 def _tell_columns(guess: Guess) -> list[str]:
     if guess.folder is not None:
         return [
-            "# The files' paths name patients and studies, p10000032/s50414267.txt as in MIMIC-CXR; else each",
-            "# file is a study and a patient of its own, unless reports.pattern says which part is which, e.g.",
-            "# pattern: '(?P<patient>[^/]+)/(?P<study>[^/]+)[.]txt'",
+            "# The files' paths name patients and studies, p10000032/s50414267.txt as in MIMIC-CXR; else",
+            "# each file is a study and a patient of its own, unless reports.pattern says which part is",
+            "# which, e.g. pattern: '(?P<patient>[^/]+)/(?P<study>[^/]+)[.]txt'",
         ]
     lines = ["columns:"]
     told = {
@@ -186,6 +186,8 @@ def _tell_names(names: Iterable[Named]) -> list[str]:
     lines = []
     for n in names:
         target = n.condition or ("nothing_found" if n.nothing_found else "ignore")
+        if n.condition and n.place:
+            target = f"{{condition: {n.condition}, place: {n.place}}}"
         note = ""
         if target == "ignore":
             note = (
