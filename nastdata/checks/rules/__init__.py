@@ -1,1 +1,1 @@
-"""Rules that rows of a dataset keep: rows in general, options, facts, pairs, and what binds rows to studies."""
+"""Rules that a dataset keeps row by row: rows in general, options, facts, pairs, and what binds them."""
