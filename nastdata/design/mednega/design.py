@@ -47,9 +47,9 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
     draw_items: DrawItems = get_adapter("nastdata.designs", f"mednega.{recipe.design}")
     items, report = draw_items(studies, ontology, recipe)
     if not items:
-        n = len(studies.frame)
+        n, eligible = len(studies.frame), report["eligible"]
         raise NothingMadeError(
-            f"no items can be made of {n:,} {'study' if n == 1 else 'studies'} ({report['eligible']:,} eligible)",
+            f"no items can be made of {n:,} {'study' if n == 1 else 'studies'} ({eligible:,} eligible)",
             where=f"design={recipe.design}",
             how=_advise(recipe),
         )
