@@ -2,8 +2,8 @@
 
     python benchmarks/own_tables.py [-n 2]
 
-Writes the real CheXpert table (of an installed torchxrayvision) in columns and words of our own, describes it,
-and builds MedNega from either, in turns, so that both meet the same machine. Prints seconds and memory of
+Writes the real CheXpert table (of an installed torchxrayvision) in columns and words of our own, describes
+it, and builds MedNega from either, in turns, so that both meet the same machine. Prints seconds and memory of
 each build, and how long `sources check` takes.
 """
 
@@ -36,8 +36,8 @@ NAMES = {
 
 def write_table(folder: Path) -> Path:
     """Write the table and its description; return the description."""
-    labels = Path(str(distribution("torchxrayvision").locate_file("torchxrayvision/data/chexpert_train.csv.gz")))
-    frame = pl.read_csv(labels)
+    package = distribution("torchxrayvision")
+    frame = pl.read_csv(str(package.locate_file("torchxrayvision/data/chexpert_train.csv.gz")))
     words = {1.0: "yes", 0.0: "no", -1.0: "uncertain"}
     parts = pl.col("Path").str.extract_groups(r"(patient\d+)/(study\d+)/(.*)$")
     table = frame.select(

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
-from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits
+from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits, tell_empty
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
@@ -188,7 +188,7 @@ def _make(
     empty = explain_empty(made, studies, recipe)
     if not configs:
         raise NothingMadeError(
-            "; ".join(f"{config}: none: {why}" for config, why in empty.items()),
+            tell_empty(empty),
             where=", ".join(recipe.source),
         )
     warnings = [

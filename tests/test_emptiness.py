@@ -1,4 +1,4 @@
-"""Nothing empties in silence: what came out empty is said with the next step, and never ends with exit code 0."""
+"""Nothing empties in silence: what came out empty is said with the next step, and is no success."""
 
 from __future__ import annotations
 
@@ -117,5 +117,5 @@ def test_what_cannot_be_made_at_all_ends_with_1_and_no_folder(run: Run, tmp_path
 
 def test_nothing_made_is_told_to_those_who_call_it(tmp_path: Path) -> None:
     path = table(tmp_path, ["1,a.png,,,", "2,b.png,,,"])
-    with pytest.raises(NothingMadeError, match="contextual_captions: none"):
+    with pytest.raises(NothingMadeError, match="contextual_claims and contextual_captions: none"):
         make(load_recipe("contextual", [("source", str(path))]), Progress(quiet=True))

@@ -1,4 +1,4 @@
-"""``sources new`` on the headers of public corpora and hospital exports: what it recognises, what it leaves."""
+"""``sources new`` on headers of public corpora and hospital exports: what it recognises and leaves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from nastdata.sources.own.starting.starter import write_starter
 
 CHEST = load_ontology("chest_xray")
 LABELS = (
-    "Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,Lung Opacity,"
+    "Atelectasis,Cardiomegaly,Consolidation,Edema,Enlarged Cardiomediastinum,Fracture,Lung Lesion,"
+    "Lung Opacity,"
     "No Finding,Pleural Effusion,Pleural Other,Pneumonia,Pneumothorax,Support Devices"
 )
 SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,7 +40,8 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "vinbigdata.csv": (
         "image_id,class_name,class_id,rad_id,x_min,y_min,x_max,y_max\n"
-        "50a4,No finding,14,R11,,,,\n50a4,Cardiomegaly,3,R9,691.0,1375.0,1653.0,1831.0\n21a1,ILD,5,R9,1,2,3,4\n",
+        "50a4,No finding,14,R11,,,,\n50a4,Cardiomegaly,3,R9,691.0,1375.0,1653.0,1831.0\n"
+        "21a1,ILD,5,R9,1,2,3,4\n",
         {
             "labels.layout": "boxes",
             "labels.finding": "class_name",
@@ -104,7 +106,8 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     "covid.csv": (
         "patientid,offset,sex,age,finding,survival,view,modality,date,location,folder,filename\n"
         "2,0,M,65,Pneumonia/Viral/COVID-19,Y,PA,X-ray,2020,Hanoi,images,a.jpg\n"
-        "3,,F,52,No Finding,,AP,X-ray,2020,Rome,images,b.jpg\n4,,F,52,Pneumonia,,AP,X-ray,2020,Rome,images,c.jpg\n",
+        "3,,F,52,No Finding,,AP,X-ray,2020,Rome,images,b.jpg\n"
+        "4,,F,52,Pneumonia,,AP,X-ray,2020,Rome,images,c.jpg\n",
         {
             "columns": {"patient": "patientid", "image": "filename", "view": "view"},
             "labels.layout": "list",
@@ -128,7 +131,8 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
         {"labels.layout": "list", "labels.separator": "list", "labels.names.normal": "nothing_found"},
     ),
     "sided.csv": (
-        "UID,PatientID,HeartSize,PleuralEffusion_Right,PleuralEffusion_Left,Atelectasis_Left\na,1,2,0,1,1\nb,2,1,1,0,0\n",
+        "UID,PatientID,HeartSize,PleuralEffusion_Right,PleuralEffusion_Left,Atelectasis_Left\n"
+        "a,1,2,0,1,1\nb,2,1,1,0,0\n",
         {
             "labels.columns.PleuralEffusion_Right": {"condition": "Pleural Effusion", "place": "right"},
             "labels.columns.Atelectasis_Left": {"condition": "Atelectasis", "place": "left"},
@@ -136,10 +140,10 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "openi.csv": (
         "uid,image,indication,comparison,findings,impression\n"
-        "1,Xray Chest PA and Lateral,Positive TB test,None.,The cardiac silhouette is within normal limits. There is no "
-        "pulmonary edema.,Normal chest x-XXXX.\n"
-        "2,Chest two views,Preop,None.,Borderline cardiomegaly. Midline sternotomy. Clear lungs.,No acute pulmonary "
-        "findings are seen today.\n",
+        "1,Xray Chest PA and Lateral,Positive TB test,None.,The cardiac silhouette is within normal limits. "
+        "There is no pulmonary edema.,Normal chest x-XXXX.\n"
+        "2,Chest two views,Preop,None.,Borderline cardiomegaly. Midline sternotomy. Clear lungs.,"
+        "No acute pulmonary findings are seen today.\n",
         {"reports.columns": ["findings", "impression"], "columns.study": "uid"},
     ),
     "hospital.csv": (
@@ -210,7 +214,7 @@ def test_tables_as_they_come_are_recognised(tmp_path: Path, name: str) -> None:
 
 def test_words_that_are_not_understood_are_listed_with_their_rows(tmp_path: Path) -> None:
     text, _ = starter(tmp_path, "hospital.csv", SHAPES["hospital.csv"][0])
-    assert "not understood yet: vorhanden (1 rows), nicht vorhanden (1 rows)" in text
+    assert "not understood yet: vorhanden (1 row), nicht vorhanden (1 row)" in text
 
 
 def test_near_names_are_suggested(tmp_path: Path) -> None:

@@ -404,4 +404,4 @@ def _look_at_images(guess: Guess, frame: pl.DataFrame) -> None:
 def _fits_all(pattern: str, paths: list[str]) -> bool:
     some = paths[:2000]
     found = [m.group(1) for p in some if (m := re.search(pattern, p))]
-    return len(found) == len(some) and len(set(found)) > 1
+    return len(found) == len(some) and (len(set(found)) > 1 or len(some) == 1)

@@ -202,7 +202,9 @@ def _tell_names(names: Iterable[Named]) -> list[str]:
 def _tell_values(guess: Guess) -> list[str]:
     lines = ["", "values:"]
     if guess.strange:
-        words = ", ".join(f"{quote(w)} ({n:,} rows)" for w, n in list(guess.strange.items())[:12])
+        words = ", ".join(
+            f"{quote(w)} ({n:,} {'row' if n == 1 else 'rows'})" for w, n in list(guess.strange.items())[:12]
+        )
         lines += [
             f"  # words that are not understood yet: {words}",
             "  present: []              # e.g. [sicher, ++]",
