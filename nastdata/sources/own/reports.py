@@ -19,8 +19,8 @@ from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
 from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys, tell_studies_apart
 from nastdata.sources.own.layouts import ID
-from nastdata.sources.own.load import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.own.settings import OwnSettings
+from nastdata.sources.own.table_rows import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.report_facts import ReportReader, list_sentences
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows, report_facts, sort_facts
 
