@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.sources.own.starting.guess import Guess, Named
+from nastdata.sources.own.starting.guess import Guess
+from nastdata.sources.own.starting.recognise import Named
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ()/.-]*[A-Za-z0-9_)]|[A-Za-z_]")
 RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
