@@ -202,6 +202,11 @@ def _make(
     ]
     for note in (n for x in loaded for n in x.notes):
         progress.say(note)
+    owned = [s.name for s in sources if s.description is not None]
+    if not recipe.splits.keep_own and studies.filter(pl.col("source").is_in(owned))["own_split"].count():
+        progress.say(
+            "the split column is not used: patients are dealt by hash (--set splits.keep_own=true uses it)"
+        )
     for warning in warnings:
         progress.say(f"warning: {warning}")
     audit = None
