@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
-from dicoms import MARK, PLANTED, draw, make_dicom, save
+from dicoms import MARK, PLANTED, draw
 from PIL import Image, PngImagePlugin
+from radiographs import QUIET, STUDIES, write_radiographs, write_table
 
 import nastdata
 from nastdata.checks.run import validate_folder
@@ -24,45 +25,6 @@ from nastdata.images.encode import Encoding, encode
 from nastdata.images.header_texts import list_header_texts
 from nastdata.images.scan import find_metadata
 from nastdata.images.store import ImageStore
-
-LABELS = "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,"
-LABELS += "Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
-STUDIES = 12
-QUIET = ("--set", "audit.enabled=false", "--set", "claims.balanced=false", "--set", "captions.balanced=false")
-
-
-def path_of(i: int) -> str:
-    return f"CheXpert-v1.0-small/train/patient{i:05}/study1/view1_frontal.jpg"
-
-
-def write_table(folder: Path, studies: int = STUDIES) -> Path:
-    rows = [f"Path,Sex,Age,Frontal/Lateral,AP/PA,{LABELS}"]
-    for i in range(studies):
-        marks = ["1.0" if (i + k) % 3 == 0 else "0.0" for k in range(14)]
-        rows.append(f"{path_of(i)},Male,50,Frontal,PA,{','.join(marks)}")
-    table = folder / "train.csv"
-    table.write_text("\n".join(rows) + "\n")
-    return table
-
-
-def write_radiographs(root: Path, studies: int = STUDIES) -> dict[int, np.ndarray]:
-    """DICOM of 12 bits with planted names, some inverted, some windowed; returns the right pictures."""
-    right = {}
-    for i in range(studies):
-        pixels = draw(seed=i)
-        stored = pixels.astype(np.uint16) * 16
-        inverted = i % 2 == 1
-        ds = make_dicom(
-            4095 - stored if inverted else stored,
-            bits=12,
-            photometric="MONOCHROME1" if inverted else "MONOCHROME2",
-            planted=True,
-            WindowCenter=2048,
-            WindowWidth=4096,
-        )
-        save(ds, root / path_of(i).replace(".jpg", ".dcm").replace("CheXpert-v1.0-small/", ""))
-        right[i] = pixels
-    return right
 
 
 @pytest.fixture(scope="module")

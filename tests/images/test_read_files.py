@@ -15,6 +15,7 @@ from dicoms import draw, make_dicom, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from radiographs import chunk, header_bomb
 
 from nastdata.images.decoding.picture import REASONS, STEPS, UnusableImageError
 from nastdata.images.decoding.raster import check_raster
@@ -30,10 +31,6 @@ def save_as(image: Image.Image, kind: str, **options: object) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)  # type: ignore[arg-type]
     return out.getvalue()
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def make_png(values: np.ndarray, colour: int) -> bytes:
@@ -216,12 +213,6 @@ def test_compressed_radiographs(syntax: str, bits: int) -> None:
     out = io.BytesIO()
     pydicom.dcmwrite(out, ds, enforce_file_format=True)
     assert near(read_picture(out.getvalue()).pixels, RADIOGRAPH)
-
-
-def header_bomb(width: int, height: int) -> bytes:
-    rows = zlib.compress(b"\0" * 1000)
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 def to_bytes(ds: pydicom.Dataset) -> bytes:
