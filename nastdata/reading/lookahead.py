@@ -34,6 +34,10 @@ LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with sh
 PSEUDO = compile_pattern(
     "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition]"
 )
+PSEUDO_BARE = compile_pattern(
+    "[filler auxiliary persisting sign_of shows grade grade_adjective unknown]{0,5} change"
+)
+"""The same where no preposition is needed: "sin apreciar cambios significativos"."""
 DOUBLE = compile_pattern("[filler article sign_of auxiliary]{0,4} denial")
 NOT_NO = compile_pattern("[filler auxiliary article]{0,4} denial")
 NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")

@@ -52,7 +52,7 @@ class Parser:
         self._language = register.language
         vocabulary = build_vocabulary(ontology, register)
         self._lexicon = Lexicon(vocabulary, register)
-        self._attributes = Attributes(ontology, vocabulary)
+        self._attributes = Attributes(ontology, vocabulary, register)
 
     def parse(self, text: str, *, report: bool = False) -> Reading:
         """Read one text: a phrase, a sentence or a whole report.

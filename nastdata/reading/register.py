@@ -7,16 +7,17 @@ example of every register (``list_examples``).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nastdata.errors import UserError
-from nastdata.ontology import Name, Predicate
+from nastdata.ontology import Name
 from nastdata.reading.kinds import Kind
+from nastdata.reading.spelling import Spelling, expand
 
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Reads every value as text, so that "no" and "on" are words, not false and true."""
@@ -81,6 +82,8 @@ UNLICENSED = frozenset(
 )
 """Kinds that no caption of a definite fact needs: doubt, history, change."""
 CUE = "{cue}"
+Phrases = Annotated[tuple[Name, ...], AfterValidator(expand)]
+"""Phrases; "(a|b|)" in one is one of the alternatives, an empty one may be left out."""
 
 
 class _Part(BaseModel):
@@ -110,7 +113,7 @@ class Cue(_Part):
 
     kind: Kind
     reach: Reach = "itself"
-    words: tuple[Name, ...] = Field(min_length=1)
+    words: Annotated[Phrases, Field(min_length=1)]
     roles: tuple[Role, ...] = ()
     caption: bool | None = None
     """Whether a caption of one fact may hold them; None: by the kind."""
@@ -139,22 +142,32 @@ class Sections(_Part):
     """Why and how the image was made, and what it was compared with: nothing is said about this image."""
 
 
+class PredicateNames(_Part):
+    """Subjects and adjectives that state a condition together."""
+
+    subjects: Phrases = Field(min_length=1)
+    adjectives: Phrases = Field(min_length=1)
+
+
 class Names(_Part):
     """An ontology's names in this language, where the ontology is written in another one."""
 
-    conditions: dict[Name, tuple[Name, ...]] = {}
+    conditions: dict[Name, Phrases] = {}
     """Condition -> its names."""
-    alternatives: dict[Name, tuple[Name, ...]] = {}
+    alternatives: dict[Name, Phrases] = {}
     """Condition -> phrases that say without a negation that it is absent."""
-    predicates: dict[Name, tuple[Predicate, ...]] = {}
-    """Condition -> subjects and adjectives that state it together: "the heart is enlarged"."""
-    places: dict[Name, tuple[Name, ...]] = {}
+    predicates: dict[Name, tuple[PredicateNames, ...]] = {}
+    places: dict[Name, Phrases] = {}
     """Place -> its names, with or without a preposition."""
-    grades: dict[Name, tuple[Name, ...]] = {}
+    regions: dict[Name, Phrases] = {}
+    """Region -> its names, to which ``sides`` are added."""
+    sides: dict[Literal["left", "right", "both"], Phrases] = {}
+    """Side -> what names a region on it: "{region} derecho"."""
+    grades: dict[Name, Phrases] = {}
     """Grade of any scale -> words that mean it."""
-    others: tuple[Name, ...] = ()
+    others: Phrases = ()
     """Phrases that hold a condition's name and mean something else."""
-    vocabulary: tuple[Name, ...] = ()
+    vocabulary: Phrases = ()
 
 
 class Register(_Part):
@@ -165,7 +178,27 @@ class Register(_Part):
     detect: tuple[Name, ...] = Field(min_length=1)
     """Frequent small words, by which the language of a text is found out."""
     fold_accents: bool = False
-    """Read "\u00f3" as "o"; the words below are written without accents then."""
+    """Read "\u00f3" as "o"."""
+    stem: str | None = None
+    """Snowball's name of the language: words are compared by their stems, whatever their ending."""
+    unstemmed: tuple[Name, ...] = ()
+    """Words that keep their ending, since another word's stem would hide them."""
+    skip: tuple[Name, ...] = ()
+    """Small words that are passed over wherever they are."""
+    abbreviations: dict[Name, Name] = {}
+    """Word -> what it is short for."""
+    plurals: tuple[tuple[str, str], ...] = ()
+    """(pattern, replacement) of regular plurals; the first that is found in a phrase counts."""
+    respell: tuple[tuple[str, str], ...] = ()
+    """(pattern, replacement) from other spellings to the common one, for words of more than four letters."""
+    modifiers_follow: bool = False
+    """Whether places are after their noun ("derrame izquierdo"), and never before it."""
+    bare_change: bool = False
+    """Whether "no change" needs no preposition before what hasn't changed."""
+    free_order: bool = False
+    """Whether a verb of seeing may also be after what is seen: "derrame no se aprecia"."""
+    coordination: tuple[str, ...] = ()
+    """Joints of two places that share a word: "right *and* left base"."""
     cues: tuple[Cue, ...]
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
@@ -173,17 +206,32 @@ class Register(_Part):
 
     @model_validator(mode="after")
     def _unique(self) -> Register:
-        first: dict[str, str] = {}
+        first: dict[str, Kind] = {}
+        as_written: dict[str, Kind] = {}
         twice = []
         for cue in self.cues:
             for word in cue.words:
-                key = word.lower()
-                if key in first:
-                    twice.append(f"'{word}' is under {first[key]} and under {cue.kind}")
-                first.setdefault(key, cue.kind)
+                known = as_written.get(word.lower())
+                other = first.setdefault(self.spelling.join(word), cue.kind)
+                if known or other != cue.kind:
+                    twice.append(f"'{word}' is under {known or other} and under {cue.kind}")
+                as_written[word.lower()] = cue.kind
         if twice:
-            raise ValueError("; ".join(twice))
+            raise ValueError("; ".join(twice[:20]))
         return self
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """How the language's words are compared."""
+        return Spelling(
+            self.fold_accents,
+            self.stem,
+            self.unstemmed,
+            self.skip,
+            self.abbreviations,
+            self.plurals,
+            self.respell,
+        )
 
     def list_examples(self) -> Iterator[Example]:
         """Return every example, once for each word of its cue where it holds ``{cue}``."""

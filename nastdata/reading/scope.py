@@ -116,7 +116,7 @@ class Scope(Lists):
 
     def _nor(self, i: int) -> None:
         self._joint += _NOR
-        if self._polarity != ABSENT:
+        if self._polarity != ABSENT and self._opener != "change":  # "no change in X nor Y"
             self._open(ABSENT, "determiner")
 
     def _versus(self, i: int) -> None:
@@ -157,7 +157,7 @@ class Scope(Lists):
             found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
             if found and self._deny(found, _PLACES + _GRADES):
                 return
-        pseudo = look.PSEUDO.match(kinds, i + 1)
+        pseudo = (look.PSEUDO_BARE if self._lexicon.register.bare_change else look.PSEUDO).match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
             self._open(PRESENT, "change")
@@ -258,7 +258,10 @@ class Scope(Lists):
         kinds, at = self.kinds, i + 1
         if kinds.startswith(_FILLER, at) and "only" in self.entries[at].roles:
             return
-        if found := look.NOT_NO.match(kinds, at):
+        if self._lexicon.register.bare_change and (found := look.PSEUDO_BARE.match(kinds, at)):
+            self._skip = found.end()
+            self._open(PRESENT, "change")
+        elif found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")
         elif found := look.NOT_ABSENT.match(kinds, at):
@@ -281,7 +284,10 @@ class Scope(Lists):
             self._decide(ABSENT, found.end())
         elif found := look.NOT_SHOW.match(kinds, at):
             self._skip = found.end()
-            self._open(ABSENT, "determiner")
+            if self._lexicon.register.free_order and not look.ANY_NAME.match(kinds, found.end()):
+                self._decide(ABSENT, found.end())
+            else:
+                self._open(ABSENT, "determiner")
         elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and self._predicate(found.end() - 1) is not None:
             self._skip = found.end()
             self._mention(str(self._predicate(found.end() - 1)), found.end() - 1, ABSENT)
