@@ -63,6 +63,7 @@ Role = Literal[
     "rule_out",
     "well",
     "free",
+    "explains",
 ]
 """Finer differences within a kind:
 
@@ -72,7 +73,8 @@ Role = Literal[
 * have: "has", a main verb or an auxiliary;
 * other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
 * pronoun: at the head of a sentence it stands for what the sentence before named;
-* only: after "not", no negation; rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free".
+* only: after "not", no negation; rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free";
+* explains: gives the cause of what was said; after a denial, it states nothing.
 """
 UNLICENSED = frozenset(
     {
@@ -193,10 +195,9 @@ class Register(_Part):
     """(pattern, replacement) from other spellings to the common one, for words of more than four letters."""
     modifiers_follow: bool = False
     """Whether places are after their noun ("derrame izquierdo"), and never before it."""
-    bare_change: bool = False
-    """Whether "no change" needs no preposition before what hasn't changed."""
-    free_order: bool = False
-    """Whether a verb of seeing may also be after what is seen: "derrame no se aprecia"."""
+    telegraphic: bool = False
+    """Whether small words may be missing: "no change" needs no preposition before what hasn't changed, a verb
+    of seeing may be on either side of what is seen, and a "no" denies only what is known to be deniable."""
     coordination: tuple[str, ...] = ()
     """Joints of two places that share a word: "right *and* left base"."""
     cues: tuple[Cue, ...]

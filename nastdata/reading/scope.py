@@ -17,7 +17,7 @@ from nastdata.reading.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Pol
 
 _PASSIVE = frozenset(
     symbols(
-        "auxiliary filler article domain of preposition place place_adverbial grade change persisting lies"
+        "auxiliary filler article of preposition place place_adverbial grade change persisting lies"
         " subject unknown"
     )
 )
@@ -32,15 +32,19 @@ _FILLER_SEEN = symbols("filler seen")
 _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
 _SUBJECTS = symbols("subject place place_adverbial")
 
+_OPEN_TO_DOUBT = frozenset({"previous", "strange"})
+"""What opens a scope that states nothing and that a word of doubt may end."""
+
 
 class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
-    __slots__ = ("_last", "_lexicon", "_section", "_skip", "denied", "entries", "unsaid")
+    __slots__ = ("_last", "_lexicon", "_section", "_skip", "_telegraphic", "denied", "entries", "unsaid")
 
     def __init__(self, symbols: Symbols, lexicon: Lexicon) -> None:
         super().__init__(symbols.kinds)
         self.entries, self._lexicon = symbols.entries, lexicon
+        self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
         self.unsaid = False
         """Whether the sentence or section asks or supposes, and states nothing."""
@@ -157,7 +161,7 @@ class Scope(Lists):
             found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
             if found and self._deny(found, _PLACES + _GRADES):
                 return
-        pseudo = (look.PSEUDO_BARE if self._lexicon.register.bare_change else look.PSEUDO).match(kinds, i + 1)
+        pseudo = (look.PSEUDO_BARE if self._telegraphic else look.PSEUDO).match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
             self._open(PRESENT, "change")
@@ -241,7 +245,7 @@ class Scope(Lists):
             return
         if self._polarity == ABSENT and not (self._group and self._joint and _OR not in self._joint):
             return
-        if self._polarity == UNSAID and self._opener != "previous":
+        if self._polarity == UNSAID and self._opener not in _OPEN_TO_DOUBT:
             return
         self._open(DOUBTFUL, "doubt")
 
@@ -249,19 +253,18 @@ class Scope(Lists):
         if self._group and (found := look.SEEN.match(self.kinds, i + 1)):
             self._skip = found.end()
             self._close(DOUBTFUL, i)
-        elif self._polarity == ABSENT and _COMMA not in self._joint:
+        elif self._polarity == ABSENT and _COMMA not in self._joint and "explains" not in self.entries[i].roles:
             return  # "no opacity concerning for X"
-        elif self._polarity != UNSAID or self._opener == "previous":
+        elif self._polarity != UNSAID or self._opener in _OPEN_TO_DOUBT:
             self._open(DOUBTFUL, "doubt")
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
         if kinds.startswith(_FILLER, at) and "only" in self.entries[at].roles:
             return
-        if self._lexicon.register.bare_change and (found := look.PSEUDO_BARE.match(kinds, at)):
-            self._skip = found.end()
-            self._open(PRESENT, "change")
-        elif found := look.NOT_NO.match(kinds, at):
+        if self._telegraphic and self._not_told(at):
+            return
+        if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")
         elif found := look.NOT_ABSENT.match(kinds, at):
@@ -284,10 +287,7 @@ class Scope(Lists):
             self._decide(ABSENT, found.end())
         elif found := look.NOT_SHOW.match(kinds, at):
             self._skip = found.end()
-            if self._lexicon.register.free_order and not look.ANY_NAME.match(kinds, found.end()):
-                self._decide(ABSENT, found.end())
-            else:
-                self._open(ABSENT, "determiner")
+            self._open(ABSENT, "determiner")
         elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and self._predicate(found.end() - 1) is not None:
             self._skip = found.end()
             self._mention(str(self._predicate(found.end() - 1)), found.end() - 1, ABSENT)
@@ -304,6 +304,37 @@ class Scope(Lists):
             self._close(ABSENT, i)
         else:
             self._open(ABSENT, "determiner")
+
+    def _not_told(self, at: int) -> bool:
+        """Read a "not" in a language whose small words may be missing; tell whether that was possible.
+
+        A verb of seeing may be on either side of what is seen, and what isn't seen may be something else:
+        "derrame no se aprecia", "cardiomegalia no se aprecian otros hallazgos". What isn't understood
+        states nothing.
+        """
+        kinds = self.kinds
+        if found := look.PSEUDO_BARE.match(kinds, at):
+            self._skip = found.end()
+            self._open(PRESENT, "change")
+        elif found := look.NOT_SHOW.match(kinds, at):
+            self._skip = found.end()
+            if look.NAME_FAR.match(kinds, found.end()):
+                self._open(ABSENT, "determiner")
+            elif look.ELLIPSIS.match(kinds, found.end()):
+                self._decide(ABSENT, found.end())
+            else:
+                self._open(UNSAID, "strange")
+        elif any(p.match(kinds, at) for p in (look.NOT_KNOWN, look.NOT_ADJECTIVE, look.ELLIPSIS)):
+            return False
+        elif look.NAME.match(kinds, at) and not look.NOT_STRANGE.match(kinds, at):
+            self._open(ABSENT, "determiner")
+        else:
+            self._open(UNSAID, "strange")
+        return True
+
+    def _link(self, i: int) -> None:
+        if self._telegraphic and self._polarity == ABSENT and "explains" in self.entries[i].roles:
+            self._open(UNSAID, "asks")  # "no se ve el hemidiafragma en relación con derrame"
 
     def _is_elsewhere(self, start: int, end: int) -> bool:
         """Tell whether what isn't seen isn't seen on another view or an earlier examination only."""
@@ -337,6 +368,9 @@ class Scope(Lists):
         self._last = True
 
     def _name(self, i: int) -> None:
+        if self._telegraphic and self._polarity == ABSENT and self._group and not self._joint:
+            if self._premodified(i):
+                self._open(UNSAID, "asks")  # "sin infiltrados pequeño derrame"
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
 
     def _alternative(self, i: int) -> None:
@@ -401,6 +435,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.WITH: Scope._with,
     Kind.THERE_IS: Scope._there,
     Kind.SIGN_OF: Scope._head,
+    Kind.DOMAIN: Scope._link,
     Kind.DOUBT: Scope._doubt,
     Kind.DOUBT_NEXT: Scope._doubt_ahead,
     Kind.HISTORY: Scope._history,
