@@ -102,6 +102,8 @@ class Condition(Phrase):
     """Which grades it takes; none if it has none."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    only_with_place: tuple[Name, ...] = ()
+    """Names that the reader takes for this finding only where one of its places is said too: "lesion"."""
     predicates: tuple[Predicate, ...] = ()
     """Sentences that state it without its name; read by the parser, never written."""
 

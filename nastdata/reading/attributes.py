@@ -52,12 +52,11 @@ class Attributes:
         self._scale = {c.name: c.scale for c in ontology.conditions}
         self._facts: dict[tuple[object, ...], Fact] = {}
 
-    def read(self, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
+    def read(self, kinds: str, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
         """Return each stated mention with its facts (one, or one for each place that is listed)."""
-        mentions = [m for m in scope.mentions if not m.alternative and m.polarity is not None]
+        mentions = [m for m in scope.mentions if not m.alternative and m.polarity is not None and m.unread is None]
         if not mentions:
             return []
-        kinds = symbols.kinds
         if not any(k in kinds for k in _ATTRIBUTES):
             return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
         places: dict[int, list[Said]] = {}

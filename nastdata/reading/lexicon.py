@@ -14,11 +14,13 @@ from nastdata.reading.vocabulary import Vocabulary
 _MARK_KINDS: dict[str, Kind] = {
     **dict.fromkeys((".", "!", "\u2026", "\u2022"), Kind.FULL_STOP),
     **dict.fromkeys((",", "(", ")", "[", "]"), Kind.COMMA),
-    **dict.fromkeys((":", "-", "--", "\u2013", "\u2014"), Kind.COLON),
+    **dict.fromkeys((":", "=", "-", "--", "\u2013", "\u2014"), Kind.COLON),
     "?": Kind.QUESTION_MARK,
     ";": Kind.SEMICOLON,
     "/": Kind.SLASH,
     "&": Kind.AND,
+    "//": Kind.FULL_STOP,
+    "///": Kind.FULL_STOP,
     "(+)": Kind.SEEN,
     "(-)": Kind.ABSENT,
 }
@@ -52,9 +54,13 @@ class Symbols:
 
 Node = dict[str, Any]
 _END = ""
+STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
+"""The end of a sentence."""
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
-_HEADING = Entry(SYMBOL[Kind.HEADING], None, "")
+_ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
+"""An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
+_STOP = SYMBOL[Kind.FULL_STOP]
 _QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
 
@@ -69,7 +75,8 @@ class Lexicon:
         self.register = register
         self._words = register.spelling
         self.predicates = _collect_predicates(vocabulary, register.spelling)
-        self._headings = frozenset(map(register.spelling.join, register.sections.findings))
+        self._joined = frozenset(register.abbreviations.joining)
+        self._abbreviated = frozenset(register.abbreviations.inside)
         for phrase, entry in _list_entries(vocabulary, register):
             self._add(phrase, entry)
         self.spelling = {self._words.respell(w): w for w in sorted(self.words)}
@@ -108,7 +115,12 @@ class Lexicon:
             node = root.get(word)
             if node is None:
                 mark = MARKS.get(word)
+                if mark is None and word[-1] == ")" and len(word) > 1:
+                    mark = _STOP
                 if mark is not None:
+                    if mark == _STOP and word == "." and i and self._is_inside(found, i, text):
+                        i += 1
+                        continue
                     if (
                         mark == _QUESTION_MARK
                         and plain[end : end + 1].isalpha()
@@ -137,12 +149,10 @@ class Lexicon:
                 if best is not None:
                     end = found[last][2]
                     i = last
-            if word in self._headings and i + 1 < count and found[i + 1][0] == ":":
-                best = _HEADING
-            elif best is not None and "free" in best.roles and plain[start - 1] == "-":
+            if best is not None and "free" in best.roles and plain[start - 1] == "-":
                 best = _FREE
             if best is None:
-                best = _UNKNOWN
+                best = _ADVERB if self.register.is_adverb(word) else _UNKNOWN
                 unknown.append(text[start:end])
             elif not best.licensed:
                 unknown.append(text[start:end])
@@ -151,6 +161,15 @@ class Lexicon:
             spans.append((start, end))
             i += 1
         return Symbols("".join(kinds), entries, spans, unknown)
+
+    def _is_inside(self, found: list[tuple[str, int, int]], i: int, text: str) -> bool:
+        """Tell whether a full stop belongs to the abbreviation before it: "vs.", "approx.", "neg. for"."""
+        word, _, end = found[i - 1]
+        if end != found[i][1]:
+            return False
+        if word in self._joined:
+            return True
+        return word in self._abbreviated and i + 1 < len(found) and text[found[i + 1][1]].islower()
 
     def _respell(self, word: str) -> str:
         """Return the spelling in the trie of a word that is spelled otherwise, or the word itself."""
@@ -185,11 +204,12 @@ def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entr
     adjectives = {a for by in predicates.values() for a in by}
     for g in dict.fromkeys(w for by_phrase in v.grades.values() for w in by_phrase):
         key = words.join(g)
-        yield g, Entry(SYMBOL[Kind.GRADE_ADJECTIVE if key in adjectives else Kind.GRADE], key, key)
+        kind = Kind.GRADE_ADVERB if register.is_adverb(key) else Kind.GRADE
+        yield g, Entry(SYMBOL[Kind.GRADE_ADJECTIVE if key in adjectives else kind], key, key)
     prepositions = {w for c in register.cues if c.kind == Kind.PREPOSITION for w in c.words}
     for text, names in places.items():
         first, _, rest = text.partition(" ")
-        adverbial = (bool(rest) and first in prepositions) or text.endswith("ly")
+        adverbial = (bool(rest) and first in prepositions) or register.is_adverb(text)
         yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
     for text in predicates:
         yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)

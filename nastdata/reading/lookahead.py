@@ -79,6 +79,10 @@ ELLIPSIS = compile_pattern(
     "[filler auxiliary article]{0,4} (?= [full_stop semicolon comma colon contrast with "
     "question_mark and or nor]| end )"
 )
+EXCEPTED = compile_pattern(
+    "[preposition article filler of]{0,4} [place place_adverbial]"
+    " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
+)
 ANY_NAME = compile_pattern("[^full_stop semicolon]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
 ANSWER = compile_pattern("[denial absent seen lacking not]")

@@ -6,6 +6,7 @@ example of every register (``list_examples``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from nastdata.errors import UserError
 from nastdata.ontology import Name
-from nastdata.reading.kinds import Kind
+from nastdata.reading.kinds import SYMBOL, Kind, compile_pattern
 from nastdata.reading.spelling import Spelling, expand
 
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -50,6 +51,8 @@ REACHES: dict[Kind, Reach] = {
     Kind.VERSUS: "joint",
     Kind.SAME: "next",
     Kind.PERSISTING: "next",
+    Kind.RESOLUTION: "next",
+    Kind.NEITHER: "next",
 }
 """How far a kind reaches; a kind that isn't here reaches nothing ("itself")."""
 Role = Literal[
@@ -59,11 +62,12 @@ Role = Literal[
     "have",
     "other_view",
     "pronoun",
-    "only",
     "rule_out",
     "well",
     "free",
     "explains",
+    "only",
+    "all_but",
 ]
 """Finer differences within a kind:
 
@@ -73,11 +77,14 @@ Role = Literal[
 * have: "has", a main verb or an auxiliary;
 * other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
 * pronoun: at the head of a sentence it stands for what the sentence before named;
-* only: after "not", no negation; rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free";
+* rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
+* all_but: "all but resolved" says that a rest is left;
 * explains: gives the cause of what was said; after a denial, it states nothing.
 """
 UNLICENSED = frozenset(
     {
+        *(Kind.RESOLVED, Kind.RESOLUTION, Kind.RESOLVE, Kind.NEARLY, Kind.RECURRED, Kind.DOUBT_NOUN, Kind.MISS),
+        *(Kind.HARD, Kind.MIMICS, Kind.LOOKS_LIKE, Kind.TURNS_OUT, Kind.SPARES, Kind.ONLY, Kind.EXCEPT),
         *(Kind.DOUBT, Kind.DOUBT_NEXT, Kind.HISTORY, Kind.PREVIOUS, Kind.ASKS, Kind.SUPPOSES),
         *(Kind.PERSISTING, Kind.CHANGE, Kind.EXCLUDE, Kind.EXCLUDED, Kind.VERSUS, Kind.ONE),
     }
@@ -86,6 +93,7 @@ UNLICENSED = frozenset(
 CUE = "{cue}"
 Phrases = Annotated[tuple[Name, ...], AfterValidator(expand)]
 """Phrases; "(a|b|)" in one is one of the alternatives, an empty one may be left out."""
+KEEP = "="
 
 
 class _Part(BaseModel):
@@ -135,11 +143,40 @@ class Cue(_Part):
         return self
 
 
+class Construct(_Part):
+    """A sequence of kinds that together say something else than one by one."""
+
+    name: Name
+    pattern: tuple[str, ...] = Field(min_length=1)
+    """Pieces, each a pattern over kinds (``kinds.compile_pattern``)."""
+    becomes: tuple[str, ...]
+    """For each piece the kind that takes its place; "=" keeps it."""
+    reason: str | None = None
+    """Why what it makes unread isn't understood."""
+    examples: tuple[Example, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Construct:
+        if len(self.becomes) != len(self.pattern):
+            raise ValueError(f"{self.name}: {len(self.pattern)} pieces become {len(self.becomes)}")
+        for kind in self.becomes:
+            if kind not in SYMBOL and kind != KEEP:
+                raise ValueError(f"{self.name}: no kind '{kind}'")
+        for piece in self.pattern:
+            try:
+                compile_pattern(piece)
+            except (KeyError, re.error) as e:
+                raise ValueError(f"{self.name}: '{piece}': {e}") from None
+        return self
+
+
 class Sections(_Part):
     """Headings of a report's sections, lower case."""
 
     findings: tuple[Name, ...] = ()
     """What is seen."""
+    parts: tuple[Name, ...] = ()
+    """A part of the chest, within the findings: "Lungs:"."""
     silent: tuple[Name, ...] = ()
     """Why and how the image was made, and what it was compared with: nothing is said about this image."""
 
@@ -149,6 +186,15 @@ class PredicateNames(_Part):
 
     subjects: Phrases = Field(min_length=1)
     adjectives: Phrases = Field(min_length=1)
+
+
+class Abbreviations(_Part):
+    """Words whose full stop ends no sentence."""
+
+    joining: tuple[Name, ...] = ()
+    """Never: "vs.", "approx."."""
+    inside: tuple[Name, ...] = ()
+    """Not before a small letter: "neg. for"."""
 
 
 class Names(_Part):
@@ -187,12 +233,14 @@ class Register(_Part):
     """Words that keep their ending, since another word's stem would hide them."""
     skip: tuple[Name, ...] = ()
     """Small words that are passed over wherever they are."""
-    abbreviations: dict[Name, Name] = {}
+    short_forms: dict[Name, Name] = {}
     """Word -> what it is short for."""
     plurals: tuple[tuple[str, str], ...] = ()
     """(pattern, replacement) of regular plurals; the first that is found in a phrase counts."""
     respell: tuple[tuple[str, str], ...] = ()
     """(pattern, replacement) from other spellings to the common one, for words of more than four letters."""
+    adverb_ending: str = ""
+    """Ending of adverbs: an unknown word with it changes nothing."""
     modifiers_follow: bool = False
     """Whether places are after their noun ("derrame izquierdo"), and never before it."""
     telegraphic: bool = False
@@ -201,6 +249,9 @@ class Register(_Part):
     coordination: tuple[str, ...] = ()
     """Joints of two places that share a word: "right *and* left base"."""
     cues: tuple[Cue, ...]
+    constructs: tuple[Construct, ...] = ()
+    """Applied from first to last before scope is read."""
+    abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
     """Ontology's name -> its names in this language; without them the ontology's own are read."""
@@ -229,13 +280,19 @@ class Register(_Part):
             self.stem,
             self.unstemmed,
             self.skip,
-            self.abbreviations,
+            self.short_forms,
             self.plurals,
             self.respell,
         )
 
+    def is_adverb(self, word: str) -> bool:
+        """Tell whether a word or phrase has an adverb's ending."""
+        return bool(self.adverb_ending) and word.endswith(self.adverb_ending)
+
     def list_examples(self) -> Iterator[Example]:
         """Return every example, once for each word of its cue where it holds ``{cue}``."""
+        for construct in self.constructs:
+            yield from construct.examples
         for cue in self.cues:
             for example in cue.examples:
                 if CUE not in example.text:
@@ -243,7 +300,12 @@ class Register(_Part):
                     continue
                 for word in cue.words:
                     text = example.text.replace(CUE, word)
-                    yield example.model_copy(update={"text": text[0].upper() + text[1:]})
+                    unread = example.unread and tuple(_capitalize(u.replace(CUE, word)) for u in example.unread)
+                    yield example.model_copy(update={"text": _capitalize(text), "unread": unread})
+
+
+def _capitalize(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def list_registers() -> list[str]:

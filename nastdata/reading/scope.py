@@ -24,7 +24,6 @@ _PASSIVE = frozenset(
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
 _WHY = symbols("asks history")
-_HEADING = symbols("heading")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
@@ -39,10 +38,18 @@ _OPEN_TO_DOUBT = frozenset({"previous", "strange"})
 class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
-    __slots__ = ("_last", "_lexicon", "_section", "_skip", "_telegraphic", "denied", "entries", "unsaid")
+    __slots__ = (
+        *("_clause", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
+        *("denied", "entries", "unsaid"),
+    )
 
-    def __init__(self, symbols: Symbols, lexicon: Lexicon) -> None:
-        super().__init__(symbols.kinds)
+    def __init__(self, kinds: str, symbols: Symbols, lexicon: Lexicon, reasons: dict[int, str]) -> None:
+        super().__init__(kinds)
+        self._reasons = reasons
+        self._unclear = ""
+        """Why the rest of the clause is left unread."""
+        self._clause = self._sentence = 0
+        """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
         self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
@@ -50,7 +57,6 @@ class Scope(Lists):
         """Whether the sentence or section asks or supposes, and states nothing."""
         self._last = False
         """Whether the sentence has named a condition."""
-        self._section = False
         self._skip = -1
 
     def run(self) -> Scope:
@@ -66,15 +72,11 @@ class Scope(Lists):
     # What opens and ends scopes.
 
     def _end_sentence(self, i: int) -> None:
-        if not self._section:
-            self.unsaid = False
+        self.unsaid = False
         self._end_clause(i)
+        self._sentence = len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
             self._closed, self._last = PRESENT, False
-
-    def _head_section(self, i: int) -> None:
-        self._section = self.unsaid = False
-        self._end_sentence(i)
 
     def _ask(self, i: int) -> None:
         """A question mark: "Fracture? No." or an open question."""
@@ -87,6 +89,7 @@ class Scope(Lists):
     def _end_clause(self, i: int) -> None:
         if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
+        self._clause, self._unclear = len(self.mentions), ""
         self._open(UNSAID if self.unsaid else PRESENT, "")
 
     def _break(self, i: int) -> None:
@@ -99,7 +102,6 @@ class Scope(Lists):
             return
         if i and self.kinds[i - 1] in _WHY:
             self.unsaid = True
-            self._section = _HEADING in self.kinds[i:]
             self._open(UNSAID, "asks")
             return
         if self._group and self._polarity == PRESENT:
@@ -125,13 +127,67 @@ class Scope(Lists):
 
     def _versus(self, i: int) -> None:
         if not self._group:
+            if self._polarity == PRESENT and look.NAME.match(self.kinds, i + 1):
+                self._open(DOUBTFUL, "doubt")
             return
         if self._polarity == PRESENT:
             self._group[-1].polarity = DOUBTFUL
             self._open(DOUBTFUL, "doubt")
 
     def _except(self, i: int) -> None:
-        self._open(PRESENT, "except")
+        """"No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
+        found = look.EXCEPTED.match(self.kinds, i + 1)
+        if not found or look.NAME_NEAR.match(self.kinds, found.end()):
+            self._open(PRESENT, "except")
+        elif len(self.mentions) == self._sentence:
+            self._set_unclear("an exception before what it is an exception from")
+        elif self.mentions[-1].polarity == ABSENT:
+            turn = self.mentions[-1].turn
+            for m in self.mentions[self._sentence :]:
+                if m.turn == turn:
+                    m.polarity = PRESENT
+            self._open(PRESENT, "except")
+        else:
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+            self._skip = found.end()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether any name is left unread."""
+        return any(m.unread is not None for m in self.mentions)
+
+    def _set_unclear(self, reason: str) -> None:
+        self._unclear = reason
+        for m in self.mentions[self._clause :]:
+            m.unread = reason
+
+    def _mark_unclear(self, i: int) -> None:
+        self._set_unclear(self._reasons.get(i, "something else that looks like it"))
+
+    def _unread_name(self, i: int) -> None:
+        self._mention(self.entries[i].value, i, PRESENT)
+        self.mentions[-1].unread = self._reasons.get(i, "")
+
+    def _spare(self, i: int) -> None:
+        """"X spares the left base": the place is denied."""
+        found = look.EXCEPTED.match(self.kinds, i + 1)
+        if not (found and self._deny(found, _PLACES)):
+            self._set_unclear("what is spared isn't known")
+
+    def _was_earlier(self, i: int) -> None:
+        """What was so on an earlier image isn't said of this one; a cue after it may say what became of it."""
+        if not self._group and len(self.mentions) > self._clause:
+            self._group = [m for m in self.mentions[self._clause :] if m.turn == self.mentions[-1].turn]
+            self._joint = ""
+        for m in self._group:
+            m.polarity = UNSAID
+            m.time = "earlier"
+        self._polarity, self._opener = PRESENT, "previous"
+
+    def _unsay(self, i: int) -> None:
+        for m in self._group or self.mentions[self._clause :]:
+            m.polarity = UNSAID
+        self._open(PRESENT, "")
 
     def _same(self, i: int) -> None:
         self._open(self._closed, "same")
@@ -260,8 +316,6 @@ class Scope(Lists):
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
-        if kinds.startswith(_FILLER, at) and "only" in self.entries[at].roles:
-            return
         if self._telegraphic and self._not_told(at):
             return
         if found := look.NOT_NO.match(kinds, at):
@@ -365,6 +419,8 @@ class Scope(Lists):
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
         self._add(condition, i, polarity, alternative)
+        if self._unclear:
+            self.mentions[-1].unread = self._unclear
         self._last = True
 
     def _name(self, i: int) -> None:
@@ -420,12 +476,16 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.NOR: Scope._nor,
     Kind.VERSUS: Scope._versus,
     Kind.EXCEPT: Scope._except,
+    Kind.SPARES: Scope._spare,
+    Kind.EARLIER: Scope._was_earlier,
+    Kind.UNSAYS: Scope._unsay,
+    Kind.UNCLEAR: Scope._mark_unclear,
+    Kind.UNREAD_NAME: Scope._unread_name,
     Kind.SAME: Scope._same,
     Kind.DENIAL: Scope._no,
     Kind.NOT: Scope._not,
     Kind.ABSENT: Scope._absent,
     Kind.LACKING: Scope._lacking,
-    Kind.HEADING: Scope._head_section,
     Kind.QUESTION_MARK: Scope._ask,
     Kind.ONE: Scope._one,
     Kind.EXCLUDED: Scope._absent,

@@ -13,11 +13,13 @@ from itertools import product
 from types import MappingProxyType
 
 WORD = re.compile(
-    r"\([+-]\)|(?:w/o|w/|r/o|h/o|and/or|c/w)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
-    r"|[^\w\s'\"-]"
+    r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a)(?![^\W_])"
+    r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
-PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " "})
+PLAINLY = str.maketrans(
+    {**dict.fromkeys("\u2019\u2018", "'"), **dict.fromkeys("\u2010\u2011", "-"), **dict.fromkeys("\u00a0_*`#", " ")}
+)
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 _SHORT = 4
