@@ -35,7 +35,7 @@ def parse(
     """
     known = load_ontology(ontology) if isinstance(ontology, str) else ontology
     if language is None:
-        found = find_language(text)
+        found = find_language(text, known)
         if found.register is None:
             whole = Unread(0, len(text), text, f"language: {found.name}, which has no register")
             return Reading(text, {}, (), (), (), (), (whole,), None)
