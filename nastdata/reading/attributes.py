@@ -219,6 +219,8 @@ class _Followers(_Owners):
         before = self._before(i)
         if before and before[-1] - 1 in self.at:
             before.append(before[-1] - 1)
+        if before and "mainly" in self.entries[i - 1].roles:
+            return [] if any(k in _PLACES for k in self.kinds[before[0] + 1 : i]) else before
         if before or i in self.denied or _UNNAMED.match(self.kinds, i + 1) or self._is_named(i):
             return before
         return self._after(i)

@@ -66,6 +66,7 @@ Role = Literal[
     "well",
     "free",
     "explains",
+    "mainly",
     "only",
     "all_but",
 ]
@@ -79,7 +80,8 @@ Role = Literal[
 * pronoun: at the head of a sentence it stands for what the sentence before named;
 * rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
 * all_but: "all but resolved" says that a rest is left;
-* explains: gives the cause of what was said; after a denial, it states nothing.
+* explains: gives the cause of what was said; after a denial, it states nothing;
+* mainly: the place after it is none beside another one ("bilateral, mainly right").
 """
 UNLICENSED = frozenset(
     {
