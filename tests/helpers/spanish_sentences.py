@@ -77,7 +77,8 @@ def load_sentences(reports: pl.DataFrame, pointers: Path = POINTERS) -> list[Sen
     Raises:
         LookupError: if a sentence is not where its pointer says.
     """
-    rows = list(csv.DictReader(pointers.open(encoding="utf-8", newline=""), delimiter="\t"))
+    with pointers.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
     wanted = {r["study"] for r in rows}
     by_study: dict[str, list[str]] = defaultdict(list)
     for study, report in (
