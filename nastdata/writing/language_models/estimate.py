@@ -10,8 +10,8 @@ from nastdata.llm.batch.files import cut_files, write_line
 from nastdata.llm.ledger import price
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
+from nastdata.writing.base import Failure, Writer
 from nastdata.writing.language_models.questions import Asker, Block
-from nastdata.writing.writer import Failure, Writer
 
 CHARACTERS_PER_TOKEN = 4.0
 """Of English, roughly; servers count by their own tokenizers."""
@@ -72,7 +72,11 @@ class EstimatingWriter:
 
     def account(self) -> dict[str, Any]:
         """Return the foreseen calls, tokens and cost, and the batch jobs if the questions go into such."""
-        cached = {} if self.fresh else self.writer.asker.cache.get_many(self._requests)
+        cached = (
+            {}
+            if self.fresh
+            else self.writer.asker.cache.get_many(self._requests, self.writer.asker.adapter.endpoint)
+        )
         ask = [r for k, r in self._requests.items() if k not in cached]
         prompt = int(sum(len(c) for r, _ in ask for _, c in r.messages) / CHARACTERS_PER_TOKEN)
         completion = sum(n for _, n in ask) * TOKENS_PER_SENTENCE
