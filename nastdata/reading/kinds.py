@@ -101,9 +101,13 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     # Finer kinds, which constructs tell apart; scope takes each for its base (``BASES``).
     NEITHER = "neither"
+    NONE = "none"
+    ABSENT_NAME = "absent_name"
+    """Says that a finding is gone without its name: "extubated"."""
     RELATIVE = "relative"
     """"That", "which"."""
     WHAT = "what"
+    IMAGE = "image"
     PROPERTY = "property"
     """Says of a finding how it is: "calcified", "new"; to deny it doesn't deny the finding."""
     NEARLY = "nearly"
@@ -125,6 +129,7 @@ class Kind(StrEnum):
     SPARES = "spares"
     """Denies the place that follows."""
     ONLY = "only"
+    JUST = "just"
     ALL = "all"
     BUT = "but"
     THEREBY = "thereby"
@@ -133,6 +138,10 @@ class Kind(StrEnum):
     """"Occult", "missed": what may be so is not said to be there."""
     ASSESSED = "assessed"
     SUCH_AS = "such_as"
+    UNLIKE = "unlike"
+    TOO = "too"
+    ENOUGH = "enough"
+    CALLED = "called"
     PAST = "past"
     MODAL = "modal"
     CAN_BE = "can_be"
@@ -172,6 +181,7 @@ BASES: dict[Kind, Kind] = {
     Kind.NEITHER: Kind.DENIAL,
     Kind.RELATIVE: Kind.ARTICLE,
     Kind.WHAT: Kind.ARTICLE,
+    Kind.IMAGE: Kind.DOMAIN,
     Kind.PROPERTY: Kind.FILLER,
     Kind.NEARLY: Kind.FILLER,
     Kind.RESOLVED: Kind.ABSENT,
@@ -185,14 +195,19 @@ BASES: dict[Kind, Kind] = {
     Kind.MIMICS: Kind.UNCLEAR,
     Kind.LOOKS_LIKE: Kind.DOUBT_NEXT,
     Kind.TURNS_OUT: Kind.AUXILIARY,
-    Kind.ONLY: Kind.FILLER,
+    Kind.ONLY: Kind.CONTRAST,
+    Kind.JUST: Kind.FILLER,
+    Kind.UNLIKE: Kind.CONTRAST,
+    Kind.TOO: Kind.FILLER,
+    Kind.ENOUGH: Kind.FILLER,
+    Kind.CALLED: Kind.FILLER,
     Kind.ALL: Kind.ARTICLE,
     Kind.BUT: Kind.CONTRAST,
     Kind.THEREBY: Kind.FILLER,
     Kind.EXCLUDING: Kind.EXCEPT,
     Kind.HIDDEN: Kind.FILLER,
     Kind.ASSESSED: Kind.FILLER,
-    Kind.SUCH_AS: Kind.COMMA,
+    Kind.SUCH_AS: Kind.SLASH,
     Kind.PAST: Kind.AUXILIARY,
     Kind.MODAL: Kind.AUXILIARY,
     Kind.CAN_BE: Kind.AUXILIARY,
@@ -224,10 +239,10 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler article all relative now number nearly thereby property only",
+    "small": "filler article all relative now number nearly thereby property just",
     "verb": "auxiliary past modal can_be",
     "modifier": "filler article all number now property grade grade_adjective grade_adverb place persisting"
-    " unknown diagnosis sign_of of adjective domain nearly only thereby",
+    " unknown diagnosis sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nastdata.reading.kinds import SYMBOL, Kind
+from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.register import Register
 from nastdata.reading.spelling import WORD, Spelling
 from nastdata.reading.vocabulary import Vocabulary
@@ -61,6 +61,7 @@ _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
 _STOP = SYMBOL[Kind.FULL_STOP]
+_BEFORE_QUESTION = symbols("full_stop comma colon semicolon slash")
 _QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
 
@@ -74,10 +75,20 @@ class Lexicon:
         self.words: set[str] = set()
         self.register = register
         self._words = register.spelling
+        self.of_places = {
+            self._words.join(a): p.condition for p in vocabulary.predicates if not p.subjects for a in p.adjectives
+        }
+        """Adjective -> condition that it states of a place."""
         self.predicates = _collect_predicates(vocabulary, register.spelling)
         self._joined = frozenset(register.abbreviations.joining)
         self._abbreviated = frozenset(register.abbreviations.inside)
-        for phrase, entry in _list_entries(vocabulary, register):
+        own: set[str] = set()
+        for phrase, entry, general in _list_entries(vocabulary, register):
+            spelt = " ".join(map(self._words.respell, self._words.split(phrase)))
+            if not general:
+                own.add(spelt)
+            elif spelt in own:
+                continue
             self._add(phrase, entry)
         self.spelling = {self._words.respell(w): w for w in sorted(self.words)}
 
@@ -121,11 +132,7 @@ class Lexicon:
                     if mark == _STOP and word == "." and i and self._is_inside(found, i, text):
                         i += 1
                         continue
-                    if (
-                        mark == _QUESTION_MARK
-                        and plain[end : end + 1].isalpha()
-                        and not plain[start - 1 : start].strip()
-                    ):
+                    if mark == _QUESTION_MARK and self._asks_ahead(plain, start, end, kinds):
                         mark = _DOUBT
                     kinds.append(mark)
                     entries.append(_UNKNOWN)
@@ -162,6 +169,12 @@ class Lexicon:
             i += 1
         return Symbols("".join(kinds), entries, spans, unknown)
 
+    def _asks_ahead(self, plain: str, start: int, end: int, kinds: list[str]) -> bool:
+        """Tell whether a question mark is before what it asks: "?pneumonia", "opacity, ? pneumonia"."""
+        if plain[start - 1 : start].strip():
+            return False
+        return plain[end : end + 1].isalpha() or not kinds or kinds[-1] in _BEFORE_QUESTION
+
     def _is_inside(self, found: list[tuple[str, int, int]], i: int, text: str) -> bool:
         """Tell whether a full stop belongs to the abbreviation before it: "vs.", "approx.", "neg. for"."""
         word, _, end = found[i - 1]
@@ -186,8 +199,18 @@ def _collect_predicates(v: Vocabulary, words: Spelling) -> dict[str, dict[str, s
     return out
 
 
-def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
-    """All phrases with their entries; of equal phrases the first counts."""
+def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry, bool]]:
+    """All phrases with their entries, the ontology's first, and whether they belong to the language in general."""
+    for text, entry in _list_own(v, register):
+        yield text, entry, False
+    for cue in register.cues:
+        roles = frozenset(cue.roles)
+        for text in cue.words:
+            yield text, Entry(SYMBOL[cue.kind], None, text, cue.licensed, roles), True
+
+
+def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
+    """The ontology's phrases with their entries; of equal phrases the first counts."""
     words = register.spelling
     for text in v.others:
         for form in words.list_forms(text):
@@ -200,8 +223,12 @@ def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entr
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)
+    for condition, phrases in v.gone.items():
+        for text in phrases:
+            yield text, Entry(SYMBOL[Kind.ABSENT_NAME], condition, condition, False)
     predicates = _collect_predicates(v, words)
     adjectives = {a for by in predicates.values() for a in by}
+    adjectives |= {words.join(a) for p in v.predicates if not p.subjects for a in p.adjectives}
     for g in dict.fromkeys(w for by_phrase in v.grades.values() for w in by_phrase):
         key = words.join(g)
         kind = Kind.GRADE_ADVERB if register.is_adverb(key) else Kind.GRADE
@@ -218,10 +245,6 @@ def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entr
     for text in v.own:
         for form in words.list_forms(text):
             yield form, Entry(SYMBOL[Kind.DOMAIN], None, text)
-    for cue in register.cues:
-        roles = frozenset(cue.roles)
-        for text in cue.words:
-            yield text, Entry(SYMBOL[cue.kind], None, text, cue.licensed, roles)
 
 
 def _list_names(

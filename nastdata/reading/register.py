@@ -186,8 +186,9 @@ class Sections(_Part):
 class PredicateNames(_Part):
     """Subjects and adjectives that state a condition together."""
 
-    subjects: Phrases = Field(min_length=1)
-    adjectives: Phrases = Field(min_length=1)
+    subjects: Phrases = ()
+    """Without them, any place may be the subject."""
+    adjectives: Annotated[Phrases, Field(min_length=1)]
 
 
 class Abbreviations(_Part):
@@ -207,6 +208,9 @@ class Names(_Part):
     alternatives: dict[Name, Phrases] = {}
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: dict[Name, tuple[PredicateNames, ...]] = {}
+    """Condition -> subjects and adjectives that state it together: "the heart is enlarged"."""
+    gone: dict[Name, Phrases] = {}
+    """Condition -> words that say that it is gone without naming it."""
     places: dict[Name, Phrases] = {}
     """Place -> its names, with or without a preposition."""
     regions: dict[Name, Phrases] = {}

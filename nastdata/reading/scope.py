@@ -29,6 +29,7 @@ _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
 _FILLER_SEEN = symbols("filler seen")
 _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
+_PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
 
 _OPEN_TO_DOUBT = frozenset({"previous", "strange"})
@@ -39,7 +40,7 @@ class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
     __slots__ = (
-        *("_clause", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
+        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
         *("denied", "entries", "unsaid"),
     )
 
@@ -48,6 +49,8 @@ class Scope(Lists):
         self._reasons = reasons
         self._unclear = ""
         """Why the rest of the clause is left unread."""
+        self._excepted = False
+        """Whether a place is excepted from what is still to come."""
         self._clause = self._sentence = 0
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
@@ -72,7 +75,7 @@ class Scope(Lists):
     # What opens and ends scopes.
 
     def _end_sentence(self, i: int) -> None:
-        self.unsaid = False
+        self.unsaid = self._excepted = False
         self._end_clause(i)
         self._sentence = len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
@@ -133,6 +136,8 @@ class Scope(Lists):
         if self._polarity == PRESENT:
             self._group[-1].polarity = DOUBTFUL
             self._open(DOUBTFUL, "doubt")
+        else:
+            self._joint += _OR
 
     def _except(self, i: int) -> None:
         """"No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
@@ -140,7 +145,7 @@ class Scope(Lists):
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
         elif len(self.mentions) == self._sentence:
-            self._set_unclear("an exception before what it is an exception from")
+            self._excepted = True
         elif self.mentions[-1].polarity == ABSENT:
             turn = self.mentions[-1].turn
             for m in self.mentions[self._sentence :]:
@@ -183,6 +188,18 @@ class Scope(Lists):
             m.polarity = UNSAID
             m.time = "earlier"
         self._polarity, self._opener = PRESENT, "previous"
+
+    def _none(self, i: int) -> None:
+        """"Fractures on the right, none on the left": there it is absent."""
+        if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
+            self._open(ABSENT, "determiner")
+            self._mention(self.mentions[-1].condition, i, ABSENT)
+        else:
+            self._absent(i)
+
+    def _absent_name(self, i: int) -> None:
+        """A word that says that the finding is gone: "extubated"."""
+        self._mention(self.entries[i].value, i, self._polarity if self._polarity is UNSAID else ABSENT)
 
     def _unsay(self, i: int) -> None:
         for m in self._group or self.mentions[self._clause :]:
@@ -235,7 +252,8 @@ class Scope(Lists):
     def _show(self, i: int) -> None:
         if "have" in self.entries[i].roles and look.AUXILIARY.match(self.kinds, i + 1):
             return
-        if self._polarity == ABSENT and not self._group and self._opener in ("determiner", "denial"):
+        denied = self._polarity == ABSENT and not self._group and not self._joint
+        if denied and self._opener in ("determiner", "denial"):
             return  # "no film shows X"
         if self._opener == "doubt" and not self._group:
             return  # "may show X"
@@ -294,6 +312,8 @@ class Scope(Lists):
         self._close(PRESENT, i)
 
     def _doubt(self, i: int) -> None:
+        if self.unsaid and self._polarity == UNSAID and self._opener != "previous":
+            return
         ahead = look.NAME.match(self.kinds, i + 1) or look.SHOWN_NAME.match(self.kinds, i + 1)
         if self._group and not ahead:
             if not (self._joint and self._polarity == ABSENT):
@@ -342,9 +362,10 @@ class Scope(Lists):
         elif found := look.NOT_SHOW.match(kinds, at):
             self._skip = found.end()
             self._open(ABSENT, "determiner")
-        elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and self._predicate(found.end() - 1) is not None:
+        elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and (named := self._predicate(found.end() - 1)):
             self._skip = found.end()
-            self._mention(str(self._predicate(found.end() - 1)), found.end() - 1, ABSENT)
+            for condition in named:
+                self._mention(condition, found.end() - 1, ABSENT)
         elif (found := look.NOT_GRADE.match(kinds, at)) and self._deny(found, _GRADES):
             pass
         elif found := look.NOT_CHANGED.match(kinds, at):
@@ -421,6 +442,8 @@ class Scope(Lists):
         self._add(condition, i, polarity, alternative)
         if self._unclear:
             self.mentions[-1].unread = self._unclear
+        elif self._excepted and polarity == ABSENT:
+            self.mentions[-1].unread = "an exception before what it is an exception from"
         self._last = True
 
     def _name(self, i: int) -> None:
@@ -433,29 +456,33 @@ class Scope(Lists):
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=True), alternative=True)
 
     def _adjective(self, i: int) -> None:
-        condition = self._predicate(i)
-        if condition is None:
+        conditions = self._predicate(i)
+        if not conditions:
             return
         if self._group and self._joint and look.OWN_CLAUSE.search(self.kinds, max(0, i - 12), i):
             self._open(UNSAID if self.unsaid else PRESENT, "")  # "no X, and the heart is enlarged"
-        self._mention(condition, i, self._polarity)
+        for condition in conditions:
+            self._mention(condition, i, self._polarity)
 
-    def _predicate(self, i: int) -> str | None:
-        """Return the condition that the adjective at ``i`` states of a subject before it in the clause."""
+    def _predicate(self, i: int) -> list[str]:
+        """Return the conditions that the adjective at ``i`` states of the subjects before it in the clause."""
         adjective = self.entries[i].text
         if look.NAME_NEAR.match(self.kinds, i + 1):
-            return None
-        for j in range(i - 1, max(-1, i - 12), -1):
+            return []
+        found: list[str] = []
+        for j in range(i - 1, max(-1, i - 14), -1):
             kind = self.kinds[j]
-            if kind in _PREDICATE_STOPS:
-                return None
-            if kind in _SUBJECTS and (
-                _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
-            ):
-                by = self._lexicon.predicates.get(self.entries[j].text)
-                if by and adjective in by:
-                    return by[adjective]
-        return None
+            if kind in _PREDICATE_STOPS or (found and kind in _PREDICATE_LINKS):
+                break
+            if kind in _SUBJECTS:
+                text = self.entries[j].text
+                verb = _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
+                condition = self._lexicon.predicates.get(text, {}).get(adjective) if verb else None
+                if condition is None and verb and kind in _PLACES:
+                    condition = self._lexicon.of_places.get(adjective)
+                if condition is not None and condition not in found:
+                    found.insert(0, condition)
+        return found
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
@@ -479,6 +506,8 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.SPARES: Scope._spare,
     Kind.EARLIER: Scope._was_earlier,
     Kind.UNSAYS: Scope._unsay,
+    Kind.NONE: Scope._none,
+    Kind.ABSENT_NAME: Scope._absent_name,
     Kind.UNCLEAR: Scope._mark_unclear,
     Kind.UNREAD_NAME: Scope._unread_name,
     Kind.SAME: Scope._same,

@@ -30,6 +30,8 @@ class Vocabulary:
     places: dict[str, tuple[str, ...]]
     sideless: frozenset[str]
     """Places without a side: their phrases may be in the plural."""
+    gone: dict[str, tuple[str, ...]]
+    """Condition -> words that say that it is gone without naming it."""
     grades: dict[str, dict[str, str]]
     """Scale -> phrase -> grade."""
     others: tuple[str, ...]
@@ -66,6 +68,7 @@ def _collect(o: Ontology) -> Vocabulary:
             for p in o.places
         },
         sideless=frozenset(p.name for p in o.places if p.side is None),
+        gone={c.name: c.gone for c in o.conditions},
         grades=grades,
         others=o.others,
         own=_distinct(o.subject.text, *o.subject_synonyms, *o.vocabulary),
@@ -84,6 +87,7 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
         ),
         places={p.name: _distinct(*names.places.get(p.name, ()), *_place(p, names)) for p in o.places},
         sideless=frozenset(p.name for p in o.places if p.side is None),
+        gone=names.gone,
         grades=grades,
         others=names.others,
         own=names.vocabulary,
