@@ -8,7 +8,7 @@ from typing import Any, get_args
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.reading.caption_gate import check_fact
-from nastdata.reading.languages import find_language
+from nastdata.reading.language.detect import find_language
 from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import list_registers, load_register
 from nastdata.records import Denial, Existence, Fact, Unread

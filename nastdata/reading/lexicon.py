@@ -8,7 +8,7 @@ from typing import Any
 
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.register import Register
-from nastdata.reading.spelling import WORD, Spelling
+from nastdata.reading.language.spelling import WORD, Spelling
 from nastdata.reading.vocabulary import Vocabulary
 
 _MARK_KINDS: dict[str, Kind] = {

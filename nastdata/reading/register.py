@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from nastdata.errors import UserError
 from nastdata.ontology import Name
 from nastdata.reading.kinds import SYMBOL, Kind, compile_pattern
-from nastdata.reading.spelling import Spelling, expand
+from nastdata.reading.language.spelling import Spelling, expand
 
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Reads every value as text, so that "no" and "on" are words, not false and true."""

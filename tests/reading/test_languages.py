@@ -8,7 +8,7 @@ import pytest
 
 from nastdata import parse
 from nastdata.ontology import Ontology
-from nastdata.reading.languages import find_language
+from nastdata.reading.language.detect import find_language
 
 ROWS = [
     line.split("\t")

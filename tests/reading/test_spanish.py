@@ -15,7 +15,7 @@ from nastdata import parse
 from nastdata.ontology import Ontology
 from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import Register, load_register
-from nastdata.reading.spelling import expand
+from nastdata.reading.language.spelling import expand
 
 ORDINARY = [
     (text.replace("\\n", "\n"), json.loads(labels))

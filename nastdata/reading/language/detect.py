@@ -41,7 +41,7 @@ class Language:
 
 
 class LanguageFinder:
-    """Finds out languages, among those of the registers and ``other_languages.yaml``.
+    """Finds out languages, among those of the registers and ``others.yaml``.
 
     Args:
         ontology: Its names, too, show a language.
@@ -115,7 +115,7 @@ def _list_words(register: Register, ontology: Ontology) -> Iterator[str]:
 
 
 def _load_others() -> dict[str, dict[str, list[str]]]:
-    path = Path(__file__).resolve().parent / "other_languages.yaml"
+    path = Path(__file__).resolve().parent / "others.yaml"
     others: dict[str, dict[str, list[str]]] = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506
     return others
 
