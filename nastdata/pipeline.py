@@ -40,6 +40,7 @@ from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options, Source
+from nastdata.sources.options import make_options
 from nastdata.writing.base import Writer
 from nastdata.writing.registry import make_writer
 
@@ -109,7 +110,12 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         writer = make_writer(
             recipe.writer, ontology, recipe.seed, checks, fresh=fresh, dry=dry, engine=engine
         )
-        loaded = [_load(recipe, source, ontology, progress) for source in sources]
+        options, texts_sent = make_options(recipe, ontology, sources, fresh=fresh, dry=dry)
+        if dry and recipe.reader != "rules":
+            progress.say(f"{'reader':<10} preview reads with the rules; a build asks the model too")
+        loaded = [_load(recipe, source, ontology, options, progress) for source in sources]
+        for line in options.reader.describe() if options.reader else ():
+            progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies = assign_splits(studies, recipe.splits, recipe.seed)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
@@ -133,6 +139,7 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
     counts = {
         "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
+        **({"reading": {**options.reader.account(), "terms": texts_sent}} if options.reader else {}),
         "design": design_report,
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
@@ -152,13 +159,9 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(named.items()))
 
 
-def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Progress) -> Loaded:
-    options = Options(
-        seed=recipe.seed,
-        phantom_patients=recipe.phantom_patients,
-        strength=getattr(recipe, "strength", ("exact",)),
-        closed_world=getattr(recipe, "closed_world", False),
-    )
+def _load(
+    recipe: BuildRecipe, source: Source, ontology: Ontology, options: Options, progress: Progress
+) -> Loaded:
     load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
     with progress.stage("source") as stage:
         loaded = load(recipe.data.get(source.name), ontology, options)

@@ -33,6 +33,9 @@ def describe_build(
     made_of = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
     for patience in PATIENCE:
         made_of["writer"].pop(patience, None)
+        made_of["second_reader"].pop(patience, None)
+    if recipe.reader == "rules":
+        del made_of["second_reader"]
     return {
         "nastdata": __version__,
         "git_revision": find_revision(),

@@ -12,9 +12,11 @@ from nastdata.checks.integrity import Opened
 from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.design.contextual.states import StudyState, logic_of
 from nastdata.errors import UserError
+from nastdata.reading.second_reader.text_reader import TextReader, make_text_reader
+from nastdata.recipe import ReaderKind, SecondReaderSettings
 from nastdata.records import LETTERS, Fact
 from nastdata.sources import get_source
-from nastdata.sources.base import Options
+from nastdata.sources.base import Options, Source
 
 AUTO = "auto"
 """Look for the files where a build without ``--data`` looks."""
@@ -82,9 +84,21 @@ def _load(opened: Opened, name: str, place: Path | None, *, labels: bool) -> pl.
         phantom_patients=int(opened.setting("phantom_patients") or 4000),
         strength=tuple(opened.setting("strength") or ("exact",)),
         closed_world=bool(opened.setting("closed_world")),
+        reader=_make_reader(opened, source),
     )
     load = source.load_labels if labels else source.load_facts
     return load(place, opened.ontology, options).frame
+
+
+def _make_reader(opened: Opened, source: Source) -> TextReader | None:
+    """Return the reader that the dataset's reports were read with; a model's answers are in the cache."""
+    kind: ReaderKind = opened.setting("reader") or "rules"
+    if kind == "rules" or not source.has_reports:
+        return None
+    settings = SecondReaderSettings.model_validate(opened.setting("second_reader"))
+    restricted = [] if source.terms.may_leave_machine else [source.name]
+    seed = int(opened.setting("seed") or 0)
+    return make_text_reader(kind, settings, opened.ontology, restricted, seed=seed)[0]
 
 
 def _compare_studies(rows: pl.DataFrame, loaded: pl.DataFrame) -> list[Bad]:

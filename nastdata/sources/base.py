@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from nastdata.ontology import Ontology
+from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.terms import Terms
 
 
@@ -51,6 +53,12 @@ class Options:
     phantom_patients: int = 4000
     strength: tuple[str, ...] = ("exact",)
     closed_world: bool = False
+    reader: TextReader | None = None
+    """Of sources with reports: who reads them; None: the rules."""
+
+    def read_texts(self, texts: Sequence[str], ontology: Ontology, *, report: bool = True) -> list[Reading]:
+        """Read reports with the reader that the recipe asks for."""
+        return (self.reader or TextReader(ontology)).read(texts, report=report)
 
 
 Loader = Callable[[Path | None, Ontology, Options], Loaded]
@@ -70,3 +78,5 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    has_reports: bool = False
+    """Whether its facts are read from reports, so that a recipe's ``reader`` matters."""
