@@ -10,6 +10,7 @@ import polars as pl
 
 from nastdata.checks.integrity import Opened
 from nastdata.checks.verdicts import Bad, Ledger
+from nastdata.dataset.kept import find_kept_source
 from nastdata.design.contextual.states import StudyState, logic_of
 from nastdata.errors import UserError
 from nastdata.reading.second_reader.text_reader import TextReader, make_text_reader
@@ -78,7 +79,7 @@ def check_against(ledger: Ledger, opened: Opened, given: tuple[str, ...]) -> Non
 
 
 def _load(opened: Opened, name: str, place: Path | None, *, labels: bool) -> pl.DataFrame:
-    source = get_source(name)
+    source = get_source(find_kept_source(opened.folder.path, name))
     options = Options(
         seed=int(opened.setting("seed") or 0),
         phantom_patients=int(opened.setting("phantom_patients") or 4000),
@@ -87,7 +88,16 @@ def _load(opened: Opened, name: str, place: Path | None, *, labels: bool) -> pl.
         reader=_make_reader(opened, source),
     )
     load = source.load_labels if labels else source.load_facts
-    return load(place, opened.ontology, options).frame
+    try:
+        return load(place, opened.ontology, options).frame
+    except UserError as e:
+        if options.reader is None or "max_calls" not in (e.where or ""):
+            raise
+        raise UserError(
+            "the model's answers that its reports were read with are not in the cache",
+            where=name,
+            how="validate on the machine of the build, or drop --against",
+        ) from e
 
 
 def _make_reader(opened: Opened, source: Source) -> TextReader | None:
@@ -95,7 +105,8 @@ def _make_reader(opened: Opened, source: Source) -> TextReader | None:
     kind: ReaderKind = opened.setting("reader") or "rules"
     if kind == "rules" or not source.has_reports:
         return None
-    settings = SecondReaderSettings.model_validate(opened.setting("second_reader"))
+    given = {**opened.setting("second_reader"), "max_calls": 0}  # nothing is paid to validate
+    settings = SecondReaderSettings.model_validate(given)
     restricted = [] if source.terms.may_leave_machine else [source.name]
     seed = int(opened.setting("seed") or 0)
     return make_text_reader(kind, settings, opened.ontology, restricted, seed=seed)[0]

@@ -69,6 +69,7 @@ class Layout:
             ("findings", sections.findings),
         )
         self._roles: dict[str, Role] = {h: role for role, headings in roles for h in headings}
+        self._certain = frozenset(sections.certain)
         self._find = lru_cache(maxsize=4096)(self._look_up)
 
     def find_sections(self, text: str) -> list[Section]:
@@ -84,8 +85,11 @@ class Layout:
             for n in range(len(words), 0, -1):
                 head = " ".join(words[:n])
                 end = m.start(1) + len(head)
-                hit = self._find(_normalise(head), len(head) > 5 and text[end : end + 3] != text[end : end + 3].upper())
-                if hit and hit[1] != "parts" and m.start(1) not in found:
+                rest = text[end : text.find("\n", end) if "\n" in text[end:] else len(text)]
+                mixed = rest != rest.upper()
+                hit = self._find(_normalise(head), mixed and len(head) > 5)
+                known = hit and hit[1] != "parts" and (mixed or not rest.strip() or hit[0] in self._certain)
+                if hit and known and m.start(1) not in found:
                     found[m.start(1)] = (*hit, end)
                     break
         for m in _ALONE.finditer(text):
@@ -120,9 +124,7 @@ class Layout:
         if not sections and "\n" not in text:
             return read, sections
         breaks = _find_breaks(text, read) if "\n" in text else {}
-        dropped = [
-            (s.start, s.end if s.role == "silent" else s.body) for s in sections if s.role != "parts"
-        ]
+        dropped = [(s.start, s.end if s.role == "silent" else s.body) for s in sections if s.role != "parts"]
         kinds: list[str] = []
         out = Symbols("", [], [], read.unknown)
         at = 0
@@ -146,7 +148,9 @@ class Layout:
         out.kinds = "".join(kinds)
         if sections:
             out.unknown = [
-                text[a:b] for e, (a, b) in zip(out.entries, out.spans, strict=True) if not e.licensed and b > a
+                text[a:b]
+                for e, (a, b) in zip(out.entries, out.spans, strict=True)
+                if not e.licensed and b > a
             ]
         return out, sections
 

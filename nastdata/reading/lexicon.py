@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.register import Register
@@ -70,8 +70,8 @@ class Lexicon:
 
     def __init__(self, vocabulary: Vocabulary, register: Register) -> None:
         self.root: Node = {}
-        self.spelling: dict[str, str] = {}
-        """Common form (American) -> the form in the trie."""
+        self.spelling: dict[str, list[str]] = {}
+        """Common form (American) -> the forms in the trie."""
         self.words: set[str] = set()
         self.register = register
         self._words = register.spelling
@@ -90,7 +90,8 @@ class Lexicon:
             elif spelt in own:
                 continue
             self._add(phrase, entry)
-        self.spelling = {self._words.respell(w): w for w in sorted(self.words)}
+        for w in sorted(self.words):
+            self.spelling.setdefault(self._words.respell(w), []).append(w)
 
     def _add(self, phrase: str, entry: Entry) -> None:
         node = self.root
@@ -139,7 +140,7 @@ class Lexicon:
                     spans.append((start, end))
                     i += 1
                     continue
-                node = root.get(self._respell(word))
+                node = self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -147,7 +148,7 @@ class Lexicon:
                 j = i + 1
                 while j < count:
                     nxt = found[j][0]
-                    node = node.get(nxt) or node.get(self._respell(nxt))
+                    node = node.get(nxt) or self._respell(node, nxt)
                     if node is None:
                         break
                     if _END in node:
@@ -184,11 +185,12 @@ class Lexicon:
             return True
         return word in self._abbreviated and i + 1 < len(found) and text[found[i + 1][1]].islower()
 
-    def _respell(self, word: str) -> str:
-        """Return the spelling in the trie of a word that is spelled otherwise, or the word itself."""
-        if word in self.words:
-            return word
-        return self.spelling.get(self._words.respell(word), word)
+    def _respell(self, node: Node, word: str) -> Node | None:
+        """Return what follows in the trie on a word that is spelled otherwise, or None."""
+        for spelt in self.spelling.get(self._words.respell(word), ()):
+            if found := node.get(spelt):
+                return cast(Node, found)
+        return None
 
 
 def _collect_predicates(v: Vocabulary, words: Spelling) -> dict[str, dict[str, str]]:
@@ -242,9 +244,11 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
     for text in sorted(adjectives):
         yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
+    images = {words.join(w) for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
     for text in v.own:
         for form in words.list_forms(text):
-            yield form, Entry(SYMBOL[Kind.DOMAIN], None, text)
+            if form not in images:
+                yield form, Entry(SYMBOL[Kind.DOMAIN], None, text)
 
 
 def _list_names(

@@ -32,7 +32,7 @@ LATER_OR = compile_pattern(
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
-    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition]"
+    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
 )
 PSEUDO_BARE = compile_pattern(
     "[filler auxiliary persisting sign_of shows grade grade_adjective unknown]{0,5} change"

@@ -85,7 +85,15 @@ Role = Literal[
 """
 UNLICENSED = frozenset(
     {
-        *(Kind.RESOLVED, Kind.RESOLUTION, Kind.RESOLVE, Kind.NEARLY, Kind.RECURRED, Kind.DOUBT_NOUN, Kind.MISS),
+        *(
+            Kind.RESOLVED,
+            Kind.RESOLUTION,
+            Kind.RESOLVE,
+            Kind.NEARLY,
+            Kind.RECURRED,
+            Kind.DOUBT_NOUN,
+            Kind.MISS,
+        ),
         *(Kind.HARD, Kind.MIMICS, Kind.LOOKS_LIKE, Kind.TURNS_OUT, Kind.SPARES, Kind.ONLY, Kind.EXCEPT),
         *(Kind.DOUBT, Kind.DOUBT_NEXT, Kind.HISTORY, Kind.PREVIOUS, Kind.ASKS, Kind.SUPPOSES),
         *(Kind.PERSISTING, Kind.CHANGE, Kind.EXCLUDE, Kind.EXCLUDED, Kind.VERSUS, Kind.ONE),
@@ -177,6 +185,8 @@ class Sections(_Part):
 
     findings: tuple[Name, ...] = ()
     """What is seen."""
+    certain: tuple[Name, ...] = ()
+    """Those that are headings without a colon even where all is in capitals."""
     parts: tuple[Name, ...] = ()
     """A part of the chest, within the findings: "Lungs:"."""
     silent: tuple[Name, ...] = ()
@@ -306,7 +316,9 @@ class Register(_Part):
                     continue
                 for word in cue.words:
                     text = example.text.replace(CUE, word)
-                    unread = example.unread and tuple(_capitalize(u.replace(CUE, word)) for u in example.unread)
+                    unread = example.unread and tuple(
+                        _capitalize(u.replace(CUE, word)) for u in example.unread
+                    )
                     yield example.model_copy(update={"text": _capitalize(text), "unread": unread})
 
 

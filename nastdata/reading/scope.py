@@ -23,6 +23,8 @@ _PASSIVE = frozenset(
 )
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
+_UNKNOWN = symbols("unknown")
+_DENIALS = symbols("denial not")
 _WHY = symbols("asks history")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
@@ -140,7 +142,7 @@ class Scope(Lists):
             self._joint += _OR
 
     def _except(self, i: int) -> None:
-        """"No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
+        """ "No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
         found = look.EXCEPTED.match(self.kinds, i + 1)
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
@@ -174,7 +176,7 @@ class Scope(Lists):
         self.mentions[-1].unread = self._reasons.get(i, "")
 
     def _spare(self, i: int) -> None:
-        """"X spares the left base": the place is denied."""
+        """ "X spares the left base": the place is denied."""
         found = look.EXCEPTED.match(self.kinds, i + 1)
         if not (found and self._deny(found, _PLACES)):
             self._set_unclear("what is spared isn't known")
@@ -190,7 +192,7 @@ class Scope(Lists):
         self._polarity, self._opener = PRESENT, "previous"
 
     def _none(self, i: int) -> None:
-        """"Fractures on the right, none on the left": there it is absent."""
+        """ "Fractures on the right, none on the left": there it is absent."""
         if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
@@ -252,12 +254,18 @@ class Scope(Lists):
     def _show(self, i: int) -> None:
         if "have" in self.entries[i].roles and look.AUXILIARY.match(self.kinds, i + 1):
             return
-        denied = self._polarity == ABSENT and not self._group and not self._joint
+        denied = self._polarity == ABSENT and not self._group and not self._has_own_object(i)
         if denied and self._opener in ("determiner", "denial"):
             return  # "no film shows X"
         if self._opener == "doubt" and not self._group:
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
+
+    def _has_own_object(self, i: int) -> bool:
+        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
+        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
+        comma = self.kinds.find(_COMMA, start, i)
+        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
 
     def _head(self, i: int) -> None:
         if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:

