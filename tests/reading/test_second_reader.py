@@ -395,3 +395,48 @@ def test_default_recipes_keep_their_fingerprint() -> None:
     other = recipe.model_copy(update={"second_reader": SecondReaderSettings(model="x")})
     both = recipe.model_copy(update={"reader": "both"})
     assert fingerprint(recipe) == fingerprint(other) != fingerprint(both)
+
+
+# -- the command line ---------------------------------------------------------------------------------------
+
+
+def test_parse_with_both_readers(tmp_path: Path, run: Run) -> None:
+    report = tmp_path / "report.txt"
+    report.write_text(REPORTS[1], encoding="utf-8")
+    with serve(answer=label) as (url, served):
+        done = run(
+            *("parse", "--report", "--json", "--reader", "both", str(report)),
+            *("--set", f"second_reader.base_url={url}", "--set", "second_reader.model=m"),
+            *("--set", f"second_reader.cache={tmp_path / 'a.sqlite'}"),
+        )
+        assert len(served.delivered) == 1
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["labels"] == {"Pleural Effusion": 0}
+    assert "the readers disagree on Pneumothorax" in said["unread"][0]["reason"]
+    assert "model only" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--set", "second_reader.model=m"], "--set belongs to a second reader"),
+        (["--reader", "both", "--set", "writer.model=m"], "not second_reader.KEY=VALUE"),
+        (["--reader", "both", "--set", "second_reader.modle=m"], "second_reader.modle"),
+        (["--reader", "both"], "would be sent to another machine"),
+        (["--reader", "both", "--may-leave-machine"], "API key"),
+        (["--language", "xx"], "no register"),
+    ],
+)
+def test_wrong_use_of_parse(run: Run, given: list[str], reason: str) -> None:
+    done = run("parse", *given, input="No edema.\n")
+    assert done.returncode == 2
+    assert reason in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_parse_in_a_named_language(run: Run) -> None:
+    done = run("parse", "--json", "--language", "es", input="Sin derrame pleural.\n")
+    assert json.loads(done.stdout)["labels"] == {"Pleural Effusion": 0}
+    done = run("parse", "--json", "--language", "en", input="Sin derrame pleural.\n")
+    assert json.loads(done.stdout)["labels"] == {}
