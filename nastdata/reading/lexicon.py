@@ -54,8 +54,11 @@ class Symbols:
 
 Node = dict[str, Any]
 _END = ""
+NEEDS_PLACE = frozenset(("needs_place",))
+"""Role of a name that counts only where one of its places is said too."""
 STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
+_MARK = Entry("", None, "")
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """An adverb ("-ly") that isn't known: it changes nothing."""
@@ -136,7 +139,7 @@ class Lexicon:
                     if mark == _QUESTION_MARK and self._asks_ahead(plain, start, end, kinds):
                         mark = _DOUBT
                     kinds.append(mark)
-                    entries.append(_UNKNOWN)
+                    entries.append(_MARK)
                     spans.append((start, end))
                     i += 1
                     continue
@@ -222,6 +225,9 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         places.setdefault(text, names)
     for condition in v.conditions:
         yield from _list_names(condition, v, places, words)
+    for condition, phrases in v.with_place.items():
+        for text in phrases:
+            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, False, NEEDS_PLACE)
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)
@@ -241,9 +247,9 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         adverbial = (bool(rest) and first in prepositions) or register.is_adverb(text)
         yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
     for text in predicates:
-        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
+        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
     for text in sorted(adjectives):
-        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
+        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text)
     images = {words.join(w) for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
     for text in v.own:
         for form in words.list_forms(text):

@@ -69,6 +69,7 @@ Role = Literal[
     "mainly",
     "only",
     "all_but",
+    "plural",
 ]
 """Finer differences within a kind:
 
@@ -79,7 +80,7 @@ Role = Literal[
 * other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
 * pronoun: at the head of a sentence it stands for what the sentence before named;
 * rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
-* all_but: "all but resolved" says that a rest is left;
+* all_but: "all but resolved" says that a rest is left; plural: a verb in the plural;
 * explains: gives the cause of what was said; after a denial, it states nothing;
 * mainly: the place after it is none beside another one ("bilateral, mainly right").
 """
@@ -153,11 +154,22 @@ class Cue(_Part):
         return self
 
 
+def _check_pattern(text: str) -> str:
+    try:
+        compile_pattern(text)
+    except (KeyError, re.error) as e:
+        raise ValueError(f"'{text}' is no pattern over kinds: {e}") from None
+    return text
+
+
+PatternText = Annotated[str, AfterValidator(_check_pattern)]
+
+
 class Construct(_Part):
     """A sequence of kinds that together say something else than one by one."""
 
     name: Name
-    pattern: tuple[str, ...] = Field(min_length=1)
+    pattern: tuple[PatternText, ...] = Field(min_length=1)
     """Pieces, each a pattern over kinds (``kinds.compile_pattern``)."""
     becomes: tuple[str, ...]
     """For each piece the kind that takes its place; "=" keeps it."""
@@ -172,12 +184,32 @@ class Construct(_Part):
         for kind in self.becomes:
             if kind not in SYMBOL and kind != KEEP:
                 raise ValueError(f"{self.name}: no kind '{kind}'")
-        for piece in self.pattern:
-            try:
-                compile_pattern(piece)
-            except (KeyError, re.error) as e:
-                raise ValueError(f"{self.name}: '{piece}': {e}") from None
         return self
+
+
+class CaptionPhrase(_Part):
+    """Kinds that make one phrase of a caption."""
+
+    becomes: Kind
+    pattern: PatternText
+
+
+class CaptionStatement(_Part):
+    """A caption that says one fact: its whole pattern, over kinds and phrases."""
+
+    says: Literal["present", "absent", "denied"]
+    pattern: PatternText
+    examples: tuple[str, ...] = Field(min_length=1)
+
+
+class Captions(_Part):
+    """What a caption of one fact may look like."""
+
+    lead: PatternText = ""
+    """What may be before every statement."""
+    phrases: tuple[CaptionPhrase, ...] = ()
+    """Put together first, from top to bottom."""
+    statements: tuple[CaptionStatement, ...] = ()
 
 
 class Sections(_Part):
@@ -215,6 +247,8 @@ class Names(_Part):
 
     conditions: dict[Name, Phrases] = {}
     """Condition -> its names."""
+    only_with_place: dict[Name, Phrases] = {}
+    """Condition -> names that count only where one of its places is said too."""
     alternatives: dict[Name, Phrases] = {}
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: dict[Name, tuple[PredicateNames, ...]] = {}
@@ -267,6 +301,7 @@ class Register(_Part):
     cues: tuple[Cue, ...]
     constructs: tuple[Construct, ...] = ()
     """Applied from first to last before scope is read."""
+    captions: Captions = Captions()
     abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}

@@ -24,6 +24,8 @@ class Vocabulary:
 
     conditions: dict[str, tuple[str, ...]]
     """Condition -> its names, the first its main one."""
+    with_place: dict[str, tuple[str, ...]]
+    """Condition -> names that count only where one of its places is said too: "lesion"."""
     alternatives: dict[str, tuple[str, ...]]
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: tuple[Predicates, ...]
@@ -56,6 +58,7 @@ def _collect(o: Ontology) -> Vocabulary:
         words.update((grade, grade) for grade in s.grades)
     return Vocabulary(
         conditions={c.name: _distinct(c.text, *c.synonyms, *c.also_read) for c in o.conditions},
+        with_place={c.name: c.only_with_place for c in o.conditions},
         alternatives={
             c.name: _distinct(c.affirmative.text, *c.affirmative.synonyms, *c.affirmative.also_read)
             for c in o.conditions
@@ -79,6 +82,7 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
     grades = {s.name: {w: g for g in s.grades for w in names.grades.get(g, ())} for s in o.scales}
     return Vocabulary(
         conditions={c.name: names.conditions.get(c.name, ()) for c in o.conditions},
+        with_place=names.only_with_place,
         alternatives={c.name: names.alternatives.get(c.name, ()) for c in o.conditions},
         predicates=tuple(
             Predicates(c.name, p.subjects, p.adjectives)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nastdata.ontology import Ontology
 from nastdata.reading.kinds import compile_pattern, symbols
-from nastdata.reading.lexicon import Symbols
-from nastdata.reading.lists import Mention
+from nastdata.reading.lexicon import NEEDS_PLACE, Symbols
 from nastdata.reading.register import Register
-from nastdata.reading.scope import Scope
+from nastdata.reading.statements.lists import Mention
+from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import Vocabulary
 from nastdata.records import Denial, Existence, Fact
 
@@ -74,7 +76,11 @@ class Attributes:
         if not mentions:
             return []
         if not any(k in kinds for k in _ATTRIBUTES):
-            return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
+            return [
+                (m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])])
+                for m in mentions
+                if symbols.entries[m.at].roles is not NEEDS_PLACE
+            ]
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
         bare = {i for i, k in enumerate(kinds) if k in _PLACES and self._is_bare(symbols.entries[i].value)}
@@ -88,7 +94,16 @@ class Attributes:
             elif kind in _GRADES and i not in names:
                 for at in owners.find_grade(i):
                     grades.setdefault(at, []).append((i, symbols.entries[i].text, i in scope.denied))
-        return [(m, self._combine(m, places.get(m.at, []), grades.get(m.at, []))) for m in mentions]
+        return [
+            (m, self._combine(m, places.get(m.at, []), grades.get(m.at, [])))
+            for m in mentions
+            if symbols.entries[m.at].roles is not NEEDS_PLACE or self._fits(m.condition, places.get(m.at, ()))
+        ]
+
+    def _fits(self, condition: str, places: Sequence[Said]) -> bool:
+        """Tell whether one of the places has a region, and the condition can be there."""
+        allowed = self._allowed[condition]
+        return any(name in allowed and self.places[name].region is not None for _, name, _ in places)
 
     def _is_bare(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1 and self.places[names[0]].region is None

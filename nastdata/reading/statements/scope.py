@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nastdata.reading import lookahead as look
+from nastdata.reading.statements import lookahead as look
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
-from nastdata.reading.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
 
 _PASSIVE = frozenset(
     symbols(
@@ -23,8 +23,7 @@ _PASSIVE = frozenset(
 )
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
-_UNKNOWN = symbols("unknown")
-_DENIALS = symbols("denial not")
+_BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _WHY = symbols("asks history")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
@@ -43,7 +42,7 @@ class Scope(Lists):
 
     __slots__ = (
         *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
-        *("denied", "entries", "unsaid"),
+        *("denied", "entries"),
     )
 
     def __init__(self, kinds: str, symbols: Symbols, lexicon: Lexicon, reasons: dict[int, str]) -> None:
@@ -58,8 +57,6 @@ class Scope(Lists):
         self.entries, self._lexicon = symbols.entries, lexicon
         self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
-        self.unsaid = False
-        """Whether the sentence or section asks or supposes, and states nothing."""
         self._last = False
         """Whether the sentence has named a condition."""
         self._skip = -1
@@ -147,7 +144,11 @@ class Scope(Lists):
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
         elif len(self.mentions) == self._sentence:
+            if look.WHICH_IS.match(self.kinds, found.end()):
+                return  # "except at the left base, which is consolidated"
             self._excepted = True
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+            self._skip = found.end()
         elif self.mentions[-1].polarity == ABSENT:
             turn = self.mentions[-1].turn
             for m in self.mentions[self._sentence :]:
@@ -234,7 +235,8 @@ class Scope(Lists):
             return
         if "contrastive" in self.entries[i].roles:
             found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
-            if found and self._deny(found, _PLACES + _GRADES):
+            own = found and look.CLAUSE_AHEAD.match(kinds, found.end())
+            if found and not own and self._deny(found, _PLACES + _GRADES):
                 return
         pseudo = (look.PSEUDO_BARE if self._telegraphic else look.PSEUDO).match(kinds, i + 1)
         if pseudo:
@@ -261,11 +263,9 @@ class Scope(Lists):
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
 
-    def _has_own_object(self, i: int) -> bool:
-        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
-        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
-        comma = self.kinds.find(_COMMA, start, i)
-        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
+    def _is_plural(self, i: int) -> bool:
+        first = self._group[-1].at if self._group else 0
+        return any("plural" in self.entries[j].roles for j in range(first, i))
 
     def _head(self, i: int) -> None:
         if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:
@@ -281,6 +281,12 @@ class Scope(Lists):
 
     def _question(self, i: int) -> None:
         self._open(UNSAID, "asks")
+
+    def _would(self, i: int) -> None:
+        """"To say that there is X would be wrong": nothing in the sentence is said."""
+        for m in self.mentions[self._sentence :]:
+            m.polarity = UNSAID
+        self._suppose(i)
 
     def _suppose(self, i: int) -> None:
         self.unsaid = True
@@ -447,7 +453,7 @@ class Scope(Lists):
     # Names.
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
-        self._add(condition, i, polarity, alternative)
+        self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
         if self._unclear:
             self.mentions[-1].unread = self._unclear
         elif self._excepted and polarity == ABSENT:
@@ -494,6 +500,8 @@ class Scope(Lists):
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
+        if not i or (self.kinds[i - 1] in _BOUNDARIES and not look.AT_PLACE.match(self.kinds, i + 1)):
+            return  # "one searches in vain"
         named = self._last and bool(self.mentions)
         if named and not self._group and not look.NAME_NEAR.match(self.kinds, i + 1):
             self._mention(self.mentions[-1].condition, i, self._polarity)
@@ -539,6 +547,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.PREVIOUS: Scope._previous,
     Kind.ASKS: Scope._question,
     Kind.SUPPOSES: Scope._suppose,
+    Kind.WOULD: Scope._would,
     Kind.CONDITION: Scope._name,
     Kind.ALTERNATIVE: Scope._alternative,
     Kind.ADJECTIVE: Scope._adjective,
