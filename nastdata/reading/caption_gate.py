@@ -12,9 +12,9 @@ from functools import lru_cache, partial
 
 from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.ontology import Ontology
+from nastdata.reading.language.spelling import WORD
 from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import load_register
-from nastdata.reading.language.spelling import WORD
 from nastdata.reading.text_cleanup import find_debris
 from nastdata.records import Fact, OptionWording
 

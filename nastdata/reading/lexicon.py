@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
-from nastdata.reading.register import Register
 from nastdata.reading.language.spelling import WORD, Spelling
+from nastdata.reading.register import Register
 from nastdata.reading.vocabulary import Vocabulary
 
 _MARK_KINDS: dict[str, Kind] = {
@@ -79,7 +79,10 @@ class Lexicon:
         self.register = register
         self._words = register.spelling
         self.of_places = {
-            self._words.join(a): p.condition for p in vocabulary.predicates if not p.subjects for a in p.adjectives
+            self._words.join(a): p.condition
+            for p in vocabulary.predicates
+            if not p.subjects
+            for a in p.adjectives
         }
         """Adjective -> condition that it states of a place."""
         self.predicates = _collect_predicates(vocabulary, register.spelling)
@@ -205,7 +208,7 @@ def _collect_predicates(v: Vocabulary, words: Spelling) -> dict[str, dict[str, s
 
 
 def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry, bool]]:
-    """All phrases with their entries, the ontology's first, and whether they belong to the language in general."""
+    """All phrases with their entries, the ontology's first, and whether they are the language's in general."""
     for text, entry in _list_own(v, register):
         yield text, entry, False
     for cue in register.cues:

@@ -13,9 +13,9 @@ from spanish_sentences import POINTERS, find_corpus, judge, load_sentences, read
 
 from nastdata import parse
 from nastdata.ontology import Ontology
+from nastdata.reading.language.spelling import expand
 from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import Register, load_register
-from nastdata.reading.language.spelling import expand
 
 ORDINARY = [
     (text.replace("\\n", "\n"), json.loads(labels))

@@ -42,7 +42,9 @@ def make_reader(
         key, equals, value = setting.partition("=")
         if not equals or not key.startswith(PREFIX):
             raise UserError(
-                f"not {PREFIX}KEY=VALUE", where=f"--set {setting}", how=f"for example --set {PREFIX}model=NAME"
+                f"not {PREFIX}KEY=VALUE",
+                where=f"--set {setting}",
+                how=f"for example --set {PREFIX}model=NAME",
             )
         pairs.append((key, value))
     given = load_recipe("contextual", pairs).second_reader
