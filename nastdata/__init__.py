@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nastdata.compat import find_moved_modules
+
 if TYPE_CHECKING:
     from nastdata.dataset.folder import read_dataset
     from nastdata.dataset.load import attach_images, load
@@ -23,6 +25,9 @@ LAZY = {
     "read_dataset": "nastdata.dataset.folder",
 }
 """Name -> module, imported when the name is first used, so that ``import nastdata`` stays light."""
+
+
+find_moved_modules()
 
 
 def __getattr__(name: str) -> Any:

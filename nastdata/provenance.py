@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -25,11 +26,14 @@ def describe_build(
     audit: dict[str, Any] | None,
     ledger: dict[str, Any] | None,
     sent: dict[str, Any],
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the manifest without what only the written folder knows (row counts and sha256s of files).
 
     It holds nothing that differs between two runs of one installation: no clock, host or absolute path.
     """
+    # by its name: the file is in the folder, and where it came from says nothing to others
+    recipe = recipe.model_copy(update={"ontology": ontology.name})
     return {
         "nastdata": __version__,
         "git_revision": find_revision(),
@@ -42,6 +46,7 @@ def describe_build(
             "version": ontology.version,
             "sha256": ontology.fingerprint,
             "review": ontology.review.model_dump(mode="json"),
+            "file": "ontology.yaml",
         },
         "sources": [
             {
@@ -56,11 +61,22 @@ def describe_build(
                     "url": s.terms.url,
                     "note": s.terms.note,
                 },
+                **(
+                    {
+                        "description": {
+                            "file": f"sources/{s.name}.yaml",
+                            "sha256": hashlib.sha256(s.description).hexdigest(),
+                        }
+                    }
+                    if s.description is not None
+                    else {}
+                ),
                 "files": [{"name": f.path.name, "sha256": f.sha256, "rows": f.rows} for f in x.files],
             }
             for s, x in zip(sources, loaded, strict=True)
         ],
         "counts": counts,
+        "warnings": list(warnings),
         "audit": audit,
         "ledger": ledger,
         "sent_to_services": sent,

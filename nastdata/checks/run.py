@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nastdata.checks import fact_rules, option_rules, row_rules
 from nastdata.checks.against_source import check_against
-from nastdata.checks.binding_rules import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.consistency import check_consistency
 from nastdata.checks.images.stored import check_images
 from nastdata.checks.integrity import Opened, open_folder
 from nastdata.checks.round_trip import check_fact_texts, check_option_texts
+from nastdata.checks.rules import facts as fact_rules
+from nastdata.checks.rules import options as option_rules
+from nastdata.checks.rules import rows as row_rules
+from nastdata.checks.rules.binding import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.verdicts import Bad, Ledger, Report
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
@@ -134,7 +136,7 @@ def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine:
 
 
 def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
-    from nastdata.checks.pair_rules import check_probes, check_prompts
+    from nastdata.checks.rules.pairs import check_probes, check_prompts
 
     check = check_probes if "foil" in frame.columns else check_prompts
     check(ledger, frame, opened.ontology, engine)

@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> None:
         with offline(unless=bool(words) and words[0] in ONLINE):
             cli.main(args=argv, prog_name="nastdata", standalone_mode=False)
     except UserError as e:
-        _fail(str(e), 2)
+        _fail(str(e), e.exit_code)
     except CheckFailedError as e:
         _fail(str(e), 1)
     except click.ClickException as e:

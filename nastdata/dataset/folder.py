@@ -20,6 +20,7 @@ from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
 from nastdata.dataset.binding import bind_images, bind_rows
 from nastdata.dataset.documents import render_documents
+from nastdata.dataset.kept import recall_recipe
 from nastdata.dataset.parquet import Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
 from nastdata.images.embed import Embedder
@@ -40,8 +41,8 @@ class DatasetFolder:
 
     @property
     def recipe(self) -> dict[str, Any] | None:
-        """The recipe that the manifest records; None for a folder without one."""
-        return (self.manifest or {}).get("recipe")
+        """The manifest's recipe, with the folder's own copy of the ontology as its ontology."""
+        return recall_recipe(self.path, (self.manifest or {}).get("recipe"))
 
     @property
     def configs(self) -> tuple[str, ...]:
@@ -130,6 +131,7 @@ def write_dataset(
     *,
     embedder: Embedder | None = None,
     image_loader: ImageLoader | None = None,
+    kept: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a dataset folder in one step: a reader, or a crash, sees the old one or the new one.
 
@@ -140,6 +142,7 @@ def write_dataset(
         manifest: the pipeline's account (``lineage.describe_build``); row counts and hashes are added.
         embedder: converted images, to be stored in the parquet files.
         image_loader: finds images, to show some in the report.
+        kept: file name -> content of what the folder keeps of its origin (``kept.list_kept``).
 
     Raises:
         UserError: if the place is not ours or not writable, or the disk is full.
@@ -152,6 +155,9 @@ def write_dataset(
             written[name] = write_config(partial / "data" / name, name, frame, embedder)
             tally.merge(written[name].images)
         write_rejects(partial / "rejects.parquet", rejects)
+        for name, content in (kept or {}).items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            (partial / name).write_bytes(content)
         embedded: dict[str, Any] | None = None
         if embedder is not None:
             embedded = {"embedded": tally.found, "missing": tally.missing, "examples": tally.examples}

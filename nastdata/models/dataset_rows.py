@@ -74,7 +74,7 @@ def open_data(
             if column in frame.columns and isinstance(frame.schema[column], pl.Struct):
                 frame = _take_embedded(frame, column, embedded)
         frames[config] = frame
-    store = ImageStore(folder.manifest, roots, embedded, phantom_size, templates)
+    store = ImageStore({"recipe": folder.recipe or {}}, roots, embedded, phantom_size, templates)
     for frame in frames.values():
         store.finder.learn(frame)
     return Data(folder, store, frames)

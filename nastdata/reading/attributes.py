@@ -65,7 +65,9 @@ class Attributes:
 
     def read(self, kinds: str, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
         """Return each stated mention with its facts (one, or one for each place that is listed)."""
-        mentions = [m for m in scope.mentions if not m.alternative and m.polarity is not None and m.unread is None]
+        mentions = [
+            m for m in scope.mentions if not m.alternative and m.polarity is not None and m.unread is None
+        ]
         if not mentions:
             return []
         if not any(k in kinds for k in _ATTRIBUTES):

@@ -85,7 +85,9 @@ def _need(piece: str) -> frozenset[str]:
     return frozenset(compile_pattern(f"[{' '.join(_NAMES.findall(head))}]").pattern[1:-1])
 
 
-_COMMON = frozenset(SYMBOL[n] for n in ("condition", "article", "filler", "auxiliary", "place", "of", "comma"))
+_COMMON = frozenset(
+    SYMBOL[n] for n in ("condition", "article", "filler", "auxiliary", "place", "of", "comma")
+)
 
 
 def _rank(need: frozenset[str]) -> int:

@@ -124,9 +124,7 @@ class Layout:
         if not sections and "\n" not in text:
             return read, sections
         breaks = _find_breaks(text, read) if "\n" in text else {}
-        dropped = [
-            (s.start, s.end if s.role == "silent" else s.body) for s in sections if s.role != "parts"
-        ]
+        dropped = [(s.start, s.end if s.role == "silent" else s.body) for s in sections if s.role != "parts"]
         kinds: list[str] = []
         out = Symbols("", [], [], read.unknown)
         at = 0
@@ -150,7 +148,9 @@ class Layout:
         out.kinds = "".join(kinds)
         if sections:
             out.unknown = [
-                text[a:b] for e, (a, b) in zip(out.entries, out.spans, strict=True) if not e.licensed and b > a
+                text[a:b]
+                for e, (a, b) in zip(out.entries, out.spans, strict=True)
+                if not e.licensed and b > a
             ]
         return out, sections
 

@@ -30,7 +30,19 @@ _MARK_KINDS: dict[str, Kind] = {
     "(-)": Kind.ABSENT,
 }
 MARKS = {mark: SYMBOL[kind] for mark, kind in _MARK_KINDS.items()}
-PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " ", "*": " ", "`": " ", "#": " "})
+PLAINLY = str.maketrans(
+    {
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u00a0": " ",
+        "_": " ",
+        "*": " ",
+        "`": " ",
+        "#": " ",
+    }
+)
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 Payload = Any
 """Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""
@@ -81,7 +93,10 @@ class Lexicon:
         """American form -> the forms in the trie."""
         self.words: set[str] = set()
         self.of_places = {
-            " ".join(split_words(a)): p.condition for p in vocabulary.predicates if not p.subjects for a in p.adjectives
+            " ".join(split_words(a)): p.condition
+            for p in vocabulary.predicates
+            if not p.subjects
+            for a in p.adjectives
         }
         """Adjective -> condition that it states of a place."""
         self.predicates = _collect_predicates(vocabulary)

@@ -20,9 +20,8 @@ from nastdata.reading.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
 from nastdata.records import ParsedFact, Unread
 
-_NEGATIVE = frozenset(symbols(
-        "denial neither not fails absent resolved resolution lacking excluded excluding spares nor"
-    )
+_NEGATIVE = frozenset(
+    symbols("denial neither not fails absent resolved resolution lacking excluded excluding spares nor")
 )
 """Negation cues, wherever they are."""
 _WEIGHT = {1: 2, -1: 1, 0: 0}

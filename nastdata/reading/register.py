@@ -80,7 +80,15 @@ Role = Literal[
 """
 UNLICENSED = frozenset(
     {
-        *(Kind.RESOLVED, Kind.RESOLUTION, Kind.RESOLVE, Kind.NEARLY, Kind.RECURRED, Kind.DOUBT_NOUN, Kind.MISS),
+        *(
+            Kind.RESOLVED,
+            Kind.RESOLUTION,
+            Kind.RESOLVE,
+            Kind.NEARLY,
+            Kind.RECURRED,
+            Kind.DOUBT_NOUN,
+            Kind.MISS,
+        ),
         *(Kind.HARD, Kind.MIMICS, Kind.LOOKS_LIKE, Kind.TURNS_OUT, Kind.SPARES, Kind.ONLY, Kind.EXCEPT),
         *(Kind.DOUBT, Kind.DOUBT_NEXT, Kind.HISTORY, Kind.PREVIOUS, Kind.ASKS, Kind.SUPPOSES),
         *(Kind.PERSISTING, Kind.CHANGE, Kind.EXCLUDE, Kind.EXCLUDED, Kind.VERSUS, Kind.ONE),
@@ -249,7 +257,9 @@ class Register(_Part):
                     continue
                 for word in cue.words:
                     text = example.text.replace(CUE, word)
-                    unread = example.unread and tuple(_capitalize(u.replace(CUE, word)) for u in example.unread)
+                    unread = example.unread and tuple(
+                        _capitalize(u.replace(CUE, word)) for u in example.unread
+                    )
                     yield example.model_copy(update={"text": _capitalize(text), "unread": unread})
 
 

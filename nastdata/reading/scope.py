@@ -138,7 +138,7 @@ class Scope(Lists):
             self._joint += _OR
 
     def _except(self, i: int) -> None:
-        """"No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
+        """ "No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
         found = look.EXCEPTED.match(self.kinds, i + 1)
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
@@ -172,7 +172,7 @@ class Scope(Lists):
         self.mentions[-1].unread = self._reasons.get(i, "")
 
     def _spare(self, i: int) -> None:
-        """"X spares the left base": the place is denied."""
+        """ "X spares the left base": the place is denied."""
         found = look.EXCEPTED.match(self.kinds, i + 1)
         if not (found and self._deny(found, _PLACES)):
             self._set_unclear("what is spared isn't known")
@@ -188,7 +188,7 @@ class Scope(Lists):
         self._polarity, self._opener = PRESENT, "previous"
 
     def _none(self, i: int) -> None:
-        """"Fractures on the right, none on the left": there it is absent."""
+        """ "Fractures on the right, none on the left": there it is absent."""
         if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)

@@ -10,7 +10,13 @@ import polars as pl
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import CHEXPERT
 from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, Views
@@ -21,7 +27,9 @@ NEEDS = (
 )
 TABLES = ("train.csv", "valid.csv", "train.csv.gz", "valid.csv.gz", "chexpert_train.csv.gz")
 FOLDERS = ("", "CheXpert-v1.0-small", "CheXpert-v1.0")
-PATH = r"(patient[^/\\]+)[/\\](study[^/\\]+)[/\\]([^/\\]+)$"
+PATH = r"(patient\d+)[/\\](study\d+)[/\\]([^/\\]+)$"
+OWN = r"(^|[/\\])(train|valid|test)[/\\]patient|view\d+_(frontal|lateral)"
+"""What a path of CheXpert's has: other people's folders of patients and studies are not passed off as its."""
 
 
 def find(data: Path | None) -> tuple[list[Path], list[str]]:
@@ -80,9 +88,9 @@ def _read_rows(table: Table, labels: list[str]) -> pl.DataFrame:
         parts.struct.field("2").alias("#study"),
         parts.struct.field("3").alias("#view"),
     )
-    bad = frame.filter(pl.col("patient_id").is_null())
+    bad = frame.filter(pl.col("patient_id").is_null() | ~pl.col("Path").str.contains(OWN))
     if len(bad):
-        wanted = "a path like train/patient00001/study1/view1_frontal.jpg"
+        wanted = "a path of CheXpert, like train/patient00001/study1/view1_frontal.jpg"
         reject_cell(table, int(bad[ROW][0]), "Path", bad["Path"][0], wanted, len(bad))
     blank = pl.lit(None, pl.String)
     side = pl.col("Frontal/Lateral") if "Frontal/Lateral" in frame.columns else blank
@@ -111,5 +119,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
     views=get_args(Views),
 )

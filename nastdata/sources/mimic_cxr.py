@@ -12,7 +12,13 @@ import polars as pl
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import list_places, tell_missing, walk_tables
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import MIMIC_CXR
 from nastdata.sources.views import AP, FRONTAL, LATERAL, NO_VIEW, PA, RANK, UNKNOWN, Views, choose_views
@@ -206,5 +212,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
     views=get_args(Views),
 )

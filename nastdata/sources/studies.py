@@ -14,6 +14,12 @@ from nastdata.sources.views import NO_VIEW, RANK, choose_views
 
 NO_FINDING = "No Finding"
 """Label column that is no condition; kept where the corpus has it."""
+CHEXPERT_LABELS = (
+    *("Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation"),
+    *("Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture"),
+    *("Support Devices", NO_FINDING),
+)
+"""The labels of CheXpert, MIMIC-CXR-JPG and BRAX."""
 IMAGES = "#images"
 """Column of ``collapse_studies``: how many rows (images) a study had."""
 KEYS = list(STUDY_COLUMNS)

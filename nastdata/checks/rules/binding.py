@@ -134,4 +134,9 @@ def _missing_configs(opened: Opened) -> list[str]:
     if opened.setting("recipe") != "contextual":
         return []
     wanted = {"contextual_claims": "claims", "contextual_captions": "captions"}
-    return [c for c, key in wanted.items() if opened.setting(key, "enabled") and c not in opened.folder.files]
+    empty = (opened.folder.manifest or {}).get("empty_configs") or {}
+    return [
+        c
+        for c, key in wanted.items()
+        if opened.setting(key, "enabled") and c not in opened.folder.files and c not in empty
+    ]
