@@ -127,7 +127,11 @@ def serve(
     latency: float = 0.0,
     slots: int = 10_000,
     honours: tuple[str, ...] = ("json_schema",),
+<<<<<<< HEAD
     write: Callable[[str, str], list[str]] | None = None,
+=======
+    dress: Callable[[str], str | None] = str,
+>>>>>>> main
 ) -> Iterator[tuple[str, Served]]:
     """Run the server; yields (base URL, what it saw).
 
@@ -207,6 +211,7 @@ def serve(
             text = json.dumps({"sentences": sentences})
             if kind == "cut":
                 text = text[: len(text) // 2]
+            text = dress(text)
             with lock:
                 served.delivered.append(mark)
             return self._send(200, completion(body, text, mark, refusal=kind == "refusal"))
@@ -228,7 +233,7 @@ def serve(
         thread.join()
 
 
-def completion(body: dict[str, Any], text: str, mark: str, *, refusal: bool = False) -> dict[str, Any]:
+def completion(body: dict[str, Any], text: str | None, mark: str, *, refusal: bool = False) -> dict[str, Any]:
     message = {
         "role": "assistant",
         "content": None if refusal else text,
