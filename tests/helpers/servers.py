@@ -127,11 +127,8 @@ def serve(
     latency: float = 0.0,
     slots: int = 10_000,
     honours: tuple[str, ...] = ("json_schema",),
-<<<<<<< HEAD
-    write: Callable[[str, str], list[str]] | None = None,
-=======
     dress: Callable[[str], str | None] = str,
->>>>>>> main
+    write: Callable[[str, str], list[str]] | None = None,
 ) -> Iterator[tuple[str, Served]]:
     """Run the server; yields (base URL, what it saw).
 
