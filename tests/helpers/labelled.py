@@ -122,7 +122,7 @@ def score_reading(rows: Iterable[Labelled], read: Any) -> dict[str, Score]:
                 c: {f.location for f in reading.facts if f.condition == c and f.denies != "location"}
                 for c in said
             }
-            score.places += all(_fits(row.places.get(c), found[c] - {None}) for c in said)
+            score.places += all(fits_places(row.places.get(c), found[c] - {None}) for c in said)
         else:
             score.misread += (f"{row.id} {row.text!r}: {wanted}, read as {said}",)
         flipped = [c for c in said.keys() & wanted.keys() if {said[c], wanted[c]} == {0, 1}]
@@ -130,7 +130,7 @@ def score_reading(rows: Iterable[Labelled], read: Any) -> dict[str, Score]:
     return dict(out)
 
 
-def _fits(wanted: list[str] | None, said: set[str]) -> bool:
+def fits_places(wanted: list[str] | None, said: set[str]) -> bool:
     left = set(said)
     for each in wanted or ():
         hit = next((p for p in each.lstrip("?").split("/") if p in left), None)
