@@ -22,7 +22,7 @@ _GRADED = compile_pattern("[filler unknown persisting grade grade_adjective]{0,3
 _ALREADY = compile_pattern("[grade grade_adjective filler persisting]{0,3} [condition one]")
 """A name that follows at once."""
 _UNNAMED = compile_pattern("( and place )? filler{0,3} [unknown subject]")
-_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject]")
+_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject sign_of]")
 _OWN_CLAUSE = compile_pattern(
     "[comma and contrast full_stop semicolon] [and comma contrast]? [article filler of persisting]{0,3}"
     " [place domain subject unknown]{1,3} (preposition article? [place unknown domain]{1,2})?"

@@ -176,7 +176,7 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
-            if joint == _COMMA + _AND and k == 1 and not self._is_plural(i):
+            if joint == _COMMA + _AND and k == 1 and not (self._joint or self._is_plural(i)):
                 break  # "Unchanged A, and B is absent"
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True
