@@ -45,6 +45,7 @@ from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
+from nastdata.sources.options import make_options
 from nastdata.writing.base import Writer
 from nastdata.writing.registry import make_writer
 
@@ -177,7 +178,12 @@ def _make(
         writer = make_writer(
             recipe.writer, ontology, recipe.seed, checks, fresh=fresh, dry=dry, engine=engine
         )
-        loaded = [_load(recipe, source, ontology, progress) for source in sources]
+        options, texts_sent = make_options(recipe, ontology, sources, fresh=fresh, dry=dry)
+        if dry and recipe.reader != "rules":
+            progress.say(f"{'reader':<10} preview reads with the rules; a build asks the model too")
+        loaded = [_load(recipe, source, ontology, options, progress) for source in sources]
+        for line in options.reader.describe() if options.reader else ():
+            progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
         studies = assign_splits(studies, recipe.splits, recipe.seed)
@@ -221,6 +227,7 @@ def _make(
     counts: dict[str, Any] = {
         "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
+        **({"reading": {**options.reader.account(), "terms": texts_sent}} if options.reader else {}),
         "design": design_report,
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
@@ -260,14 +267,9 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(named.items()))
 
 
-def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Progress) -> Loaded:
-    options = Options(
-        seed=recipe.seed,
-        phantom_patients=recipe.phantom_patients,
-        strength=getattr(recipe, "strength", ("exact",)),
-        closed_world=getattr(recipe, "closed_world", False),
-        views=recipe.images.views,
-    )
+def _load(
+    recipe: BuildRecipe, source: Source, ontology: Ontology, options: Options, progress: Progress
+) -> Loaded:
     load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
     with progress.stage("source") as stage:
         loaded = load_own(load, source, recipe.data.get(source.name), ontology, options)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nastdata.ontology import Ontology
-from nastdata.reading.attributes import Attributes
+from nastdata.reading.statements.attributes import Attributes
+from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.register import DEFAULT, Register, load_register
-from nastdata.reading.scope import Scope
+from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
 from nastdata.records import ParsedFact, Unread
 
@@ -57,8 +58,9 @@ class Parser:
         vocabulary = build_vocabulary(ontology, register)
         self._lexicon = Lexicon(vocabulary, register)
         self._layout = Layout(register.sections)
+        self._captions = CaptionGrammar(register.captions)
         self._constructs = Constructs(register.constructs)
-        self._attributes = Attributes(ontology, vocabulary)
+        self._attributes = Attributes(ontology, vocabulary, register)
 
     def parse(self, text: str, *, report: bool = False) -> Reading:
         """Read one text: a phrase, a sentence or a whole report.
@@ -99,6 +101,11 @@ class Parser:
             unread,
             self._language,
         )
+
+    def explain_caption(self, text: str, says: str) -> str | None:
+        """Return why a text isn't a plain statement that something is "present", "absent" or "denied"."""
+        symbols, _ = self._layout.apply(text, self._lexicon.read(text))
+        return self._captions.explain(text, symbols, says)
 
 
 _STOP = symbols("full_stop")

@@ -327,7 +327,7 @@ ROWS = st.lists(st.lists(PLAIN, min_size=3, max_size=3), max_size=12) | st.lists
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     ROWS,
     st.lists(st.sampled_from(["", "x", "x,y", "x,y,z,w", '"x,y', '"x"y,1,2', "\xff,b,c"]), max_size=3),

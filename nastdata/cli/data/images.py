@@ -65,11 +65,14 @@ def command(
     from nastdata.progress import Progress
 
     title, files = _find(target, data, roots, template)
+    of_folder = bool(files) and not files[0][1].source
+    others = sum(p.is_file() for p in Path(target).rglob("*")) - len(files) if of_folder else 0
     if not files:
         raise UserError("no image files in it", where=target, how="give a folder of images, or a source")
     progress = Progress(quiet=as_json)
     with progress.stage("images") as stage, open_engine("local") as engine:
         sheet = make_sheet(title, files, most=limit, keep_burnt_in=burnt_in, engine=engine, tell=stage.count)
+        sheet.others = others
         stage.tell(f"{sheet.usable:,} of {sheet.named:,} usable, {len(sheet.shown):,} shown")
     try:
         out.write_text(render_sheet(sheet), encoding="utf-8")
@@ -95,6 +98,8 @@ def _print(sheet: Sheet, out: Path) -> None:
         click.echo(f"{n:>9,}  of those shown: {step}")
     if sheet.hinted:
         click.echo(f"{sheet.hinted:>9,}  of those shown look odd: see the marks on the page")
+    if sheet.others:
+        click.echo(f"{sheet.others:>9,}  other file{'s' * (sheet.others != 1)}, not looked at")
     click.echo(f"page: {out}")
 
 
