@@ -12,8 +12,9 @@ from functools import lru_cache, partial
 
 from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.ontology import Ontology
-from nastdata.reading.lexicon import WORD, split_words
+from nastdata.reading.language.spelling import WORD
 from nastdata.reading.parse import Reading, get_parser
+from nastdata.reading.register import load_register
 from nastdata.reading.text_cleanup import find_debris
 from nastdata.records import Fact, OptionWording
 
@@ -126,7 +127,9 @@ def _compare_texts(
 ) -> str | None:
     """Every differing stretch has to touch an absent condition, its cue or alternative, or be a joint."""
     phrases = [ontology.condition_by_name[c].affirmative for c in absent]
-    alternative = {w for p in phrases for t in (p.text, *p.synonyms) for w in split_words(t)}
+    alternative = {
+        w for p in phrases for t in (p.text, *p.synonyms) for w in load_register().spelling.split(t)
+    }
     kept = [(f.start, f.end) for f in negated.facts if f.fact.condition not in absent]
     names = [(f.start, f.end) for f in negated.facts if f.fact.condition in absent]
     cue_words = {w for c in negated.cues for w in c.lower().replace("-", " ").split()}

@@ -62,7 +62,7 @@ class Parser:
         self._layout = Layout(register.sections)
         self._captions = CaptionGrammar(register.captions)
         self._constructs = Constructs(register.constructs)
-        self._attributes = Attributes(ontology, vocabulary)
+        self._attributes = Attributes(ontology, vocabulary, register)
 
     def parse(self, text: str, *, report: bool = False) -> Reading:
         """Read one text: a phrase, a sentence or a whole report.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, Place
 from nastdata.reading.register import Names, Register
 
 
@@ -88,13 +89,20 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
             for c in o.conditions
             for p in names.predicates.get(c.name, ())
         ),
-        places={p.name: names.places.get(p.name, ()) for p in o.places},
+        places={p.name: _distinct(*names.places.get(p.name, ()), *_place(p, names)) for p in o.places},
         sideless=frozenset(p.name for p in o.places if p.side is None),
         gone=names.gone,
         grades=grades,
         others=names.others,
         own=names.vocabulary,
     )
+
+
+def _place(place: Place, names: Names) -> Iterator[str]:
+    """Return a region's names with its side."""
+    for pattern in names.sides.get(place.side, ()) if place.side else ():
+        for region in names.regions.get(place.region, ()) if place.region else ():
+            yield pattern.format(region=region)
 
 
 def _distinct(*phrases: str) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import click
 
 from nastdata.cli.options import read_recipe, recipe_options
 
+ROOT = "image_root="
+
 
 @click.command("build", short_help="Build a dataset from a recipe.")
 @recipe_options
@@ -30,6 +32,7 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
     nastdata build mednega
     nastdata build mednega --source chexpert --out mednega
     nastdata build contextual --source padchest,openi --data padchest=/data/padchest.csv.gz
+    nastdata build mednega --source mydata.yaml
     nastdata build --from-bundle mednega-bundle --data /data/CheXpert --out mednega
 
     An existing dataset folder is replaced in one step when the new one is complete; a folder that holds
@@ -44,7 +47,7 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
     from nastdata.pipeline import build, tell_fallback
     from nastdata.progress import Progress
 
-    folder = out or Path(f"nast-{recipe.recipe}-{'-'.join(recipe.source)}")
+    folder = out or _name_folder(recipe)
     progress = Progress()
     built = build(recipe, folder, progress, fresh=fresh)
     if said := tell_fallback(built.manifest):
@@ -58,6 +61,8 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
         if recipe.writer.realizer != "template" and writers:
             shares = (f"{writer} {n / len(frame):.1%}" for writer, n in writers.items())
             click.echo(f"  written by {', '.join(shares)}")
+    for name, why in built.empty.items():
+        click.echo(f"{name}: none: {why}")
     click.echo(f"rejected: {len(built.rejects):,} (reasons in {folder / 'rejects.parquet'})")
     if bundle is not None:
         _compare(bundle, folder)
@@ -68,20 +73,32 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
         raise CheckFailedError("built, but a check failed: " + "; ".join(built.problems))
 
 
+def _name_folder(recipe: Any) -> Path:
+    from nastdata.sources import get_source, is_own
+
+    names = [get_source(s).name if is_own(s) else s for s in recipe.source]
+    return Path(f"nast-{recipe.recipe}-{'-'.join(names)}")
+
+
 def _recall(bundle: Path, *, data: tuple[str, ...], **given: Any) -> Any:
     """Return the recipe of a bundle, which nothing but the place of the data may change."""
     from nastdata.cli.options import place_data
     from nastdata.errors import UserError
     from nastdata.publishing.rebuild import read_bundle, recall_recipe
 
+    settings = given.pop("settings", ())
+    places = [s.removeprefix(ROOT) for s in settings if s.startswith(ROOT)]
+    given["settings"] = [s for s in settings if not s.startswith(ROOT)]
     changed = sorted(name for name, value in given.items() if value and name != "engine")
     if changed:
         raise UserError(
             f"a bundle has its own recipe, which is not to be changed ({', '.join(changed)})",
             where=f"--from-bundle {bundle}",
-            how="only --data, --out and --engine may go with it",
+            how="only --data, --out, --engine and --set image_root=FOLDER may go with it",
         )
     recipe = place_data(recall_recipe(read_bundle(bundle)), data)
+    if places:
+        recipe = recipe.model_copy(update={"image_root": Path(places[-1])})
     engine = given.get("engine")
     return recipe.model_copy(update={"engine": engine}) if engine else recipe
 

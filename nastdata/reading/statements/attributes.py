@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from nastdata.ontology import Ontology
 from nastdata.reading.kinds import compile_pattern, symbols
-from nastdata.reading.lexicon import NEEDS_PLACE, Symbols, split_words
+from nastdata.reading.lexicon import NEEDS_PLACE, Symbols
+from nastdata.reading.register import Register
 from nastdata.reading.statements.lists import Mention
 from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import Vocabulary
@@ -17,6 +18,7 @@ _AHEAD = compile_pattern(
     " ((?<! unknown ) comma? [and or] [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
     " [condition one adjective]"
 )
+_GRADED = compile_pattern("[filler unknown persisting grade grade_adjective]{0,3} [condition one adjective]")
 _ALREADY = compile_pattern("[grade grade_adjective filler persisting]{0,3} [condition one]")
 """A name that follows at once."""
 _UNNAMED = compile_pattern("( and place )? filler{0,3} [unknown subject]")
@@ -30,7 +32,7 @@ _OWN_CLAUSE = compile_pattern(
 _SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? [auxiliary shows]")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
 _ATTRIBUTES = frozenset(_PLACES + _GRADES)
-_PLACE, _GRADE, _COMMA, _CONTRAST = list(symbols("place grade comma contrast"))
+_PLACE, _GRADE, _COMMA, _CONTRAST, _UNKNOWN = list(symbols("place grade comma contrast unknown"))
 _NAMES = symbols("condition adjective one grade_adjective none absent_name")
 _ENDS = symbols("full_stop semicolon")
 _CLAUSE_ENDS = _ENDS + _CONTRAST
@@ -50,19 +52,20 @@ def _existence(m: Mention) -> Existence:
 class Attributes:
     """What an ontology's places and grades mean, and how they attach."""
 
-    def __init__(self, ontology: Ontology, vocabulary: Vocabulary) -> None:
+    def __init__(self, ontology: Ontology, vocabulary: Vocabulary, register: Register) -> None:
         self.places = ontology.place_by_name
         self._by_region = {(p.side, p.region): p.name for p in reversed(ontology.places)}
         self._inside = {r.name: r.within for r in ontology.regions}
         self._within = {r.name: {*r.within, *r.overlaps} for r in ontology.regions}
         self._grades: dict[str | None, dict[str, str]] = {
-            scale: {" ".join(split_words(w)): g for w, g in words.items()}
+            scale: {register.spelling.join(w): g for w, g in words.items()}
             for scale, words in vocabulary.grades.items()
         }
         self._other: dict[str, str] = {}
         for words in self._grades.values():
             for w, g in words.items():
                 self._other.setdefault(w, g)
+        self._follow = register.modifiers_follow
         self._in_lung = frozenset(
             p.name for p in ontology.places if "lung" in (p.region, *self._inside.get(p.region or "", ()))
         )
@@ -100,7 +103,7 @@ class Attributes:
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
         bare = {i for i, k in enumerate(kinds) if k in _PLACES and self._is_bare(symbols.entries[i].value)}
-        owners = _Owners(kinds, scope, bare)
+        owners = (_Followers if self._follow else _Owners)(kinds, scope, bare)
         names = {m.at for m in scope.mentions}
         for i, kind in enumerate(kinds):
             if kind in _PLACES:
@@ -314,3 +317,43 @@ class _Owners:
                 turn = self.turn[self.at.index(j)]
                 return [a for a, t in zip(self.at, self.turn, strict=True) if t == turn and a >= j]
         return []
+
+
+class _Followers(_Owners):
+    """The same in a language whose places are after their noun: "derrame izquierdo"."""
+
+    def find_place(self, i: int) -> list[int]:
+        """Return the mentions that the place at ``i`` follows, or else those that it begins a clause about.
+
+        Two names beside one another share their place: "infiltrado nodular derecho".
+        """
+        before = self._before(i)
+        if before and before[-1] - 1 in self.at:
+            before.append(before[-1] - 1)
+        if before and "mainly" in self.entries[i - 1].roles:
+            return [] if any(k in _PLACES for k in self.kinds[before[0] + 1 : i]) else before
+        if before or i in self.denied or _UNNAMED.match(self.kinds, i + 1) or self._is_named(i):
+            return before
+        return self._after(i)
+
+    def find_grade(self, i: int) -> list[int]:
+        """Return the mention that the grade at ``i`` is next to."""
+        ahead = _GRADED.match(self.kinds, i + 1)
+        return [ahead.end() - 1] if ahead and i not in self.denied else self._before(i)
+
+    def _before(self, i: int) -> list[int]:
+        found = super()._before(i)
+        return [] if found and any(self._is_other(j) for j in range(found[0] + 1, i)) else found
+
+    def _is_named(self, i: int) -> bool:
+        """Tell whether something that is no condition is named before the place, in its sentence."""
+        for j in range(i - 1, max(-1, i - 8), -1):
+            if self.kinds[j] in _CLAUSE_ENDS:
+                return False
+            if self._is_other(j):
+                return True
+        return False
+
+    def _is_other(self, j: int) -> bool:
+        """Tell whether the symbol at ``j`` is a thing that has places of its own."""
+        return self.kinds[j] == _UNKNOWN and bool(self.entries[j].text)

@@ -34,6 +34,14 @@ LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with sh
 PSEUDO = compile_pattern(
     "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
 )
+PSEUDO_BARE = compile_pattern(
+    "[filler auxiliary persisting sign_of shows grade grade_adjective unknown]{0,5} change"
+)
+"""The same where no preposition is needed: "sin apreciar cambios significativos"."""
+NOT_KNOWN = compile_pattern(
+    "[filler auxiliary article]{0,4} [denial absent lacking excluded exclude seen change persisting doubt]"
+)
+NOT_STRANGE = compile_pattern("[filler auxiliary]{0,2} unknown")
 DOUBLE = compile_pattern("[filler article sign_of auxiliary there_is]{0,5} denial")
 NOT_NO = compile_pattern("[filler auxiliary article there_is]{0,6} denial")
 NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")

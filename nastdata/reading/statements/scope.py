@@ -17,7 +17,7 @@ from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID,
 
 _PASSIVE = frozenset(
     symbols(
-        "auxiliary filler article domain of preposition place place_adverbial grade change persisting lies"
+        "auxiliary filler article of preposition place place_adverbial grade change persisting lies"
         " subject unknown"
     )
 )
@@ -34,12 +34,15 @@ _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent"
 _PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
 
+_OPEN_TO_DOUBT = frozenset({"previous", "strange"})
+"""What opens a scope that states nothing and that a word of doubt may end."""
+
 
 class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
     __slots__ = (
-        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_unclear"),
+        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
         *("denied", "entries"),
     )
 
@@ -53,6 +56,7 @@ class Scope(Lists):
         self._clause = self._sentence = 0
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
+        self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
         self._last = False
         """Whether the sentence has named a condition."""
@@ -122,7 +126,7 @@ class Scope(Lists):
 
     def _nor(self, i: int) -> None:
         self._joint += _NOR
-        if self._polarity != ABSENT:
+        if self._polarity != ABSENT and self._opener != "change":  # "no change in X nor Y"
             self._open(ABSENT, "determiner")
 
     def _versus(self, i: int) -> None:
@@ -236,7 +240,7 @@ class Scope(Lists):
             own = found and look.CLAUSE_AHEAD.match(kinds, found.end())
             if found and not own and self._deny(found, _PLACES + _GRADES):
                 return
-        pseudo = look.PSEUDO.match(kinds, i + 1)
+        pseudo = (look.PSEUDO_BARE if self._telegraphic else look.PSEUDO).match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
             self._open(PRESENT, "change")
@@ -333,7 +337,7 @@ class Scope(Lists):
             return
         if self._polarity == ABSENT and not (self._group and self._joint and _OR not in self._joint):
             return
-        if self._polarity == UNSAID and self._opener != "previous":
+        if self._polarity == UNSAID and self._opener not in _OPEN_TO_DOUBT:
             return
         self._open(DOUBTFUL, "doubt")
 
@@ -341,13 +345,15 @@ class Scope(Lists):
         if self._group and (found := look.SEEN.match(self.kinds, i + 1)):
             self._skip = found.end()
             self._close(DOUBTFUL, i)
-        elif self._polarity == ABSENT and _COMMA not in self._joint:
+        elif self._polarity == ABSENT and _COMMA not in self._joint and "explains" not in self.entries[i].roles:
             return  # "no opacity concerning for X"
-        elif self._polarity != UNSAID or self._opener == "previous":
+        elif self._polarity != UNSAID or self._opener in _OPEN_TO_DOUBT:
             self._open(DOUBTFUL, "doubt")
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
+        if self._telegraphic and self._not_told(at):
+            return
         if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")
@@ -390,6 +396,37 @@ class Scope(Lists):
         else:
             self._open(ABSENT, "determiner")
 
+    def _not_told(self, at: int) -> bool:
+        """Read a "not" in a language whose small words may be missing; tell whether that was possible.
+
+        A verb of seeing may be on either side of what is seen, and what isn't seen may be something else:
+        "derrame no se aprecia", "cardiomegalia no se aprecian otros hallazgos". What isn't understood
+        states nothing.
+        """
+        kinds = self.kinds
+        if found := look.PSEUDO_BARE.match(kinds, at):
+            self._skip = found.end()
+            self._open(PRESENT, "change")
+        elif found := look.NOT_SHOW.match(kinds, at):
+            self._skip = found.end()
+            if look.NAME_FAR.match(kinds, found.end()):
+                self._open(ABSENT, "determiner")
+            elif look.ELLIPSIS.match(kinds, found.end()):
+                self._decide(ABSENT, found.end())
+            else:
+                self._open(UNSAID, "strange")
+        elif any(p.match(kinds, at) for p in (look.NOT_KNOWN, look.NOT_ADJECTIVE, look.ELLIPSIS)):
+            return False
+        elif look.NAME.match(kinds, at) and not look.NOT_STRANGE.match(kinds, at):
+            self._open(ABSENT, "determiner")
+        else:
+            self._open(UNSAID, "strange")
+        return True
+
+    def _link(self, i: int) -> None:
+        if self._telegraphic and self._polarity == ABSENT and "explains" in self.entries[i].roles:
+            self._open(UNSAID, "asks")  # "no se ve el hemidiafragma en relación con derrame"
+
     def _is_elsewhere(self, start: int, end: int) -> bool:
         """Tell whether what isn't seen isn't seen on another view or an earlier examination only."""
         return any("other_view" in e.roles for e in self.entries[start : end + 1])
@@ -428,6 +465,9 @@ class Scope(Lists):
         self._last = True
 
     def _name(self, i: int) -> None:
+        if self._telegraphic and self._polarity == ABSENT and self._group and not self._joint:
+            if self._premodified(i):
+                self._open(UNSAID, "asks")  # "sin infiltrados pequeño derrame"
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
 
     def _alternative(self, i: int) -> None:
@@ -504,6 +544,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.WITH: Scope._with,
     Kind.THERE_IS: Scope._there,
     Kind.SIGN_OF: Scope._head,
+    Kind.DOMAIN: Scope._link,
     Kind.DOUBT: Scope._doubt,
     Kind.DOUBT_NEXT: Scope._doubt_ahead,
     Kind.HISTORY: Scope._history,

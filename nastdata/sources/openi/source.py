@@ -6,22 +6,26 @@ Patients can't be linked across reports, so that one report counts as one patien
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.reading.parse import Parser, get_parser
+from nastdata.reading.parse import Reading
 from nastdata.records import Fact, ParsedFact
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.denials import find_conflict
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
 from nastdata.sources.openi.files import Report, hash_input, read_members, read_report
 from nastdata.sources.openi.headings import HeadingReader, HeadingTally
+from nastdata.sources.openi.image_views import pick_images, read_views
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import OPENI
+from nastdata.sources.views import NO_VIEW, Views
 
 NEEDS = (
     "NLMCXR_reports.tgz, or the folder of its XML files",
@@ -57,12 +61,14 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     found, looked = find(data)
     if not found:
         raise tell_missing("Open-i", data, looked, NEEDS)
-    reader, parser = HeadingReader(ontology), get_parser(ontology)
+    reader = HeadingReader(ontology)
     tally, counts = HeadingTally(), Counter[str]()
     left_out = Counter[str]()
     rejects: list[tuple[str, str, str | None]] = []
-    rows: list[tuple[str, str, Fact]] = []
+    rows: list[tuple[str, str, str, Fact]] = []
+    known = read_views() if options.views in NO_VIEW else {}
     names: set[str] = set()
+    reports: list[Report] = []
     total = 0
     for member, content in read_members(found[0]):
         total += 1
@@ -75,13 +81,22 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
             rejects.append(("a second report with the same id", member, report.name))
             continue
         names.add(report.name)
-        facts = _read_facts(report, reader, parser, ontology, options, tally, counts)
+        reports.append(report)
+    texts = [text for report in reports for text in report.texts]
+    readings = dict(zip(texts, options.read_texts(texts, ontology, report=False), strict=True))
+    for report in reports:
+        facts = _read_facts(report, reader, readings, ontology, options, tally, counts)
         if not report.images:
             left_out["report without an image"] += 1
         elif not facts:
             left_out["no definite fact"] += 1
         else:
-            rows += [(report.name, report.images[0], fact) for fact in facts]
+            chosen = pick_images(report.images, options.views, known)
+            if not chosen:
+                left_out[NO_VIEW[options.views]] += 1
+            for image in chosen:
+                study = f"{report.name}/{image}" if options.views == "all" else report.name
+                rows += [(report.name, study, image, fact) for fact in facts]
     if not names:
         reason = f" (the first: {rejects[0][1]}, {rejects[0][2]})" if rejects else ""
         raise UserError(f"no report in it{reason}", where=str(found[0]), how=f"needed: {NEEDS[0]}")
@@ -114,7 +129,7 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
 def _read_facts(
     report: Report,
     reader: HeadingReader,
-    parser: Parser,
+    readings: Mapping[str, Reading],
     ontology: Ontology,
     options: Options,
     tally: HeadingTally,
@@ -128,7 +143,7 @@ def _read_facts(
         for f in said
         if f.certain and f.strength in options.strength
     ]
-    absent = _read_absences(report, parser, counts)
+    absent = _read_absences(report, readings, counts)
     # a broad heading is too far from its condition to overrule the report's own words
     others = [Fact(f.condition, "present", f.location, f.severity) for f in said if f.strength != "broad"]
     kept = []
@@ -141,12 +156,12 @@ def _read_facts(
     return list(dict.fromkeys([*present, *kept]))
 
 
-def _read_absences(report: Report, parser: Parser, counts: Counter[str]) -> list[Fact]:
+def _read_absences(report: Report, readings: Mapping[str, Reading], counts: Counter[str]) -> list[Fact]:
     """Return what the text denies, but for what it states or doubts elsewhere."""
     absent: list[Fact] = []
     stated: set[str] = set()
     for text in report.texts:
-        for parsed in parser.parse(text).facts:
+        for parsed in readings[text].facts:
             fact = parsed.fact
             if fact.existence != "absent":
                 stated.add(fact.condition)
@@ -160,14 +175,19 @@ def _read_absences(report: Report, parser: Parser, counts: Counter[str]) -> list
 
 
 def _is_redacted(text: str, parsed: ParsedFact) -> bool:
-    """Whether the word before the finding was blacked out: it may have been a place or a grade."""
+    """Whether the word before the finding was blacked out: it may have been a place or a grade.
+
+    A model names the sentence only, so that any redaction in it counts.
+    """
+    if (parsed.start, parsed.end) == parsed.sentence_span:
+        return REDACTED in text[parsed.start : parsed.end]
     return text[: parsed.start].rstrip().endswith(REDACTED)
 
 
-def _make_frame(rows: list[tuple[str, str, Fact]], ontology: Ontology) -> pl.DataFrame:
+def _make_frame(rows: list[tuple[str, str, str, Fact]], ontology: Ontology) -> pl.DataFrame:
     cells = [
-        (SOURCE.name, n, n, i, f"{i}.png", None, f.condition, f.existence, f.location, f.severity)
-        for n, i, f in rows
+        (SOURCE.name, n, s, i, f"{i}.png", None, f.condition, f.existence, f.location, f.severity)
+        for n, s, i, f in rows
     ]
     return sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
 
@@ -181,4 +201,6 @@ SOURCE = Source(
     load_labels=load_labels,
     load_facts=load_facts,
     one_report_one_patient=True,
+    has_reports=True,
+    views=get_args(Views),
 )
