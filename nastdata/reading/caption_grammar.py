@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from nastdata.reading.kinds import SYMBOL, compile_pattern
+from nastdata.reading.kinds import SYMBOL, compile_pattern, symbols
 from nastdata.reading.lexicon import Symbols
 from nastdata.reading.register import Captions
 
 _STOP = SYMBOL["full_stop"]
 _CONDITION, _ARTICLE, _THERE_IS = SYMBOL["condition"], SYMBOL["article"], SYMBOL["there_is"]
-_SIGN_OF = SYMBOL["sign_of"]
+_SIGN_OF, _SHOWS = SYMBOL["sign_of"], SYMBOL["shows"]
+_SUBJECTS_OF = frozenset(symbols("domain image shows with of"))
+_SUBJECTS = symbols("domain image place")
 _SINGULAR = frozenset(("is", "was", "has", "does", "there is", "there was", "there's", "has been"))
 _PLURAL = frozenset(("are", "were", "have", "do", "there are", "there were", "have been"))
 _NO_PLURAL = ("ss", "is", "us")
@@ -31,22 +33,22 @@ class CaptionGrammar:
         ]
         self._judge = lru_cache(maxsize=65_536)(self._match)
 
-    def explain(self, text: str, symbols: Symbols, says: str) -> str | None:
+    def explain(self, text: str, read: Symbols, says: str) -> str | None:
         """Return why a caption isn't a plain statement of this sort, or None.
 
         Args:
             text: The caption.
-            symbols: Its symbols, with their finer kinds.
+            read: Its symbols, with their finer kinds.
             says: "present", "absent" or "denied".
         """
-        kinds = symbols.kinds.strip(_STOP)
+        kinds = read.kinds.strip(_STOP)
         if _STOP in kinds:
             return "more than one sentence"
         if says not in self._judge(kinds):
             return (
                 f"not a plain statement that it is {says}" if says != "denied" else "not a plain denial of it"
             )
-        return _check_agreement(text, symbols)
+        return _check_agreement(text, read)
 
     def _match(self, kinds: str) -> frozenset[str]:
         """Return what a caption of these kinds may say."""
@@ -55,31 +57,44 @@ class CaptionGrammar:
         return frozenset(says for says, pattern in self._statements if pattern.match(kinds))
 
 
-def _check_agreement(text: str, symbols: Symbols) -> str | None:
+def _check_agreement(text: str, read: Symbols) -> str | None:
     """Return what doesn't agree in number, or an article that doesn't fit, or None."""
-    spans = symbols.spans
-    names = [i for i, k in enumerate(symbols.kinds) if k == _CONDITION]
+    spans = read.spans
+    names = [i for i, k in enumerate(read.kinds) if k == _CONDITION]
     words = [text[a:b].lower() for a, b in spans]
-    for i, (kind, word) in enumerate(zip(symbols.kinds, words, strict=True)):
+    for i, (kind, word) in enumerate(zip(read.kinds, words, strict=True)):
         if kind == _ARTICLE and word in ("a", "an"):
             after = text[spans[i][1] :].lstrip()
             if reason := _check_article(word, after):
                 return reason
-            name = next((n for n in names if n > i), None)
+            name = next((n for n in names if n > i and not _SUBJECTS_OF.intersection(read.kinds[i:n])), None)
             if name is not None and _is_plural(words[name]):
                 return f"'{word} ... {words[name]}' doesn't agree"
+        if kind == _SHOWS and i and (reason := _check_verb(read.kinds[:i], words[:i], word)):
+            return reason
     if not names:
         return None
     many = len(names) > 1
-    head = next((i for i, k in enumerate(symbols.kinds) if k == _SIGN_OF and i < names[0]), None)
+    head = next((i for i, k in enumerate(read.kinds) if k == _SIGN_OF and i < names[0]), None)
     plural = any(_is_plural(words[n]) for n in names) if head is None else _is_plural(words[head].split()[0])
     for i, word in enumerate(words):
         if word not in _SINGULAR and word not in _PLURAL:
             continue
-        subject = i > names[-1] or symbols.kinds[i] == _THERE_IS
+        subject = i > names[-1] or read.kinds[i] == _THERE_IS
         if subject and ((word in _SINGULAR and plural) or (word in _PLURAL and not plural and not many)):
             return f"'{words[names[-1]]}' and '{word}' don't agree"
     return None
+
+
+def _check_verb(kinds: str, before: list[str], verb: str) -> str | None:
+    """Return why the verb of what shows something doesn't agree with it, or None: "the image show"."""
+    if kinds[-1] not in _SUBJECTS or verb.endswith(("ing", "ed")):
+        return None
+    word = verb.split()[0]
+    third = word.endswith("s") or word == "has"
+    subject = before[-1].split()[-1]
+    plural = (_is_plural(subject) or before[-1].startswith("both ")) and "one of" not in " ".join(before)
+    return f"'{before[-1]}' and '{word}' don't agree" if third == plural else None
 
 
 def _check_article(article: str, after: str) -> str | None:

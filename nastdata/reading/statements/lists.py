@@ -131,10 +131,6 @@ class Lists:
         comma = self.kinds.find(_COMMA, start, i)
         return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
 
-    def _is_plural(self, i: int) -> bool:
-        """Tell whether the verb before symbol ``i`` is in the plural."""
-        return False
-
     def _premodified(self, i: int) -> bool:
         """Tell whether a grade or a word like "stable" stands before the name at ``i``, after its joint."""
         j = i - 1
@@ -188,7 +184,7 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
-            if joint == _COMMA + _AND and k == 1 and not (self._joint or self._is_plural(i)):
+            if joint == _COMMA + _AND and k == 1 and not self._joint:
                 break  # "Unchanged A, and B is absent"
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True

@@ -265,10 +265,6 @@ class Scope(Lists):
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
 
-    def _is_plural(self, i: int) -> bool:
-        first = self._group[-1].at if self._group else 0
-        return any("plural" in self.entries[j].roles for j in range(first, i))
-
     def _head(self, i: int) -> None:
         if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:
             self._open(PRESENT, "sign_of")
