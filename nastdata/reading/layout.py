@@ -43,6 +43,7 @@ _COMPLETE = frozenset(symbols("condition alternative seen absent resolved one pe
 _BEGINS = frozenset(
     symbols("condition subject denial there_is article grade place persisting alternative doubt neither")
 )
+_DASH, _ANSWERS = symbols("colon"), frozenset(symbols("none absent seen denial"))
 _CLAUSE = frozenset(symbols("denial there_is neither"))
 
 
@@ -182,7 +183,9 @@ def _find_breaks(text: str, read: Symbols) -> dict[int, int]:
             continue
         before, after = read.kinds[i - 1], read.kinds[i]
         rest = text[m.end() : m.end() + 3]
-        if m.group().count("\n") > 1 or _BULLET.match(text, m.end()):
+        if after == _DASH and before in _COMPLETE and read.kinds[i + 1 : i + 2] in _ANSWERS:
+            ends = False  # "Effusion\n- none"
+        elif m.group().count("\n") > 1 or _BULLET.match(text, m.end()):
             ends = True
         elif rest[:1].isupper() and rest[1:2].islower():
             ends = before not in _GOES_ON

@@ -91,6 +91,10 @@ CLAUSE_AHEAD = compile_pattern("[modifier auxiliary there_is shows preposition]{
 AT_PLACE = compile_pattern(
     "([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)"
 )
+OTHER_SUBJECT = compile_pattern(
+    "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} auxiliary"
+)
+"""A clause about something that is no finding, before the denial."""
 WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")

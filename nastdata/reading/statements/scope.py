@@ -387,7 +387,7 @@ class Scope(Lists):
             self._decide(ABSENT, found.end())
         elif look.NAME_FAR.match(kinds, at):
             self._open(ABSENT, "determiner")
-        elif self._group:
+        elif self._group and not look.OTHER_SUBJECT.search(kinds, self._group[-1].at + 1, i):
             self._close(ABSENT, i)
         else:
             self._open(ABSENT, "determiner")
