@@ -79,7 +79,7 @@ def check_option(
 
     The negated text states the labels and no alternative. The affirmative text states the present
     conditions and the alternatives of the absent ones, without a negation. They differ only where an
-    absence is told (paper section on MedNega; ``docs/parser.md``).
+    absence is told (paper section on MedNega; ``docs/reader.md``).
     """
     statement = wording.statement
     wanted = dict(zip(statement.conditions, statement.labels, strict=True))

@@ -19,7 +19,8 @@ from nastdata.reading.lexicon import STOP, Symbols
 from nastdata.reading.register import Sections
 
 _COLON = re.compile(
-    r"(?:\A|[\n.?!;)])[ \t\r*#_>-]*((?:[^\W\d_][^\W_]*[ /&'-]{1,2}){0,4}[^\W\d_][^\W_]*(?:\(s\))?)[ \t*]{0,4}:(?!\d)"
+    r"(?:\A|[\n.?!;)])[ \t\r*#_>-]*"
+    r"((?:[^\W\d_][^\W_]*[ /&'-]{1,2}){0,4}[^\W\d_][^\W_]*(?:\(s\))?)[ \t*]{0,4}:(?!\d)"
 )
 _CAPITALS = re.compile(r"(?m)^[ \t*#]*([A-Z]{2,}(?:[ /&-][A-Z]{2,}){0,3})(?=[ \t]*$|[ \t]+\S)")
 _ALONE = re.compile(r"(?m)^[ \t*#]*([A-Z][a-z]+(?: [a-z]+){0,3})[ \t*]*$")

@@ -1,7 +1,7 @@
 """From text to facts, without knowledge of who wrote the text.
 
 ``Parser`` reads general English and radiology report language: which conditions a text names, whether it
-says that they are present, absent or doubtful, where and how grave they are. ``docs/parser.md`` lists what
+says that they are present, absent or doubtful, where and how grave they are. ``docs/reader.md`` lists what
 was decided where English leaves a choice.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nastdata.ontology import Ontology
-from nastdata.reading.statements.attributes import Attributes
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
@@ -18,6 +17,7 @@ from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.resolution import TIMED, Places, is_limited, resolve, tell_time
+from nastdata.reading.statements.attributes import Attributes
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL
 from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary

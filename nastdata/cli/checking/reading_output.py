@@ -16,7 +16,7 @@ _BREAK = re.compile(r"(?<=[.!?])\s+|\n\s*\n|\n(?=\s*(?:[-*\u2022]|\d+[.)]|[A-Z])
 
 
 def describe_reading(reading: Reading, ontology: Ontology) -> dict[str, Any]:
-    """Return the JSON of a reading (``docs/parser.md`` lists the keys)."""
+    """Return the JSON of a reading (``docs/reader.md`` lists the keys)."""
     return {
         "text": reading.text,
         "labels": reading.labels,

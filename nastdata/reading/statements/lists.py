@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nastdata.reading.statements import lookahead as look
 from nastdata.reading.kinds import compile_pattern, symbols
+from nastdata.reading.statements import lookahead as look
 from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nastdata.reading.statements import lookahead as look
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
+from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
 
 _PASSIVE = frozenset(
@@ -42,7 +42,17 @@ class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
     __slots__ = (
-        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
+        *(
+            "_clause",
+            "_excepted",
+            "_last",
+            "_lexicon",
+            "_reasons",
+            "_sentence",
+            "_skip",
+            "_telegraphic",
+            "_unclear",
+        ),
         *("denied", "entries"),
     )
 
@@ -341,7 +351,9 @@ class Scope(Lists):
         if self._group and (found := look.SEEN.match(self.kinds, i + 1)):
             self._skip = found.end()
             self._close(DOUBTFUL, i)
-        elif self._polarity == ABSENT and _COMMA not in self._joint and "explains" not in self.entries[i].roles:
+        elif (
+            self._polarity == ABSENT and _COMMA not in self._joint and "explains" not in self.entries[i].roles
+        ):
             return  # "no opacity concerning for X"
         elif self._polarity != UNSAID or self._opener in _OPEN_TO_DOUBT:
             self._open(DOUBTFUL, "doubt")
