@@ -9,11 +9,17 @@ from nastdata.sources.base import Source
 
 MODULES: dict[str, str] = {
     "phantom": "nastdata.sources.phantom.source",
-    "chexpert": "nastdata.sources.chexpert",
-    "mimic-cxr": "nastdata.sources.mimic_cxr",
+    "chexpert": "nastdata.sources.chexpert.labels",
+    "mimic-cxr": "nastdata.sources.mimic.labels",
     "cad-chest": "nastdata.sources.cad_chest.source",
     "openi": "nastdata.sources.openi.source",
     "padchest": "nastdata.sources.padchest.source",
+    "nih": "nastdata.sources.nih.mined",
+    "nih-adjudicated": "nastdata.sources.nih.adjudicated",
+    "nih-boxes": "nastdata.sources.nih.boxes",
+    "vindr-cxr": "nastdata.sources.vindr.source",
+    "siim-acr": "nastdata.sources.challenges.siim_acr",
+    "rsna-pneumonia": "nastdata.sources.challenges.rsna_pneumonia",
 }
 """Source name -> module, which has a ``SOURCE``."""
 

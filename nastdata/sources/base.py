@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,16 @@ class InputFile:
     path: Path
     sha256: str
     rows: int
+
+    @classmethod
+    def of(cls, path: Path, rows: int | None = None) -> InputFile:
+        """Hash a file; its lines are its rows, if no number is given."""
+        digest, lines = hashlib.sha256(), 0
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                lines += block.count(b"\n")
+        return cls(path, digest.hexdigest(), lines if rows is None else rows)
 
 
 @dataclass(frozen=True)
@@ -85,3 +96,5 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    family: str | None = None
+    """Corpora of the same family have the same patients under the same ids: they share their splits."""
