@@ -19,13 +19,13 @@ import numpy as np
 
 from nastdata.errors import UserError
 from nastdata.evaluation.outcomes import Outcome
-from nastdata.evaluation.rows import Data, get_keys
 from nastdata.evaluation.run import EvaluateSettings
-from nastdata.images.tensors import ImageKey, ImageStore
+from nastdata.images.store import ImageKey, ImageStore
 from nastdata.llm.terms_gate import DEFAULT_URL, is_loopback
-from nastdata.models.registry import first_line, need
+from nastdata.models.base import first_line, need
+from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.records import LETTERS
-from nastdata.sources import MODULES, get_source
+from nastdata.sources import get_source, list_sources
 
 ASK = "{question}\n{options}\nAnswer with one letter: A, B, C or D."
 LETTER = re.compile(r"\b([A-D])\b")
@@ -75,7 +75,8 @@ def check_images_may_go(sources: Sequence[str], url: str) -> None:
     Raises:
         UserError: naming the corpora.
     """
-    held = [s for s in sources if s not in MODULES or not get_source(s).terms.may_leave_machine]
+    known = list_sources()
+    held = [s for s in sources if s not in known or not get_source(s).terms.may_leave_machine]
     if held and not is_loopback(url):
         raise UserError(
             f"images of {', '.join(held)} may not leave this machine",

@@ -16,6 +16,8 @@ from nastdata.errors import UserError
 
 IMAGE_FOLDER = re.compile(r"(p\d{2}|p\d{8}|s\d{8}|patient\d+|study\d+)$")
 """Folders that hold images only, and hundreds of thousands of them: never walked into."""
+IMAGE_FILE = re.compile(r"\.(png|jpe?g|dcm|dicom)$", re.IGNORECASE)
+"""Files that are no tables, and hundreds of thousands of them."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +134,15 @@ def find_in_torchxrayvision(file: str) -> Path | None:
 def walk_tables(folder: Path, depth: int = 5) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders, in a fixed order, leaving out image folders."""
     try:
-        entries = sorted(folder.iterdir())
+        with os.scandir(folder) as entries:
+            kinds = sorted((e.name, e.is_dir()) for e in entries if not IMAGE_FILE.search(e.name))
     except OSError:
         return
-    yield from (e for e in entries if e.is_file())
+    yield from (folder / name for name, is_folder in kinds if not is_folder)
     if depth > 0:
-        for entry in entries:
-            if entry.is_dir() and not IMAGE_FOLDER.match(entry.name):
-                yield from walk_tables(entry, depth - 1)
+        for name, is_folder in kinds:
+            if is_folder and not IMAGE_FOLDER.match(name):
+                yield from walk_tables(folder / name, depth - 1)
 
 
 def tell_missing(title: str, data: Path | None, looked: list[str], needs: tuple[str, ...]) -> UserError:

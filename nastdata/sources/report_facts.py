@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.reading.parse import get_parser
+from nastdata.reading.api import parse
 from nastdata.records import Fact
 from nastdata.seeded import draw_int
 from nastdata.sources.base import InputFile, Loaded
@@ -185,29 +185,36 @@ def load_reports(
 
 
 def _read(text: str, ontology: Ontology, language: str | None) -> _Said:
-    reading = get_parser(ontology).parse(text)
+    reading = parse(text, True, ontology=ontology, language=language)
     counts: Counter[str] = Counter()
+    if reading.language is None:
+        counts["reports in a language that is not read"] += 1
+        return _Said((), (), (), tuple(counts.items()), ())
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
     by_sentence: dict[tuple[int, int], list[str]] = {}
     for parsed in reading.facts:
-        fact: Fact = parsed.fact
-        time = getattr(parsed, "time", "now")
-        certain = getattr(parsed, "certainty", "definite") == "definite"
-        span = getattr(parsed, "sentence_span", (0, len(text)))
+        fact, time, span = parsed.fact, parsed.time, parsed.sentence_span
+        if span == (0, 0):
+            span = (0, len(text))
         by_sentence.setdefault(span, []).append(_describe(fact, time))
         if time not in KEPT_TIMES or (time == "new" and fact.existence == "absent"):
             # "no new effusion" leaves an old one open
             counts[f"findings not of now ({'no new' if time == 'new' else time})"] += 1
             continue
-        kind = fact.existence if certain else "uncertain"
+        kind = fact.existence if parsed.certainty == "definite" else "uncertain"
         if kind == "uncertain":
             counts["uncertain findings"] += 1
         if fact.denies:
             # "not in the right lower lobe" says that it is there, and one place where it is not
-            fact = replace(fact, denies=None, **{fact.denies: None})
+            fact = Fact(
+                fact.condition,
+                fact.existence,
+                None if fact.denies == "location" else fact.location,
+                None if fact.denies == "severity" else fact.severity,
+            )
         groups[kind].append(fact)
     unread_in: dict[tuple[int, int], list[str]] = {}
-    for unread in getattr(reading, "unread", ()):
+    for unread in reading.unread:
         span = next((s for s in by_sentence if s[0] <= unread.start < s[1]), (unread.start, unread.end))
         unread_in.setdefault(span, []).append(f"{unread.text} ({unread.reason})")
     spans = sorted({*by_sentence, *unread_in})

@@ -45,8 +45,8 @@ def command(
     need_train()
     roots = read_roots(images)
     from nastdata.evaluation import run as ev
-    from nastdata.evaluation.rows import open_data
     from nastdata.evaluation.tables import open_table
+    from nastdata.models.dataset_rows import open_data
     from nastdata.models.registry import load_encoder
     from nastdata.progress import Progress
 

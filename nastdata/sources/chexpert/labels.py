@@ -1,43 +1,58 @@
-"""CheXpert: one CSV of images with 14 labels; also any CSV of the same shape with other conditions."""
+"""CheXpert: CSV tables of images with 14 labels; also any CSV of the same shape with other conditions.
+
+Tables that fit: ``train.csv``, ``valid.csv``, ``test_labels.csv`` of any release, the CheXbert variants when
+named, and CheXpert Plus's label files (``impression_fixed.json``).
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
 
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
-from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
+from nastdata.sources.chexpert.plus_labels import JSON_NAME, find_label_json, read_label_json
+from nastdata.sources.locate import Wanted, find_wanted, tell_missing
 from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import CHEXPERT
 
 NEEDS = (
-    "train.csv of CheXpert (plain or .gz), or its folder",
-    "or the Python package torchxrayvision, which has it",
+    "train.csv or valid.csv of CheXpert (plain or .gz), or their folder",
+    "or CheXpert Plus's label files (impression_fixed.json), or their folder",
+    "or the Python package torchxrayvision, which has train.csv",
 )
-TABLES = ("train.csv", "valid.csv", "train.csv.gz", "valid.csv.gz", "chexpert_train.csv.gz")
-FOLDERS = ("", "CheXpert-v1.0-small", "CheXpert-v1.0")
+WANTED = {
+    "labels": Wanted(
+        r"(chexpert_?)?(train|valid|val_labels|valid_labels|test_labels)\.csv(\.gz)?",
+        columns=("Path",),
+        packed="chexpert_train.csv.gz",
+    ),
+    "json": Wanted(JSON_NAME),
+}
 PATH = r"(patient[^/\\]+)[/\\](study[^/\\]+)[/\\]([^/\\]+)$"
+DEPTH = 3
 
 
 def find(data: Path | None) -> tuple[list[Path], list[str]]:
-    """Return (label files found, places looked at)."""
-    looked = []
-    for place in list_places("chexpert", data):
-        looked.append(str(place))
-        if place.is_file():
-            return [place], looked
-        for folder in FOLDERS:
-            found = [f for t in TABLES if (f := place / folder / t).is_file()]
-            if found:
-                return found, looked
-    if data is None:
-        looked.append("the package torchxrayvision")
-        packed = find_in_torchxrayvision("chexpert_train.csv.gz")
-        return ([packed] if packed else []), looked
-    return [], looked
+    """Return (label files found, places looked at).
+
+    Of a folder with several copies of the corpus, the first is used; of two tables of the same images
+    (``valid.csv`` and ``val_labels.csv``), one.
+    """
+    found, looked = find_wanted("chexpert", data, WANTED, ("labels", "json"), DEPTH)
+    tables = found.get("labels", [])
+    if data is not None and data.is_file():
+        return (tables or find_label_json(found.get("json", [])))[:1], looked
+    if not tables:
+        return find_label_json(found.get("json", [])), looked
+    first = [p for p in tables if p.parent == tables[0].parent]
+    by_split: dict[str, Path] = {}
+    for path in sorted(first, key=lambda p: ("labels" in p.name, p.name)):
+        by_split.setdefault(re.sub(r"chexpert_?|_labels|idation|id|\..*", "", path.name.lower()), path)
+    return sorted(by_split.values()), looked
 
 
 def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
@@ -61,18 +76,49 @@ def _load(
     if not files:
         raise tell_missing("CheXpert", data, looked, NEEDS)
     labels = [c.name for c in ontology.conditions]
-    tables = [read_table(f, ["Path", *labels], ["Frontal/Lateral", "AP/PA", NO_FINDING]) for f in files]
+    tables = [
+        read_label_json(f, labels)
+        if f.name.lower().endswith(".json")
+        else read_table(f, ["Path", *labels], ["Frontal/Lateral", "AP/PA", NO_FINDING])
+        for f in files
+    ]
     if any(NO_FINDING in t.frame.columns for t in tables) and NO_FINDING not in labels:
         labels.append(NO_FINDING)
-    rows = pl.concat([_read_rows(t, labels) for t in tables], how="diagonal")
+    rows = pl.concat([read_rows(t, labels) for t in tables], how="diagonal")
     studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank")
-    return studies, rejects, tuple(t.file for t in tables), ontology, {"images": len(rows)}
+    report: dict[str, object] = {"images": len(rows), "label_files": [f.name for f in files]}
+    return studies, rejects, tuple(t.file for t in tables), ontology, report
 
 
-def _read_rows(table: Table, labels: list[str]) -> pl.DataFrame:
+def read_rows(table: Table, labels: list[str]) -> pl.DataFrame:
+    """Name the patient, study and image of each row by its path, and read its labels.
+
+    Raises:
+        UserError: on the first path or label that is not as it should be.
+    """
     present = [c for c in labels if c in table.frame.columns]
-    frame = parse_labels(table, present)
-    parts = pl.col("Path").str.extract_groups(PATH)
+    frame = name_paths(table, parse_labels(table, present), "Path")
+    blank = pl.lit(None, pl.String)
+    side = pl.col("Frontal/Lateral") if "Frontal/Lateral" in frame.columns else blank
+    view = pl.col("AP/PA") if "AP/PA" in frame.columns else blank
+    return frame.select(
+        "patient_id",
+        "study_id",
+        "image_id",
+        pl.col("Path").alias("image"),
+        "own_split",
+        *(pl.col(c) for c in present),
+        rank_views(side, view).alias("#rank"),
+    )
+
+
+def name_paths(table: Table, frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Add ``patient_id, study_id, image_id, own_split`` by a path like patient00001/study1/view1_frontal.jpg.
+
+    Raises:
+        UserError: on the first path that is no such path, with how many there are.
+    """
+    parts = pl.col(column).str.extract_groups(PATH)
     frame = frame.with_columns(
         parts.struct.field("1").alias("patient_id"),
         parts.struct.field("2").alias("#study"),
@@ -81,23 +127,21 @@ def _read_rows(table: Table, labels: list[str]) -> pl.DataFrame:
     bad = frame.filter(pl.col("patient_id").is_null())
     if len(bad):
         wanted = "a path like train/patient00001/study1/view1_frontal.jpg"
-        reject_cell(table, int(bad[ROW][0]), "Path", bad["Path"][0], wanted, len(bad))
-    blank = pl.lit(None, pl.String)
-    side = pl.col("Frontal/Lateral") if "Frontal/Lateral" in frame.columns else blank
-    view = pl.col("AP/PA") if "AP/PA" in frame.columns else blank
-    frontal = side.str.to_lowercase().str.starts_with("f").fill_null(pl.col("#view").str.contains("frontal"))
-    rank = pl.when(~frontal).then(3).when(view == "PA").then(0).when(view == "AP").then(1).otherwise(2)
-    folder = pl.col("Path").str.extract(r"[/\\]?(train|valid|test)[/\\]patient", 1)
+        reject_cell(table, int(bad[ROW][0]), column, bad[column][0], wanted, len(bad))
+    folder = pl.col(column).str.extract(r"[/\\]?(train|valid|val|test)[/\\]patient", 1)
     study = pl.format("{}/{}", "patient_id", "#study")
-    return frame.select(
-        "patient_id",
+    return frame.with_columns(
         study.alias("study_id"),
         pl.format("{}/{}", study, pl.col("#view").str.replace(r"\.[^.]+$", "")).alias("image_id"),
-        pl.col("Path").alias("image"),
-        folder.replace({"valid": "validation"}).alias("own_split"),
-        *(pl.col(c) for c in present),
-        rank.cast(pl.Int8).alias("#rank"),
+        folder.replace({"valid": "validation", "val": "validation"}).alias("own_split"),
     )
+
+
+def rank_views(side: pl.Expr, view: pl.Expr) -> pl.Expr:
+    """Return the rank of an image within its study: PA, AP, another frontal view, any."""
+    frontal = side.str.to_lowercase().str.starts_with("f").fill_null(pl.col("#view").str.contains("frontal"))
+    rank = pl.when(~frontal).then(3).when(view == "PA").then(0).when(view == "AP").then(1).otherwise(2)
+    return rank.cast(pl.Int8)
 
 
 SOURCE = Source(
@@ -108,4 +152,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="chexpert",
 )
