@@ -95,7 +95,8 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         )
         loaded = [_load(recipe, source, ontology, progress) for source in sources]
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
-        studies = assign_splits(studies, recipe.splits, recipe.seed)
+        families = {s.name: s.family for s in sources if s.family}
+        studies = assign_splits(studies, recipe.splits, recipe.seed, families)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
     rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
     configs = {name: a.frame for name, a in parts.items()}
@@ -131,8 +132,8 @@ def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Pro
     options = Options(
         seed=recipe.seed,
         phantom_patients=recipe.phantom_patients,
-        strength=getattr(recipe, "strength", ("exact",)),
-        closed_world=getattr(recipe, "closed_world", False),
+        strength=recipe.strength,
+        closed_world=recipe.closed_world,
     )
     load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
     with progress.stage("source") as stage:

@@ -149,6 +149,10 @@ class BuildRecipe(Settings):
     ontology: str = "chest_xray"
     images: Literal["none", "path", "embed"] = "path"
     image_root: Path | None = None
+    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
+    """How close a source's own term must be to the ontology's condition."""
+    closed_world: bool = False
+    """Take studies that a source calls normal ("No Finding") as showing none of the conditions it labels."""
     phantom_patients: int = Field(4000, ge=1)
     """Of the ``phantom`` source: how many patients to draw."""
     splits: SplitShares = SplitShares()
@@ -226,10 +230,6 @@ class ContextualRecipe(BuildRecipe):
     )
     claims: ClaimSettings = ClaimSettings()
     captions: CaptionSettings = CaptionSettings()
-    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
-    """How close a source's own term must be to the ontology's condition."""
-    closed_world: bool = False
-    """PadChest: take ``normal`` studies as showing none of the conditions."""
 
 
 class ProbesRecipe(BuildRecipe):

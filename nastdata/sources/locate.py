@@ -77,9 +77,9 @@ def find_wanted(
     if data is None and any(w.packed for w in wanted.values()):
         looked.append("the package torchxrayvision")
         packed = {
-            kind: [path]
+            kind: [file]
             for kind, w in wanted.items()
-            if w.packed and (path := find_in_torchxrayvision(w.packed)) is not None
+            if w.packed and (file := find_in_torchxrayvision(w.packed)) is not None
         }
         if any(n in packed for n in needs):
             return packed, looked

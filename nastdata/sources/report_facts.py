@@ -92,6 +92,11 @@ class ReportReader:
         doubtful = [f for s in said for f in s.doubtful]
         return self._settle(present, absent, doubtful)
 
+    def peek(self, text: str) -> list[Fact]:
+        """Return what one text says by itself, without counting it (``read`` counts)."""
+        said = self._known.get(text) or _read(text, self._ontology, self._language)
+        return [*said.present, *said.absent]
+
     def account(self) -> dict[str, Any]:
         """Return counts for the source's report; shares are null where nothing was read."""
         naming = self.counts["sentences that name a finding"]

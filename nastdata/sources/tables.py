@@ -139,7 +139,9 @@ def unpack(raw: bytes, path: Path) -> bytes:
 def _unzip(raw: bytes, path: Path) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
+            members = [
+                m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")
+            ]
             if len(members) != 1:
                 names = ", ".join(m.filename for m in members[:3]) or "none"
                 raise UserError(

@@ -54,7 +54,8 @@ CHEST_IMAGENOME = Terms(
     licence=_PHYSIONET,
     may_leave_machine=False,
     may_publish="no",
-    citation="Wu et al., Chest ImaGenome Dataset for Clinical Reasoning, NeurIPS Datasets and Benchmarks 2021",
+    citation="Wu et al., Chest ImaGenome Dataset for Clinical Reasoning, NeurIPS Datasets and Benchmarks "
+    "2021",
     url="https://physionet.org/content/chest-imagenome/",
     note=_UNDER_MIMIC + " Scene graphs were read from reports by rules, not by radiologists.",
 )
@@ -72,9 +73,18 @@ MAPLEZ = Terms(
     may_leave_machine=False,
     may_publish="no",
     citation="Lanfredi et al., Enhancing chest X-ray datasets with privacy-preserving large language models "
-    "and multi-type annotations: A data-driven approach for improved classification, Medical Image Analysis 2025",
+    "and multi-type annotations: A data-driven approach for improved classification, Medical Image "
+    "Analysis 2025",
     url="https://github.com/rsummers11/CADLab/tree/master/MAPLEZ_LLM_report_labeler",
     note="Read from reports by a language model, not by radiologists.",
+)
+MAPLEZ_NIH = Terms(
+    licence="cc-by-nc-4.0",
+    may_leave_machine=True,
+    may_publish="private",
+    citation=MAPLEZ.citation,
+    url=MAPLEZ.url,
+    note="Read from reports by a language model, not by radiologists. Acknowledge the NIH Clinical Center.",
 )
 BRAX = Terms(
     licence=_PHYSIONET,

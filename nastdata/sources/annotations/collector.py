@@ -15,6 +15,9 @@ from nastdata.sources.base import InputFile, Loaded
 from nastdata.sources.denials import find_conflict
 from nastdata.sources.studies import KEYS, reject_rows, report_facts, report_labels, sort_facts
 
+NOTHING_USABLE = "no definite finding"
+UNKNOWN_LABEL = "no label that is a condition of the ontology"
+
 
 @dataclass(frozen=True, slots=True)
 class StudyKeys:
@@ -62,7 +65,7 @@ class Collector:
         *,
         touched: Iterable[str] = (),
         units: int = 1,
-        why_empty: str = "no definite finding",
+        why_empty: str = NOTHING_USABLE,
     ) -> None:
         """Add one study.
 

@@ -220,4 +220,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="mimic-cxr",
 )

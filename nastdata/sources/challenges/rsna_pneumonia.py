@@ -7,7 +7,7 @@ from pathlib import Path
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.records import Fact
-from nastdata.sources.annotations.collector import Collector, StudyKeys
+from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector, StudyKeys
 from nastdata.sources.annotations.geometry import Spot, find_spot, name_places, scale_box
 from nastdata.sources.annotations.label_maps import LabelMap
 from nastdata.sources.base import Loaded, Options, Source
@@ -65,7 +65,9 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
     normal: set[str] = set()
     for path in found.get("classes", ())[:1]:
         classes = read_table(path, [IMAGE, "class"])
-        normal = {i for i, c in classes.frame.select(IMAGE, "class").iter_rows() if (c or "").lower() == NORMAL}
+        normal = {
+            i for i, c in classes.frame.select(IMAGE, "class").iter_rows() if (c or "").lower() == NORMAL
+        }
         collector.files += (classes.file,)
     labels = LabelMap("rsna_classes", ontology, options.strength)
     places = PlaceIndex(ontology)
@@ -108,7 +110,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
             present,
             [Fact(c, "absent") for c in absent],
             units=units[image],
-            why_empty="no label that is a condition of the ontology",
+            why_empty=UNKNOWN_LABEL,
         )
     collector.report |= {"images": len(targets), "images_with_boxes": len(spots)}
     if not found.get("classes"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nastdata.ontology import Ontology
 from nastdata.records import Fact
-from nastdata.sources.annotations.collector import Collector, StudyKeys
+from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector, StudyKeys
 from nastdata.sources.annotations.geometry import CLEAR, LUNG_AREA, name_place
 from nastdata.sources.annotations.run_lengths import MaskArea, measure_runs
 from nastdata.sources.base import Loaded, Options, Source
@@ -89,7 +89,11 @@ def _collect(data: Path | None, ontology: Ontology) -> Collector:
         absent = [Fact(CONDITION, "absent")] if area is None and known else []
         keys = StudyKeys(image, image, image, f"{image}.dcm")
         collector.add(
-            keys, present, absent, units=units[image], why_empty="no label that is a condition of the ontology"
+            keys,
+            present,
+            absent,
+            units=units[image],
+            why_empty=UNKNOWN_LABEL,
         )
     collector.report |= {
         "images": len(masks),

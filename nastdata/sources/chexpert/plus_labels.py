@@ -44,7 +44,9 @@ def read_label_json(path: Path, labels: Sequence[str]) -> Table:
     for number, record in _list_records(unpack(raw, path), path):
         if not isinstance(record, dict) or not isinstance(record.get("path_to_image"), str):
             raise UserError(
-                "not an object with a 'path_to_image'", where=f"{path}, line {number}", how="download it again"
+                "not an object with a 'path_to_image'",
+                where=f"{path}, line {number}",
+                how="download it again",
             )
         known |= dict.fromkeys(record)
         cells = {c: record.get(c) for c in (*labels, NO_FINDING)}

@@ -193,4 +193,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="mimic-cxr",
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nastdata.ontology import Ontology
 from nastdata.records import Fact
-from nastdata.sources.annotations.collector import Collector, StudyKeys
+from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector, StudyKeys
 from nastdata.sources.annotations.geometry import Spot, find_spot, name_places, scale_box
 from nastdata.sources.annotations.label_maps import LabelMap
 from nastdata.sources.base import Loaded, Options, Source
@@ -71,7 +71,9 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         x, y, w, h = (read_number(table, row, c, v) for c, v in zip(BOX, corners, strict=True))
         box = scale_box(x, y, x + w, y + h, SIZE, SIZE)
         if box is None:
-            collector.rejects.append(("a box outside of the image", f"{image}, row {row}", f"{x}, {y}, {w}, {h}"))
+            collector.rejects.append(
+                ("a box outside of the image", f"{image}, row {row}", f"{x}, {y}, {w}, {h}")
+            )
             continue
         units[keys] = units.get(keys, 0) + 1
         marked = studies.setdefault(keys, {})
@@ -83,7 +85,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
             for condition, spots in marked.items()
             for place in name_places(places, condition, spots)
         ]
-        collector.add(keys, present, units=units[keys], why_empty="no label that is a condition of the ontology")
+        collector.add(keys, present, units=units[keys], why_empty=UNKNOWN_LABEL)
     collector.report |= {"boxes": len(table.frame), "images": len(studies)}
     return collector
 

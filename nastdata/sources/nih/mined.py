@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nastdata.ontology import Ontology
 from nastdata.records import Fact
-from nastdata.sources.annotations.collector import Collector
+from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector
 from nastdata.sources.annotations.label_maps import LabelMap, fold
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import Wanted, find_wanted, tell_missing
@@ -100,7 +100,7 @@ def _list_mined(labels: LabelMap) -> list[str]:
 def _explain(normal: bool, options: Options, labelled: bool) -> str:
     if normal:
         return "No Finding" if options.closed_world else "No Finding (closed_world is off)"
-    return "no label that is a condition of the ontology" if labelled else "no label"
+    return UNKNOWN_LABEL if labelled else "no label"
 
 
 SOURCE = Source(

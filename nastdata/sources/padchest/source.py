@@ -213,4 +213,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="padchest",
 )

@@ -84,7 +84,10 @@ def read_boxes(
         x0, y0, x1, y1 = (read_number(table, row, c, cells[c]) for c in CORNERS)
         size = sizes.get(image)
         if own and cells[own[0]] and cells[own[1]]:
-            size = (read_number(table, row, own[0], cells[own[0]]), read_number(table, row, own[1], cells[own[1]]))
+            size = (
+                read_number(table, row, own[0], cells[own[0]]),
+                read_number(table, row, own[1], cells[own[1]]),
+            )
         if size is None:
             without_size += 1
             continue
