@@ -114,8 +114,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
                 grade = grades.pop() if len(grades) == 1 else None
                 present.append(Fact(condition, "present", place, grade))
         stated = {f.condition for f in present}
-        located = {f.condition for f in present if f.location}
-        present = [f for f in present if f.location or f.condition not in located]
+        present = _drop_vague(present, ontology)
         absent = [
             fact
             for condition, named in said.no.items()
@@ -195,6 +194,22 @@ def _keep_narrowest(named: set[str], regions: dict[str, Spot], ontology: Ontolog
         return a in within
 
     return sorted(r for r in named if not any(holds(r, other) for other in named if other != r))
+
+
+def _drop_vague(facts: list[Fact], ontology: Ontology) -> list[Fact]:
+    """Leave out findings without a place, or at a bare side, beside one that says more of the same."""
+
+    def says_less(fact: Fact, other: Fact) -> bool:
+        if fact.condition != other.condition or not other.location:
+            return False
+        if not fact.location:
+            return True
+        mine, theirs = (ontology.place_by_name[p] for p in (fact.location, other.location))
+        return (
+            mine.region in (None, "lung") and theirs.region not in (None, "lung") and mine.side == theirs.side
+        )
+
+    return [f for f in facts if not any(says_less(f, other) for other in facts)]
 
 
 def _deny(condition: str, named: set[str], regions: dict[str, Spot], places: PlaceIndex) -> list[Fact]:

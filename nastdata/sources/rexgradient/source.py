@@ -122,7 +122,9 @@ def _as_list(value: object) -> list[Any]:
 
 def _list_records(path: Path) -> Iterator[tuple[int, Any]]:
     if ".csv" in path.name.lower():
-        yield from enumerate(read_table(path, SECTIONS).frame.iter_rows(named=True), start=1)
+        yield from enumerate(
+            read_table(path, [PATIENT, STUDY, *SECTIONS]).frame.iter_rows(named=True), start=1
+        )
         return
     try:
         data = json.loads(unpack(read_bytes(path), path))
