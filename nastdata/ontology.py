@@ -7,19 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nastdata.errors import UserError
+from nastdata.errors import UserError, name_nearest
+from nastdata.ontology_problems import explain_errors, explain_yaml, find_denial, make_loader
 from nastdata.resources import find_resource
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = make_loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 Number = Literal["singular", "plural"]
 Name = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+
+
+class OntologyError(UserError):
+    """An ontology file with mistakes, each a sentence of its own in ``mistakes``."""
+
+    def __init__(self, mistakes: Sequence[str], where: str) -> None:
+        self.mistakes = tuple(mistakes)
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        how = f"nastdata ontology check {where}"
+        super().__init__(f"{count}: " + "; ".join(mistakes), where=where, how=how)
 
 
 class _Part(BaseModel):
@@ -144,6 +157,7 @@ class Ontology(_Part):
     @model_validator(mode="after")
     def _check_references(self) -> Ontology:
         problems = [*_repeated(self), *_dangling(self), *_ambiguous(self), *_impossible(self)]
+        problems += [*_denying(self), *_unwritable(self)]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -203,7 +217,7 @@ def _repeated(o: Ontology) -> list[str]:
         ("regions", [r.name for r in o.regions]),
         ("scales", [s.name for s in o.scales]),
     ):
-        out += [f"{kind}: '{n}' stands twice" for n in sorted({n for n in names if names.count(n) > 1})]
+        out += [f"{kind}: '{n}' is listed twice" for n in sorted({n for n in names if names.count(n) > 1})]
     return out
 
 
@@ -233,7 +247,11 @@ def _dangling(o: Ontology) -> list[str]:
     for s in o.scales:
         refs += [(f"scales.{s.name}.synonyms", g, set(s.grades), "grade") for g in s.synonyms]
         refs += [(f"scales.{s.name}.also_read", g, set(s.grades), "grade") for g in s.also_read]
-    return [f"{where}: no {kind} '{name}'" for where, name, known, kind in refs if name not in known]
+    return [
+        f"{where}: there is no {kind} '{name}' ({name_nearest(name, sorted(known)) if known else 'none yet'})"
+        for where, name, known, kind in refs
+        if name not in known
+    ]
 
 
 def _ambiguous(o: Ontology) -> list[str]:
@@ -248,7 +266,9 @@ def _ambiguous(o: Ontology) -> list[str]:
         ]
         for text, what in dict.fromkeys((t.lower(), what) for t, what in said):
             if meaning.setdefault(text, what) != what:
-                out.append(f"conditions.{c.name}: '{text}' means both {meaning[text]} and {what}")
+                out.append(
+                    f"conditions.{c.name}: '{text}' means both {meaning[text]} and {what}; give it to one"
+                )
     return out
 
 
@@ -275,6 +295,52 @@ def _impossible(o: Ontology) -> list[str]:
     return out
 
 
+def _denying(o: Ontology) -> list[str]:
+    """An affirmative phrase says without a denial that a finding is absent: that is what it is for."""
+    said = [(f"scales.{s.name}.grades", g) for s in o.scales for g in s.grades]
+    said += [(f"places.{p.name}.phrase", p.phrase) for p in o.places]
+    out = [
+        f"{key}: '{text}' holds a denial ('{word}'); a grade or a place is where or how grave a finding is"
+        for key, text in said
+        if (word := find_denial(text))
+    ]
+    return out + [
+        f"conditions.{c.name}.affirmative: '{text}' holds a denial ('{word}'); say what is seen instead, "
+        "such as 'intact bony structures' where there is no fracture"
+        for c in o.conditions
+        for text in (c.affirmative.text, *c.affirmative.synonyms)
+        if (word := find_denial(text))
+    ]
+
+
+MARKS = frozenset('.,;:!?|[](){}<>"\u201c\u201d\u00ab\u00bb*#~^\\`$')
+"""Marks that end or part sentences, or that are markup: a phrase that is written can't hold them."""
+
+
+def _unwritable(o: Ontology) -> list[str]:
+    """A phrase that goes into sentences needs a letter, and none of the marks that sentences are made of."""
+    written = [("subject.text", o.subject.text)]
+    for c in o.conditions:
+        written += [(f"conditions.{c.name}.text", c.text)]
+        written += [(f"conditions.{c.name}.affirmative.text", c.affirmative.text)]
+    for p in o.places:
+        written += [(f"places.{p.name}.phrase", p.phrase), (f"places.{p.name}.adjective", p.adjective or "x")]
+    written += [(f"scales.{s.name}.grades", g) for s in o.scales for g in s.grades]
+    out = []
+    for key, text in written:
+        mark = next((ch for ch in text if ch in MARKS or ch in "\n\r\t"), None)
+        if mark:
+            out.append(f"{key}: '{text}' holds {mark!r}, which would cut sentences; write it in words")
+        elif not any(ch.isalnum() for ch in text):
+            out.append(f"{key}: '{text}' has no letter; write it in words")
+    return out
+
+
+def list_ontologies() -> list[str]:
+    """Return the names of the built-in ontologies."""
+    return sorted(p.stem for p in find_resource("ontologies").glob("*.yaml"))
+
+
 def load_ontology(name_or_path: str) -> Ontology:
     """Load a built-in ontology by name (``chest_xray``) or any YAML file by path.
 
@@ -290,7 +356,7 @@ def load_ontology(name_or_path: str) -> Ontology:
         raise UserError(
             "no such ontology",
             where=name_or_path,
-            how="give a built-in name (chest_xray) or the path of a YAML file",
+            how=f"give a built-in name ({', '.join(list_ontologies())}) or the path of a YAML file",
         ) from None
     return _load(path, stat.st_mtime_ns)
 
@@ -298,14 +364,30 @@ def load_ontology(name_or_path: str) -> Ontology:
 @lru_cache(maxsize=8)
 def _load(path: Path, _mtime_ns: int) -> Ontology:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader
+        data = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=LOADER)  # noqa: S506 - a safe loader
+    except UnicodeDecodeError as e:
+        raise UserError(f"not UTF-8 text ({e.reason})", where=str(path), how="save it as UTF-8") from e
+    except (yaml.YAMLError, OSError, ValueError, RecursionError) as e:
+        raise UserError(explain_yaml(e), where=str(path)) from e
+    if not isinstance(data, dict):
+        raise UserError(
+            "not an ontology: a file of keys with values",
+            where=str(path),
+            how="nastdata ontology new -o mine.yaml writes one to start from",
+        )
+    data = _compose(data)
+    try:
         return Ontology.model_validate(data)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
     except ValidationError as e:
-        lines = []
-        for err in e.errors():
-            where = ".".join(map(str, err["loc"]))
-            text = err["msg"].removeprefix("Value error, ")
-            lines += [f"{where}: {line}" if where else line for line in text.splitlines()]
-        raise UserError(f"{len(lines)} mistakes: " + "; ".join(lines), where=str(path)) from e
+        raise OntologyError(explain_errors(e, data, Ontology), str(path)) from e
+
+
+def _compose(value: Any) -> Any:
+    """Return text with each letter and its accents as one character, however the file was typed."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, dict):
+        return {_compose(k): _compose(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_compose(v) for v in value]
+    return value

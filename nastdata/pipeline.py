@@ -142,6 +142,8 @@ def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Pro
             f"{source.name}: {loaded.rows_in:,} rows in, {len(loaded.frame):,} "
             f"{'studies' if isinstance(recipe, MednegaRecipe) else 'facts'}, {len(loaded.rejects):,} rejected"
         )
+    for note in loaded.report.get("notes") or ():  # type: ignore[attr-defined]
+        progress.say(f"note: {note}")
     return loaded
 
 

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preview": ("nastdata.cli.data.preview", "Show a few rows of what a recipe would make."),
     "recipes": ("nastdata.cli.data.recipes", "List, show or copy the built-in recipes."),
     "sources": ("nastdata.cli.data.sources", "Say what each corpus needs, and what was found here."),
+    "ontology": ("nastdata.cli.data.ontology", "Write, check or show an ontology: findings, places, grades."),
     "parse": ("nastdata.cli.checking.parse", "Read sentences from stdin and print the facts they state."),
     "prompts": ("nastdata.cli.data.prompts", "Print the 99 retrieval prompts of a condition."),
     "validate": ("nastdata.cli.checking.validate", "Check a dataset folder, or a table of captions."),
