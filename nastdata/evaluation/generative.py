@@ -21,7 +21,8 @@ from nastdata.errors import UserError
 from nastdata.evaluation.outcomes import Outcome
 from nastdata.evaluation.run import EvaluateSettings
 from nastdata.images.store import ImageKey, ImageStore
-from nastdata.llm.terms_gate import DEFAULT_URL, is_loopback
+from nastdata.llm.chat import DEFAULT_URL
+from nastdata.llm.connection import is_loopback
 from nastdata.models.base import first_line, need
 from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.records import LETTERS
