@@ -27,7 +27,7 @@ from nastdata.ontology import (
     list_ontologies,
     load_ontology,
 )
-from nastdata.ontology_problems import find_denial
+from nastdata.ontology.problems import find_denial
 from nastdata.reading.parse import get_parser
 from nastdata.recipe import check_recipe
 from nastdata.resources import find_resource

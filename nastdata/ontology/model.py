@@ -1,0 +1,188 @@
+"""The parts of an ontology and the whole, typed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from nastdata.ontology.rules import find_mistakes
+
+Number = Literal["singular", "plural"]
+Name = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Phrase(_Part):
+    """A noun phrase and the grammar it needs."""
+
+    text: Name
+    """As in running text, lower case unless a proper name."""
+    number: Number = "singular"
+    """Of the verb: "normal heart size is seen", "sharp costophrenic angles are seen"."""
+    article: Literal["a", "an"] | None = None
+    """Indefinite article where the noun takes one; none for mass nouns and plurals."""
+    synonyms: tuple[Name, ...] = ()
+    """Other ways of saying it that the parser reads; writers use ``text`` only."""
+    also_read: tuple[Name, ...] = ()
+    """More names that the reader knows and that nothing is ever written with: shorthand, plurals."""
+
+
+class Scale(_Part):
+    """An ordered scale of grades, lightest first."""
+
+    name: Name
+    grades: tuple[Name, ...] = Field(min_length=2)
+    synonyms: dict[Name, tuple[Name, ...]] = {}
+    """Grade -> other words that mean it."""
+    also_read: dict[Name, tuple[Name, ...]] = {}
+    """Grade -> words that only the reader takes for it."""
+
+
+class Region(_Part):
+    """A kind of place, without a side."""
+
+    name: Name
+    within: tuple[Name, ...] = ()
+    """Regions that contain it wholly: what is in it is in them too."""
+    overlaps: tuple[Name, ...] = ()
+    """Regions that it shares some of, neither holding the other: one can't make the other false."""
+
+
+class Place(_Part):
+    """A place that a fact can name: a region with a side, or a side alone."""
+
+    name: Name
+    side: Literal["left", "right", "both"] | None = None
+    region: Name | None = None
+    """None for a bare side ("left", "right", "bilateral")."""
+    phrase: Name
+    """After a noun or verb: "in the right lower lobe", "on the left", "bilaterally"."""
+    adjective: Name | None = None
+    """Before a noun, where natural: "right lower lobe", "left", "bilateral"."""
+    mirror: Name | None = None
+    """The same region on the other side."""
+    neighbours: tuple[Name, ...] = ()
+    """Near places on the same side that it is mistaken for."""
+    synonyms: tuple[Name, ...] = ()
+    also_read: tuple[Name, ...] = ()
+    """More names that only the reader knows."""
+
+
+class Predicate(_Part):
+    """Subjects and adjectives that state a condition together: "the heart is enlarged", "enlarged heart"."""
+
+    subjects: tuple[Name, ...]
+    adjectives: tuple[Name, ...]
+
+
+class Condition(Phrase):
+    """A finding: its label, its names, its affirmative alternative, its places and grades."""
+
+    name: Name
+    """Label of the corpus, e.g. "Pleural Effusion"; ``text`` is the name in running text."""
+    affirmative: Phrase
+    """How to say, without a negation, that it is absent."""
+    parents: tuple[Name, ...] = ()
+    """Findings that are present whenever this one is (label hierarchy)."""
+    scale: Name | None = None
+    """Which grades it takes; none if it has none."""
+    places: tuple[Name, ...] = ()
+    """Where it can be."""
+    predicates: tuple[Predicate, ...] = ()
+    """Sentences that state it without its name; read by the parser, never written."""
+
+
+class Clash(_Part):
+    """An affirmative phrase for one absent condition that misleads beside another present one."""
+
+    absent: Name
+    present: Name
+    why: Name
+
+
+class Review(_Part):
+    """Who looked at this file, and at what."""
+
+    status: Name
+    reviewed_by: tuple[Name, ...] = ()
+    notes: tuple[Name, ...] = ()
+
+
+class Ontology(_Part):
+    """A whole ontology file. Conditions keep the file's order, which is the canonical order."""
+
+    name: Name
+    version: int
+    subject: Phrase
+    """What is looked at: "chest radiograph"."""
+    subject_synonyms: tuple[Name, ...] = ()
+    review: Review
+    scales: tuple[Scale, ...] = ()
+    regions: tuple[Region, ...] = ()
+    places: tuple[Place, ...] = ()
+    conditions: tuple[Condition, ...] = Field(min_length=3)
+    clashes: tuple[Clash, ...] = ()
+    others: tuple[Name, ...] = ()
+    """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
+    vocabulary: tuple[Name, ...] = ()
+    """Domain words that a text may hold beside names, places and grades without stating a fact."""
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Ontology:
+        problems = find_mistakes(self)
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @cached_property
+    def condition_by_name(self) -> dict[str, Condition]:
+        """Condition name -> condition."""
+        return {c.name: c for c in self.conditions}
+
+    @cached_property
+    def place_by_name(self) -> dict[str, Place]:
+        """Place name -> place."""
+        return {p.name: p for p in self.places}
+
+    @cached_property
+    def region_by_name(self) -> dict[str, Region]:
+        """Region name -> region."""
+        return {r.name: r for r in self.regions}
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """Condition name -> position in the canonical order."""
+        return {c.name: i for i, c in enumerate(self.conditions)}
+
+    @cached_property
+    def ancestors(self) -> dict[str, frozenset[str]]:
+        """Condition name -> every finding that is present whenever it is."""
+        out: dict[str, frozenset[str]] = {}
+
+        def climb(name: str) -> frozenset[str]:
+            if name not in out:
+                above = self.condition_by_name[name].parents
+                out[name] = frozenset(above).union(*(climb(p) for p in above))
+            return out[name]
+
+        for c in self.conditions:
+            climb(c.name)
+        return out
+
+    def grades(self, condition: str) -> tuple[str, ...]:
+        """Return the grades of a condition, lightest first; empty if it takes none."""
+        scale = self.condition_by_name[condition].scale
+        return next((s.grades for s in self.scales if s.name == scale), ())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 of the content, independent of the file's layout."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
