@@ -191,6 +191,8 @@ class MednegaRecipe(BuildRecipe):
     """Leave out options in which a child finding is present while its parent is absent."""
     avoid_clashes: bool = True
     """Leave out options whose affirmative phrases mislead beside a present finding."""
+    min_items_per_triple: int = Field(1, ge=1)
+    """Triples of conditions with fewer items in a split are left out of it, and counted."""
     triple_share: float | None = Field(0.05, gt=0.0, le=1.0)
     """Highest share of a split's items that one triple of conditions may have; null: no cap."""
 
@@ -202,7 +204,27 @@ class MednegaRecipe(BuildRecipe):
         return _know(value, known)
 
 
-class ClaimSettings(Settings):
+Kind = Literal["none", "existence", "location", "severity"]
+
+
+class Shares(Settings):
+    """How much of what a config holds."""
+
+    max_share: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] | None = "auto"
+    """Highest share of a split's rows that one condition may have. auto: a quarter, or one and a half times
+    an even share, whichever is more; null: no cap."""
+    mix: dict[Kind, Annotated[float, Field(ge=0.0)]] | None = None
+    """Shares of the kinds of negation to aim at, such as {existence: 2, location: 1, severity: 1}; kinds that
+    are not named are left out, what the data can't fill is reported. null: as the data have them."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Shares:
+        if self.mix is not None and not sum(self.mix.values()) > 0:
+            raise ValueError("mix names no kind with a share above 0")
+        return self
+
+
+class ClaimSettings(Shares):
     """Claim sets."""
 
     enabled: bool = True
@@ -219,8 +241,8 @@ class ClaimSettings(Settings):
         return self
 
 
-class CaptionSettings(Settings):
-    """Single captions."""
+class CaptionSettings(Shares):
+    """Single captions; ``mix`` is of their negated halves."""
 
     enabled: bool = True
     balanced: bool = True
