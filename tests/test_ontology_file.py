@@ -259,9 +259,9 @@ def test_the_phantom_draws_only_chests_and_says_so(tmp_path: Path, ontology: Ont
     options = Options(phantom_patients=20)
     for load in (phantom.load_labels, phantom.load_facts):
         chest, other = load(None, ontology, options), load(None, knee, options)
-        assert chest.frame["image"].null_count() == 0 and "notes" not in chest.report
+        assert chest.frame["image"].null_count() == 0 and not chest.notes
         assert other.frame["image"].null_count() == len(other.frame)
-        assert "draws chest radiographs only" in str(other.report["notes"])
+        assert "draws chest radiographs only" in str(other.notes)
     done = run(
         "preview", "mednega", "--set", "ontology=knee_xray", "--set", "phantom_patients=100", "-n", "1"
     )

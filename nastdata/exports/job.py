@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nastdata.dataset.folder import DatasetFolder
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.errors import UserError
 from nastdata.exports.shared.statements import CONFIGS_WITH_QUESTIONS, Question, read_questions
 from nastdata.exports.shared.summary import Account
 from nastdata.exports.shared.tokens import MOST_TOKENS, fits_clip
-from nastdata.images.export import NO_IMAGE, NOT_FOUND, FilmPlaces
+from nastdata.images.export import NO_IMAGE, NOT_FOUND, ImagePlaces
 
 BATCH = 2_000
 """Rows held at a time."""
+IMAGE_BATCH = 50
+"""Rows held at a time that hold images."""
 TOO_LONG = f"more than {MOST_TOKENS} tokens"
 
 
@@ -31,8 +35,10 @@ class Job:
     out: Path
     """The folder to fill."""
     splits: tuple[str, ...]
-    films: FilmPlaces
+    images: ImagePlaces
     account: Account
+    engine: Engine = IN_PROCESS
+    """Where images are converted."""
 
     @property
     def seed(self) -> int:
@@ -48,7 +54,8 @@ class Job:
         for path in self.folder.files.get(config, {}).get(split, ()):
             try:
                 with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(BATCH):
+                    embedded = isinstance(file.schema_arrow.field("image").type, pa.StructType)
+                    for batch in file.iter_batches(IMAGE_BATCH if embedded else BATCH):
                         yield from batch.to_pylist()
             except (OSError, ValueError) as e:
                 raise UserError(f"damaged ({str(e).splitlines()[0]})", where=str(path)) from e
@@ -61,7 +68,7 @@ class Job:
 
     def find_image(self, where: str, source: str, image: Any) -> str | None:
         """Return the path of a row's image; if there is none, count the row as left out of ``where``."""
-        path = self.films.place(source, image)
+        path = self.images.place(source, image)
         if path is None:
             self.account.leave_out(where, NO_IMAGE if image is None else NOT_FOUND)
         return path

@@ -9,7 +9,7 @@ May import: errors, resources.
 
 from __future__ import annotations
 
-from nastdata.ontology.files import OntologyError, list_ontologies, load_ontology
+from nastdata.ontology.files import OntologyError, find_ontology_file, list_ontologies, load_ontology
 from nastdata.ontology.model import (
     Clash,
     Condition,
@@ -37,6 +37,7 @@ __all__ = [
     "Region",
     "Review",
     "Scale",
+    "find_ontology_file",
     "list_ontologies",
     "load_ontology",
 ]

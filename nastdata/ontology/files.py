@@ -34,15 +34,19 @@ def list_ontologies() -> list[str]:
     return sorted(p.stem for p in find_resource("ontologies").glob("*.yaml"))
 
 
+def find_ontology_file(name_or_path: str) -> Path:
+    """Return the file of a built-in ontology's name, or the path itself."""
+    path = find_resource("ontologies") / f"{name_or_path}.yaml"
+    return path if path.is_file() else Path(name_or_path)
+
+
 def load_ontology(name_or_path: str) -> Ontology:
     """Load a built-in ontology by name (``chest_xray``) or any YAML file by path.
 
     Raises:
         UserError: if there is no such file, it is no YAML, or it holds mistakes (all of them listed).
     """
-    path = find_resource("ontologies") / f"{name_or_path}.yaml"
-    if not path.is_file():
-        path = Path(name_or_path)
+    path = find_ontology_file(name_or_path)
     try:
         stat = path.stat()
     except OSError:

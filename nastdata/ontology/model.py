@@ -76,7 +76,10 @@ class Place(_Part):
 
 
 class Predicate(_Part):
-    """Subjects and adjectives that state a condition together: "the heart is enlarged", "enlarged heart"."""
+    """Subjects and adjectives that state a condition together: "the heart is enlarged", "enlarged heart".
+
+    Without subjects, any place may be the subject: "the left lower lobe is collapsed".
+    """
 
     subjects: tuple[Name, ...]
     adjectives: tuple[Name, ...]
@@ -95,6 +98,10 @@ class Condition(Phrase):
     """Which grades it takes; none if it has none."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    gone: tuple[Name, ...] = ()
+    """Words that say that it is gone without naming it: "extubated"."""
+    only_with_place: tuple[Name, ...] = ()
+    """Names that the reader takes for this finding only where one of its places is said too: "lesion"."""
     predicates: tuple[Predicate, ...] = ()
     """Sentences that state it without its name; read by the parser, never written."""
 

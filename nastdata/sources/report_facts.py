@@ -152,6 +152,7 @@ def load_reports(
     files: tuple[InputFile, ...],
     rejects: pl.DataFrame | None = None,
     report: dict[str, object] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Loaded:
     """Read one report a study into a fact frame; every study is accounted for.
 
@@ -163,6 +164,7 @@ def load_reports(
         files: What was read.
         rejects: Rows that were refused before (``frames.REJECTS_SCHEMA``); they count as input.
         report: More for the source's report.
+        notes: What the user should know.
     """
     rows: list[tuple[Any, ...]] = []
     left_out: Counter[str] = Counter()
@@ -186,7 +188,16 @@ def load_reports(
         rows_out=len(studies) - sum(left_out.values()),
         left_out=dict(sorted(left_out.items())),
         report={**report_facts(frame), "reading": reader.account(), **(report or {})},
+        notes=notes,
+        sentences=list_sentences(reader, str(studies["source"][0]) if len(studies) else ""),
     )
+
+
+def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
+    """Return the reader's sample as a table for people to look at."""
+    rows = [(source, s.key, s.text, "; ".join(s.facts), "; ".join(s.unread)) for s in reader.sample]
+    names = ("source", "study", "sentence", "read_as", "not_read")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
 def _read(text: str, ontology: Ontology, language: str | None) -> _Said:

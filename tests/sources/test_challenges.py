@@ -88,7 +88,7 @@ def test_rsna_boxes_and_absence(tmp_path: Path, ontology: Ontology) -> None:
     ]
     absent = loaded.frame.filter(loaded.frame["existence"] == "absent")
     assert absent.select("study_id", "condition").rows() == [("b", "Pneumonia"), ("c", "Pneumonia")]
-    assert "stage_2_detailed_class_info.csv" in str(loaded.report["notes"]) and balanced(loaded)
+    assert "stage_2_detailed_class_info.csv" in str(loaded.notes) and balanced(loaded)
 
 
 def test_only_a_normal_image_has_no_opacity(tmp_path: Path, ontology: Ontology) -> None:

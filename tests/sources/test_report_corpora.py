@@ -121,7 +121,7 @@ def test_sentences_labels_and_boxes(tmp_path: Path, ontology: Ontology) -> None:
 def test_patients_unknown_without_the_master_table(tmp_path: Path, ontology: Ontology) -> None:
     loaded = GROUNDED.load_facts(write_grounded(tmp_path), ontology, Options())
     assert "st1" in loaded.frame["patient_id"].to_list()
-    assert "master_table.csv" in str(loaded.report["notes"])
+    assert "master_table.csv" in str(loaded.notes)
 
 
 RECORD = {

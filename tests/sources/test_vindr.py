@@ -102,13 +102,13 @@ def test_sizes_may_be_in_a_table_of_their_own(tmp_path: Path, ontology: Ontology
     file = write_kaggle(tmp_path, ROWS)
     without = SOURCE.load_facts(file, ontology, Options())
     assert without.report["boxes_without_image_size"] == 3
-    assert "image_sizes.csv" in str(without.report["notes"])
+    assert "image_sizes.csv" in str(without.notes)
     (tmp_path / "train_meta.csv").write_text("image_id,dim0,dim1\na,2000,4000\n", encoding="utf-8")
     loaded = SOURCE.load_facts(file, ontology, Options())
     present = loaded.frame.filter(loaded.frame["existence"] == "present")
     # 4000 wide: what was on the image's right is on its left
     assert present["location"].to_list() == ["right lung base"]
-    assert loaded.report["boxes_without_image_size"] == 0 and "notes" not in loaded.report
+    assert loaded.report["boxes_without_image_size"] == 0 and not loaded.notes
 
 
 def write_physionet(folder: Path) -> Path:

@@ -54,6 +54,8 @@ class Collector:
     counts: Counter[str] = field(default_factory=Counter)
     """What the report tells besides: findings that were not used, and why."""
     report: dict[str, object] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What the user should know, a sentence each."""
     _studies: list[_Study] = field(default_factory=list)
 
     def add(
@@ -145,4 +147,5 @@ class Collector:
             rows_out=out,
             left_out=dict(sorted(left_out.items())),
             report={**report, **more, **self.report},
+            notes=tuple(self.notes),
         )

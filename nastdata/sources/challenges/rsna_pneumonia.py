@@ -114,10 +114,10 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         )
     collector.report |= {"images": len(targets), "images_with_boxes": len(spots)}
     if not found.get("classes"):
-        collector.report["notes"] = [
+        collector.notes.append(
             "no stage_2_detailed_class_info.csv beside the labels: images without pneumonia may hold other "
             "opacities, so that no lung opacity is denied"
-        ]
+        )
     return collector
 
 

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import Wanted, find_wanted, tell_missing
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import BRAX
+from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, UNKNOWN, Views
 
 PATIENT, STUDY, IMAGE, VIEW = "PatientID", "AccessionNumber", "PngPath", "ViewPosition"
-RANKS = {"PA": 0, "AP": 1, "AP LLD": 2, "L": 4, "RL": 4, "LL": 4, "RLO": 4, "LT-DECUB": 4}
+RANKS = {
+    "PA": PA,
+    "AP": AP,
+    "AP LLD": FRONTAL,
+    **dict.fromkeys(("L", "RL", "LL", "RLO", "LT-DECUB"), LATERAL),
+}
 NEEDS = ("master_spreadsheet_update.csv of BRAX (plain or .gz), or its folder",)
 WANTED = {
     "labels": Wanted(
@@ -36,16 +49,16 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
     Raises:
         UserError: if the table is missing, or a row, column or cell is not as it should be.
     """
-    return account_labels(*_load(data, ontology))
+    return account_labels(*_load(data, ontology, options))
 
 
 def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
     """Load definite labels as facts without place and grade."""
-    return account_facts(*_load(data, ontology))
+    return account_facts(*_load(data, ontology, options))
 
 
 def _load(
-    data: Path | None, ontology: Ontology
+    data: Path | None, ontology: Ontology, options: Options
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[InputFile, ...], Ontology, dict[str, object]]:
     files, looked = find(data)
     if not files:
@@ -68,9 +81,9 @@ def _load(
         pl.col(IMAGE).alias("image"),
         pl.lit(None, pl.String).alias("own_split"),
         *labels,
-        view.replace_strict(RANKS, default=3, return_dtype=pl.Int8).alias("#rank"),
+        view.replace_strict(RANKS, default=UNKNOWN, return_dtype=pl.Int8).alias("#rank"),
     )
-    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank")
+    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank", views=options.views)
     return studies, rejects, (table.file,), ontology, {"images": len(rows)}
 
 
@@ -82,4 +95,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
+    views=get_args(Views),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -15,9 +16,16 @@ from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.chexpert.plus_labels import JSON_NAME, find_label_json, read_label_json
 from nastdata.sources.locate import Wanted, find_wanted, tell_missing
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import CHEXPERT
+from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, Views
 
 NEEDS = (
     "train.csv or valid.csv of CheXpert (plain or .gz), or their folder",
@@ -32,7 +40,9 @@ WANTED = {
     ),
     "json": Wanted(JSON_NAME),
 }
-PATH = r"(patient[^/\\]+)[/\\](study[^/\\]+)[/\\]([^/\\]+)$"
+PATH = r"(patient\d+)[/\\](study\d+)[/\\]([^/\\]+)$"
+OWN = r"(^|[/\\])(train|valid|val|test)[/\\]patient|view\d+_(frontal|lateral)"
+"""What a path of CheXpert's has: other people's folders of patients and studies are not passed off as its."""
 DEPTH = 3
 
 
@@ -61,16 +71,16 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
     Raises:
         UserError: if files are missing, or a row, column or cell is not as it should be.
     """
-    return account_labels(*_load(data, ontology))
+    return account_labels(*_load(data, ontology, options))
 
 
 def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
     """Load definite labels as facts without place and grade."""
-    return account_facts(*_load(data, ontology))
+    return account_facts(*_load(data, ontology, options))
 
 
 def _load(
-    data: Path | None, ontology: Ontology
+    data: Path | None, ontology: Ontology, options: Options
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[InputFile, ...], Ontology, dict[str, object]]:
     files, looked = find(data)
     if not files:
@@ -85,7 +95,7 @@ def _load(
     if any(NO_FINDING in t.frame.columns for t in tables) and NO_FINDING not in labels:
         labels.append(NO_FINDING)
     rows = pl.concat([read_rows(t, labels) for t in tables], how="diagonal")
-    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank")
+    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank", views=options.views)
     report: dict[str, object] = {"images": len(rows), "label_files": [f.name for f in files]}
     return studies, rejects, tuple(t.file for t in tables), ontology, report
 
@@ -124,9 +134,9 @@ def name_paths(table: Table, frame: pl.DataFrame, column: str) -> pl.DataFrame:
         parts.struct.field("2").alias("#study"),
         parts.struct.field("3").alias("#view"),
     )
-    bad = frame.filter(pl.col("patient_id").is_null())
+    bad = frame.filter(pl.col("patient_id").is_null() | ~pl.col(column).str.contains(OWN))
     if len(bad):
-        wanted = "a path like train/patient00001/study1/view1_frontal.jpg"
+        wanted = "a path of CheXpert, like train/patient00001/study1/view1_frontal.jpg"
         reject_cell(table, int(bad[ROW][0]), column, bad[column][0], wanted, len(bad))
     folder = pl.col(column).str.extract(r"[/\\]?(train|valid|val|test)[/\\]patient", 1)
     study = pl.format("{}/{}", "patient_id", "#study")
@@ -140,8 +150,8 @@ def name_paths(table: Table, frame: pl.DataFrame, column: str) -> pl.DataFrame:
 def rank_views(side: pl.Expr, view: pl.Expr) -> pl.Expr:
     """Return the rank of an image within its study: PA, AP, another frontal view, any."""
     frontal = side.str.to_lowercase().str.starts_with("f").fill_null(pl.col("#view").str.contains("frontal"))
-    rank = pl.when(~frontal).then(3).when(view == "PA").then(0).when(view == "AP").then(1).otherwise(2)
-    return rank.cast(pl.Int8)
+    said = pl.when(~frontal).then(LATERAL).when(view == "PA").then(PA).when(view == "AP").then(AP)
+    return said.otherwise(FRONTAL).cast(pl.Int8)
 
 
 SOURCE = Source(
@@ -152,5 +162,7 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
+    views=get_args(Views),
     family="chexpert",
 )

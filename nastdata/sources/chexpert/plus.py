@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -12,9 +13,16 @@ from nastdata.sources.chexpert.labels import name_paths, rank_views, read_rows
 from nastdata.sources.chexpert.plus_labels import JSON_NAME, find_label_json, read_label_json
 from nastdata.sources.locate import Wanted, find_wanted, tell_missing
 from nastdata.sources.report_facts import ReportReader, load_reports
-from nastdata.sources.studies import NO_FINDING, account_labels, collapse_studies, pivot_labels
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_labels,
+    collapse_studies,
+    pivot_labels,
+)
 from nastdata.sources.tables import Table, read_table
 from nastdata.sources.terms import CHEXPERT_PLUS
+from nastdata.sources.views import Views
 
 PATH = "path_to_image"
 SECTIONS = {"section_findings": "FINDINGS", "section_impression": "IMPRESSION"}
@@ -56,10 +64,10 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     joined = pl.concat_str(sections, separator="\n\n", ignore_nulls=True)
     whole = pl.col(WHOLE) if WHOLE in rows.columns else pl.lit(None, pl.String)
     rows = rows.with_columns(pl.when(joined != "").then(joined).otherwise(whole).alias("#text"))
-    studies, _ = collapse_studies(rows, [], SOURCE.name, "#rank", keep=("#text",))
+    studies, refused = collapse_studies(rows, [], SOURCE.name, "#rank", keep=("#text",), views=options.views)
     reader = ReportReader(ontology, seed=options.seed)
     loaded = load_reports(
-        studies, "#text", reader, ontology, files=(table.file,), report={"images": len(rows)}
+        studies, "#text", reader, ontology, files=(table.file,), rejects=refused, report={"images": len(rows)}
     )
     return loaded
 
@@ -81,7 +89,7 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
     if NO_FINDING in table.frame.columns and NO_FINDING not in labels:
         labels.append(NO_FINDING)
     rows = read_rows(table, labels)
-    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank")
+    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank", views=options.views)
     report: dict[str, object] = {"images": len(rows), "label_files": [files[0].name]}
     return account_labels(studies, rejects, (table.file,), ontology, report)
 
@@ -112,5 +120,7 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
+    views=get_args(Views),
     family="chexpert",
 )

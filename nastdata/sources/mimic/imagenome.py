@@ -130,7 +130,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         "regions_not_known": dict(unknown.most_common(20)),
     }
     if not images.there:
-        collector.report["notes"] = [NO_TABLES]
+        collector.notes.append(NO_TABLES)
     return collector
 
 

@@ -52,7 +52,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
 
     collector = collect_annotations(SOURCE.name, ontology, options.strength, files, name_study, images.files)
     if not images.there:
-        collector.report["notes"] = [NO_TABLES]
+        collector.notes.append(NO_TABLES)
     return collector
 
 

@@ -79,7 +79,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         ontology,
         files=(source, *images.files),
         rejects=reject_rows(sorted(rejects), SOURCE.name),
-        report={} if images.there else {"notes": [NO_TABLES]},
+        notes=() if images.there else (NO_TABLES,),
     )
 
 

@@ -80,7 +80,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         "places_from_boxes": labels.boxed,
     }
     if not known:
-        collector.report["notes"] = [NO_MASTER]
+        collector.notes.append(NO_MASTER)
     return collector
 
 

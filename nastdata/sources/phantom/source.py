@@ -91,17 +91,15 @@ def can_draw(ontology: Ontology) -> bool:
     return not names.isdisjoint(SUBJECTS) and all(c.name in SHARES for c in ontology.conditions)
 
 
-def _note(ontology: Ontology) -> dict[str, object]:
+def _list_notes(ontology: Ontology) -> tuple[str, ...]:
     if can_draw(ontology):
-        return {}
+        return ()
     strange = [c.name for c in ontology.conditions if c.name not in SHARES]
     why = f"'{strange[0]}' is none of its findings" if strange else f"not a {ontology.subject.text}"
-    return {
-        "notes": [
-            f"the phantom draws chest radiographs only ({why}): labels and facts are made up for this "
-            f"ontology, and there are no images"
-        ]
-    }
+    return (
+        f"the phantom draws chest radiographs only ({why}): labels and facts are made up for this ontology, "
+        "and there are no images",
+    )
 
 
 def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
@@ -113,7 +111,8 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
         files=(),
         rows_in=len(frame),
         rows_out=len(frame),
-        report={**report_labels(frame, ontology), **_note(ontology)},
+        report=report_labels(frame, ontology),
+        notes=_list_notes(ontology),
     )
 
 
@@ -130,7 +129,8 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         rows_in=len(drawn.labels),
         rows_out=used,
         left_out={"no definite label": left_out} if left_out else {},
-        report={**report_facts(facts), **_note(ontology)},
+        report=report_facts(facts),
+        notes=_list_notes(ontology),
     )
 
 
@@ -234,4 +234,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    views=("frontal", "frontal-only", "all"),
 )

@@ -102,10 +102,10 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         "boxes_without_image_size": without_size,
     }
     if without_size:
-        collector.report["notes"] = [
+        collector.notes.append(
             "the sizes of images with boxes are not known, so their side and zone are not: put a table with "
             "the columns image_id, width, height beside the labels, named image_sizes.csv"
-        ]
+        )
     return collector
 
 
