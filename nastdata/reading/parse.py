@@ -15,7 +15,7 @@ from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
-from nastdata.reading.readback import find_unreadable
+from nastdata.reading.ontologies.readback import find_unreadable
 from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
