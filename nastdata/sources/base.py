@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from nastdata.ontology import Ontology
+from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.terms import Terms
 
 
@@ -70,6 +72,12 @@ class Options:
     closed_world: bool = False
     views: str = "frontal"
     """Which images of a study (``sources.views``)."""
+    reader: TextReader | None = None
+    """Of sources with reports: who reads them; None: the rules."""
+
+    def read_texts(self, texts: Sequence[str], ontology: Ontology, *, report: bool = True) -> list[Reading]:
+        """Read reports with the reader that the recipe asks for."""
+        return (self.reader or TextReader(ontology)).read(texts, report=report)
 
 
 Loader = Callable[[Path | None, Ontology, Options], Loaded]
@@ -91,6 +99,8 @@ class Source:
     one_report_one_patient: bool = False
     family: str | None = None
     """Corpora of the same family have the same patients under the same ids: they share their splits."""
+    has_reports: bool = False
+    """Whether its facts are read from reports, so that a recipe's ``reader`` matters."""
     labels: tuple[str, ...] | None = None
     """Names of the corpus's own labels, where it has a fixed set: other data are not passed off as its."""
     description: bytes | None = None

@@ -19,7 +19,8 @@ import polars as pl
 
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.reading.api import parse
+from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.records import Fact
 from nastdata.seeded import draw_int
 from nastdata.sources.base import InputFile, Loaded
@@ -62,17 +63,27 @@ class ReportReader:
 
     Args:
         ontology: Whose findings are wanted.
-        language: Of the texts; None: told by the reader.
+        language: Of the texts; None: found out by the reader.
+        texts: Who reads: rules, a language model or both; None: the rules.
         seed: Of the recipe; decides which sentences are sampled.
         sample_size: How many sentences to keep for people to look at.
     """
 
     def __init__(
-        self, ontology: Ontology, *, language: str | None = None, seed: int = 0, sample_size: int = 50
+        self,
+        ontology: Ontology,
+        *,
+        language: str | None = None,
+        texts: TextReader | None = None,
+        seed: int = 0,
+        sample_size: int = 50,
     ) -> None:
+        self._texts = texts or TextReader(ontology)
         self._ontology, self._language = ontology, language
         self._seed, self._sample_size = seed, sample_size
         self._known: dict[str, _Said] = {}
+        self._ahead: dict[str, Reading] = {}
+        """Texts that were read ahead and not used yet."""
         self._sample: dict[int, ReadSentence] = {}
         self.counts: Counter[str] = Counter()
 
@@ -92,9 +103,18 @@ class ReportReader:
         doubtful = [f for s in said for f in s.doubtful]
         return self._settle(present, absent, doubtful)
 
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Read texts ahead, together: a language model is asked about many at a time."""
+        todo = [
+            t for t in dict.fromkeys(texts) if t.strip() and t not in self._known and t not in self._ahead
+        ]
+        self._ahead.update(zip(todo, self._texts.read(todo, language=self._language), strict=True))
+
     def peek(self, text: str) -> list[Fact]:
         """Return what one text says by itself, without counting it (``read`` counts)."""
-        said = self._known.get(text) or _read(text, self._ontology, self._language)
+        said = self._known.get(text)
+        if said is None:
+            said = _read(text, self._texts.read([text], language=self._language)[0])
         return [*said.present, *said.absent]
 
     def account(self) -> dict[str, Any]:
@@ -130,7 +150,9 @@ class ReportReader:
     def _read_text(self, text: str, key: str) -> _Said:
         said = self._known.get(text)
         if said is None:
-            said = _read(text, self._ontology, self._language)
+            if text not in self._ahead:
+                self.prepare([text])
+            said = _read(text, self._ahead.pop(text))
             if len(self._known) < REMEMBERED:
                 self._known[text] = said
         for number, (sentence, facts, unread) in enumerate(said.sentences):
@@ -169,6 +191,7 @@ def load_reports(
     rows: list[tuple[Any, ...]] = []
     left_out: Counter[str] = Counter()
     keys = studies.select(KEYS).rows()
+    reader.prepare(t for text in studies[texts] for t in (text if isinstance(text, list) else [text]) if t)
     for names, text in zip(keys, studies[texts].to_list(), strict=True):
         parts = [t for t in (text if isinstance(text, list) else [text]) if t and t.strip()]
         if not parts:
@@ -200,8 +223,7 @@ def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
-def _read(text: str, ontology: Ontology, language: str | None) -> _Said:
-    reading = parse(text, True, ontology=ontology, language=language)
+def _read(text: str, reading: Reading) -> _Said:
     counts: Counter[str] = Counter()
     if reading.language is None:
         counts["reports in a language that is not read"] += 1
@@ -222,11 +244,9 @@ def _read(text: str, ontology: Ontology, language: str | None) -> _Said:
             counts["uncertain findings"] += 1
         if fact.denies:
             # "not in the right lower lobe" says that it is there, and one place where it is not
+            place = None if fact.denies == "location" else fact.location
             fact = Fact(
-                fact.condition,
-                fact.existence,
-                None if fact.denies == "location" else fact.location,
-                None if fact.denies == "severity" else fact.severity,
+                *(fact.condition, fact.existence, place), None if fact.denies == "severity" else fact.severity
             )
         groups[kind].append(fact)
     unread_in: dict[tuple[int, int], list[str]] = {}

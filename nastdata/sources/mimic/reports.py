@@ -71,7 +71,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         studies.append((SOURCE.name, k.patient, k.study, k.image_id, k.image, k.own_split, text))
     schema = dict.fromkeys((*KEYS, "#text"), pl.String())
     frame = pl.DataFrame(studies, schema=schema, orient="row").sort("patient_id", "study_id")
-    reader = ReportReader(ontology, seed=options.seed)
+    reader = ReportReader(ontology, texts=options.reader, seed=options.seed)
     return load_reports(
         frame,
         "#text",
@@ -177,5 +177,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    has_reports=True,
     family=FAMILY,
 )

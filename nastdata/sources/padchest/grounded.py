@@ -65,7 +65,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         pairs = zip(table.frame["StudyID"], table.frame["PatientID"], own, strict=True)
         known = {s: (p, {"val": "validation"}.get(x, x)) for s, p, x in pairs if s}
         collector.files += (table.file,)
-    reader = ReportReader(ontology, language="english", seed=options.seed)
+    reader = ReportReader(ontology, language="english", texts=options.reader, seed=options.seed)
     labels = _Labels(ontology, options.strength)
     stream = RecordStream(found["reports"][0])
     seen: set[str] = set()
@@ -184,5 +184,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    has_reports=True,
     family="padchest",
 )

@@ -77,7 +77,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         read.append(InputFile.of(path, count))
     schema = dict.fromkeys((*KEYS, "#text"), pl.String())
     frame = pl.DataFrame(list(rows.values()), schema=schema, orient="row").sort("patient_id", "study_id")
-    reader = ReportReader(ontology, seed=options.seed)
+    reader = ReportReader(ontology, texts=options.reader, seed=options.seed)
     return load_reports(
         frame,
         "#text",
@@ -146,4 +146,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    has_reports=True,
 )
