@@ -13,7 +13,7 @@ from nastdata.design.contextual.captions import design_captions
 from nastdata.design.contextual.claims import design_claims
 from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.mednega.design import design_mednega
-from nastdata.errors import UserError
+from nastdata.errors import NothingMadeError, UserError
 from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe, SplitShares, check_recipe
 from nastdata.sources import get_source
@@ -115,7 +115,7 @@ def test_small_triples_are_left_out_and_counted(ontology: Ontology) -> None:
     counts = strict.frame.group_by("split", "conditions").len()
     left = strict.report["left_out_by_min_items_per_triple"]
     assert counts["len"].min() >= 8 and left["items"] == len(plain.frame) - len(strict.frame) > 0  # type: ignore[operator]
-    with pytest.raises(UserError, match="no triple of conditions has 9,999 items"):
+    with pytest.raises(NothingMadeError, match="no triple of conditions has 9,999 items"):
         design_mednega(labels, ontology, check_recipe({**base, "min_items_per_triple": 9999}, where="test"))
 
 

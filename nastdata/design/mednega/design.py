@@ -49,7 +49,7 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
     items, report = draw_items(studies, ontology, recipe)
     items, small = drop_small_triples(items, recipe.min_items_per_triple)
     if small["items"] and not items:
-        raise UserError(
+        raise NothingMadeError(
             f"no triple of conditions has {recipe.min_items_per_triple:,} items in a split",
             where=f"min_items_per_triple={recipe.min_items_per_triple}",
             how="lower it, or add studies",
