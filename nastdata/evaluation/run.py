@@ -17,6 +17,7 @@ from nastdata.evaluation.outcomes import Features, Outcome
 from nastdata.evaluation.rows import Data, get_keys
 from nastdata.evaluation.statistics import (
     Floats,
+    compare_clustered,
     compare_paired,
     estimate_difference,
     estimate_mean,
@@ -30,6 +31,8 @@ from nastdata.seeded import draw_int
 
 LEAST = 5
 """Images of each kind that an AUC needs."""
+PERMUTATIONS = 4000
+"""Draws of the clustered paired test."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def score_conditions(
 def compare_models(
     found: Mapping[str, Sequence[Outcome]], base: str, settings: EvaluateSettings
 ) -> dict[str, dict[str, Any]]:
-    """Compare every model with ``base`` on the same rows: difference, interval, McNemar."""
+    """Compare every model with ``base`` on the same rows: difference, interval, McNemar, clustered test."""
     reference = {o.name: o for o in found[base]}
     out: dict[str, dict[str, Any]] = {}
     for name, others in found.items():
@@ -161,6 +164,9 @@ def compare_models(
             )
             if set(np.unique([*o.values, *b.values])) <= {0.0, 1.0}:
                 entry["mcnemar"] = compare_paired(o.values > 0, b.values > 0)
+            entry["p_clustered"] = compare_clustered(
+                o.values - b.values, o.clusters, PERMUTATIONS, _seed(settings, o.name + "signs")
+            )
             out.setdefault(name, {})[o.name] = entry
     return out
 

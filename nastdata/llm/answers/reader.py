@@ -1,4 +1,4 @@
-"""Reads the answer to a multiple-choice question: one option, or nothing that can be used. Never a guess.
+r"""Reads the answer to a multiple-choice question: one option, or nothing that can be used. Never a guess.
 
 Only the standard library and ``forms.json`` beside it, so that exports carry both files as they are.
 
@@ -8,9 +8,9 @@ The grammar, in the order in which it is tried:
    does not end, and an answer that is cut by the token limit right after its letter, are unusable.
 2. JSON and ``<answer>`` tags: their value is the answer.
 3. A refusal anywhere makes the answer unusable.
-4. A statement ("ANSWER: B", "The correct option is (B)", ``\\boxed{B}``): all statements must name one letter;
-   a "final answer" overrules those before it. One that is denied, doubted, or names a second letter is
-   unusable.
+4. A statement ("ANSWER: B", "The correct option is (B)", ``\boxed{B}``): all statements must name one
+   letter; a "final answer" overrules those before it. One that is denied, doubted, or names a second letter
+   is unusable.
 5. A letter in its usual dresses, alone or first ("B", "(b)", "**B**", "B. text"), or alone on the last line.
    "A" and a word is an article, not a letter. A second letter that is not rejected in so many words
    ("B, not A") is unusable, and so is a doubt in the letter's own sentence.
@@ -215,7 +215,7 @@ def _read_leading(said: str, options: Sequence[str], forms: Forms) -> Reading | 
 
 
 def _read_second_only(letter: str, rest: str, forms: Forms) -> Reading | None:
-    """ "B or C", "B and D": no separator, a second letter."""
+    """Read a letter without a separator: "B or C", "B because ..."."""
     if letter != "A" or re.match(r"(?:or|and|&|/|\+|vs\.?)\s", rest):
         if re.match(rf"(?:or|and|&|/|\+|vs\.?)\s*(?:also\s+|possibly\s+|option\s+)?{DRESSED}", rest):
             return Reading(None, "several letters")
@@ -320,7 +320,7 @@ def _strip_lead_ins(part: str, forms: Forms) -> Iterator[str]:
 
 
 def _read_closed(said: str, folded: Sequence[str], forms: Forms) -> Reading | None:
-    """ "Yes, ..." where the options are Yes and No: a word of a closed class, set off from what follows."""
+    """Read a word of a closed class, set off from the rest: "Yes, ..." where the options are Yes and No."""
     if not set(folded) <= forms.closed:
         return None
     for candidate in _strip_lead_ins(said, forms):
