@@ -183,8 +183,8 @@ def make_data(plan: Plan, name: str, out: Path, progress: Progress) -> None:
 def make_trace(plan: Plan, base: str, out: Path, progress: Progress) -> None:
     """Trace the pretrained model on probes of training patients."""
     from nastdata.evaluation.plots import plot_trace
-    from nastdata.evaluation.rows import get_keys, open_data
-    from nastdata.images.tensors import embed_images
+    from nastdata.models.dataset_rows import get_keys, open_data
+    from nastdata.models.image_features import embed_images
     from nastdata.models.registry import load_encoder
     from nastdata.tracing.run import TraceSettings, run_trace
 
@@ -244,8 +244,8 @@ def share_budget(objective: str, texts: int) -> dict[str, int]:
 
 def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> Judged:
     """Judge one model on held-out patients, row by row; kept as ``judged/STEM.npz``."""
-    from nastdata.evaluation.rows import open_data
     from nastdata.evaluation.run import EvaluateSettings, evaluate, score_conditions
+    from nastdata.models.dataset_rows import open_data
     from nastdata.models.registry import load_encoder
 
     path = out / "judged" / f"{stem}.npz"
@@ -280,8 +280,8 @@ def judge(plan: Plan, model: str, stem: str, out: Path, progress: Progress) -> J
 def explain_negation(plan: Plan, encoder: Any, out: Path) -> dict[str, Any]:
     """Attribution share of the word of negation in each negated prompt (CON, arXiv 2512.17121)."""
     from nastdata.evaluation.explain import attribute_negation, read_pairs
-    from nastdata.evaluation.rows import open_data
-    from nastdata.images.tensors import embed_images
+    from nastdata.models.dataset_rows import open_data
+    from nastdata.models.image_features import embed_images
 
     data = open_data(out / "data" / "probes", phantom_size=plan.pretrain.size)
     pairs, keys = read_pairs(data, "test")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nastdata.evaluation.statistics import draw_weights
 from nastdata.seeded import draw_int
+from nastdata.statistics import draw_weights
 
 Floats = npt.NDArray[np.float64]
 Judged = dict[str, npt.NDArray[Any]]

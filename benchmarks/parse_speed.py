@@ -17,8 +17,8 @@ from nastdata.ontology import load_ontology
 from nastdata.reading.caption_gate import check_option
 from nastdata.reading.parse import Parser
 from nastdata.records import OptionStatement
+from nastdata.writing.base import Failure
 from nastdata.writing.template import TemplateWriter
-from nastdata.writing.writer import Failure
 
 DATA = Path(__file__).parents[1] / "tests" / "data"
 REPEATS = 3

@@ -2,7 +2,7 @@
 
     python benchmarks/sources_counts.py [--tree FOLDER]
 
-``--tree`` is a folder made by ``python tests/trees.py FOLDER --studies 227827``: the two credentialed
+``--tree`` is a folder made by ``python tests/helpers/trees.py FOLDER --studies 227827``: the two credentialed
 corpora are then measured on it (their time and memory, not their counts). Each load is its own process.
 """
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nastdata.dataset.folder import read_dataset
     from nastdata.dataset.load import attach_images, load
+    from nastdata.reading.api import check_caption, parse
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "attach_images", "load", "read_dataset"]
+__all__ = ["__version__", "attach_images", "check_caption", "load", "parse", "read_dataset"]
 
 LAZY = {
     "attach_images": "nastdata.dataset.load",
+    "check_caption": "nastdata.reading.api",
     "load": "nastdata.dataset.load",
+    "parse": "nastdata.reading.api",
     "read_dataset": "nastdata.dataset.folder",
 }
 """Name -> module, imported when the name is first used, so that ``import nastdata`` stays light."""

@@ -37,6 +37,8 @@ class Phrase(_Part):
     """Indefinite article where the noun takes one; none for mass nouns and plurals."""
     synonyms: tuple[Name, ...] = ()
     """Other ways of saying it that the parser reads; writers use ``text`` only."""
+    also_read: tuple[Name, ...] = ()
+    """More names that the reader knows and that nothing is ever written with: shorthand, plurals."""
 
 
 class Scale(_Part):
@@ -46,6 +48,8 @@ class Scale(_Part):
     grades: tuple[Name, ...] = Field(min_length=2)
     synonyms: dict[Name, tuple[Name, ...]] = {}
     """Grade -> other words that mean it."""
+    also_read: dict[Name, tuple[Name, ...]] = {}
+    """Grade -> words that only the reader takes for it."""
 
 
 class Region(_Part):
@@ -74,6 +78,8 @@ class Place(_Part):
     neighbours: tuple[Name, ...] = ()
     """Near places on the same side that it is mistaken for."""
     synonyms: tuple[Name, ...] = ()
+    also_read: tuple[Name, ...] = ()
+    """More names that only the reader knows."""
 
 
 class Predicate(_Part):
@@ -226,6 +232,7 @@ def _dangling(o: Ontology) -> list[str]:
         refs += [(f"regions.{r.name}.overlaps", w, regions, "region") for w in r.overlaps]
     for s in o.scales:
         refs += [(f"scales.{s.name}.synonyms", g, set(s.grades), "grade") for g in s.synonyms]
+        refs += [(f"scales.{s.name}.also_read", g, set(s.grades), "grade") for g in s.also_read]
     return [f"{where}: no {kind} '{name}'" for where, name, known, kind in refs if name not in known]
 
 
@@ -234,10 +241,12 @@ def _ambiguous(o: Ontology) -> list[str]:
     meaning: dict[str, str] = {}
     out = []
     for c in o.conditions:
-        said = [(t, c.name) for t in dict.fromkeys(map(str.lower, (c.text, *c.synonyms)))]
         a = c.affirmative
-        said += [(t, f"no {c.name}") for t in dict.fromkeys(map(str.lower, (a.text, *a.synonyms)))]
-        for text, what in said:
+        said = [
+            *((t, c.name) for t in (c.text, *c.synonyms, *c.also_read)),
+            *((t, f"no {c.name}") for t in (a.text, *a.synonyms, *a.also_read)),
+        ]
+        for text, what in dict.fromkeys((t.lower(), what) for t, what in said):
             if meaning.setdefault(text, what) != what:
                 out.append(f"conditions.{c.name}: '{text}' means both {meaning[text]} and {what}")
     return out

@@ -40,7 +40,8 @@ from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options, Source
-from nastdata.writing.writer import Writer, make_writer
+from nastdata.writing.base import Writer
+from nastdata.writing.registry import make_writer
 
 
 @dataclass(frozen=True)

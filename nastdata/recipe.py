@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nastdata.errors import UserError, name_nearest
+from nastdata.registry import list_adapters
 from nastdata.resources import find_resource
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -65,10 +65,19 @@ class Attestation(Settings):
         return self.zero_retention and self.no_training and self.no_human_review and bool(self.attested_by)
 
 
+def _know(value: str, known: list[str]) -> str:
+    """Return a value that is one of the registered names, or refuse it as pydantic refuses a literal."""
+    if value not in known:
+        names = [f"'{k}'" for k in known]
+        raise ValueError(f"Input should be {', '.join(names[:-1])} or {names[-1]}")
+    return value
+
+
 class WriterSettings(Settings):
     """Who words the statements, and how."""
 
-    realizer: Literal["template", "openai", "local"] = "template"
+    realizer: str = "template"
+    """``template``, ``openai``, ``local``, or a plug-in's (entry points ``nastdata.writers``)."""
     wordings: int = Field(64, ge=1, le=10_000)
     """Wordings made of each distinct statement; rows pick one by a hash."""
     per_item: bool = False
@@ -110,6 +119,11 @@ class WriterSettings(Settings):
     cache: Path | None = None
     """SQLite file of answers; in the user's cache folder if null."""
     attestation: Attestation = Attestation()
+
+    @field_validator("realizer")
+    @classmethod
+    def _know_realizer(cls, value: str) -> str:
+        return _know(value, list(list_adapters("nastdata.writers")))
 
 
 class AuditSettings(Settings):
@@ -154,7 +168,8 @@ class MednegaRecipe(BuildRecipe):
     """Paired negated/affirmative multiple-choice questions (``method.md`` 1)."""
 
     recipe: Literal["mednega"]
-    design: Literal["paper", "balanced"] = "balanced"
+    design: str = "balanced"
+    """``balanced``, ``paper``, or a plug-in's (entry points ``nastdata.designs`` named ``mednega.NAME``)."""
     items_per_study: int = Field(1, ge=1)
     """Of ``balanced``: how many items one study may serve."""
     eligibility: Literal["any", "paper"] = "any"
@@ -165,6 +180,13 @@ class MednegaRecipe(BuildRecipe):
     """Leave out options whose affirmative phrases mislead beside a present finding."""
     triple_share: float | None = Field(0.05, gt=0.0, le=1.0)
     """Highest share of a split's items that one triple of conditions may have; null: no cap."""
+
+    @field_validator("design")
+    @classmethod
+    def _know_design(cls, value: str) -> str:
+        prefix = "mednega."
+        known = [n.removeprefix(prefix) for n in list_adapters("nastdata.designs") if n.startswith(prefix)]
+        return _know(value, known)
 
 
 class ClaimSettings(Settings):
@@ -240,14 +262,8 @@ PATIENCE = (
 )
 """Of a writer: where answers are kept and how patiently a server is asked. No part of a dataset."""
 
-KINDS: dict[str, str] = {
-    "mednega": "nastdata.recipe:MednegaRecipe",
-    "contextual": "nastdata.recipe:ContextualRecipe",
-    "probes": "nastdata.recipe:ProbesRecipe",
-    "opposition": "nastdata.recipe:OppositionRecipe",
-    "train": "nastdata.training.settings:TrainRecipe",
-}
-"""Recipe kind -> where its model is; imported when asked for."""
+GROUP = "nastdata.recipes"
+"""Entry points: the kind of a recipe -> its model, imported when asked for."""
 
 
 def list_builtin() -> list[Path]:
@@ -287,7 +303,9 @@ def load_recipe(name_or_path: str, overrides: Iterable[tuple[str, str]] = ()) ->
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
         raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
     if not isinstance(data, dict) or "recipe" not in data:
-        raise UserError("no 'recipe' key", where=str(path), how="known kinds: " + ", ".join(KINDS))
+        raise UserError(
+            "no 'recipe' key", where=str(path), how="known kinds: " + ", ".join(list_adapters(GROUP))
+        )
     for key, value in overrides:
         _set_key(data, key, value)
     return check_recipe(data, where=str(path))
@@ -300,10 +318,10 @@ def check_recipe(data: Mapping[str, Any], *, where: str) -> Any:
         UserError: with every mistake, each with its key.
     """
     kind = str(data["recipe"])
-    if kind not in KINDS:
-        raise UserError(f"unknown recipe kind '{kind}'", where=where, how=name_nearest(kind, KINDS))
-    module, _, name = KINDS[kind].partition(":")
-    model: type[Settings] = getattr(import_module(module), name)
+    kinds = list_adapters(GROUP)
+    if kind not in kinds:
+        raise UserError(f"unknown recipe kind '{kind}'", where=where, how=name_nearest(kind, kinds))
+    model: type[Settings] = kinds[kind].load()
     try:
         return model.model_validate(dict(data))
     except ValidationError as e:

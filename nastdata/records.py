@@ -92,13 +92,62 @@ class FactWording:
     realizer: str = "template"
 
 
+Time = Literal["now", "earlier", "resolved", "new"]
+"""When a finding that a text names is there: now (also before, or not said), only before, no more, or now and
+not before."""
+Certainty = Literal["definite", "uncertain"]
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedFact:
-    """What the parser read, with the character span of the condition's name in the text."""
+    """What the reader read, with the character span of the condition's name in the text."""
 
     fact: Fact
     start: int
     end: int
+    section: str | None = None
+    """The heading that it is under, in capitals: "FINDINGS", "IMPRESSION"."""
+    sentence: int = 0
+    """Which sentence of the text names it, counted from 0."""
+    sentence_span: tuple[int, int] = (0, 0)
+    """Characters of that sentence."""
+    time: Time = "now"
+    certainty: Certainty = "definite"
+
+    @property
+    def condition(self) -> str:
+        """The fact's condition."""
+        return self.fact.condition
+
+    @property
+    def existence(self) -> Existence:
+        """The fact's existence."""
+        return self.fact.existence
+
+    @property
+    def location(self) -> str | None:
+        """The fact's place."""
+        return self.fact.location
+
+    @property
+    def severity(self) -> str | None:
+        """The fact's grade."""
+        return self.fact.severity
+
+    @property
+    def denies(self) -> Denial | None:
+        """The attribute that the fact denies."""
+        return self.fact.denies
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A stretch of text that names a finding in a way that the reader doesn't understand."""
+
+    start: int
+    end: int
+    text: str
+    reason: str
 
 
 class Row(BaseModel):

@@ -7,7 +7,7 @@ from nastdata.reading.caption_gate import check_fact, check_option
 from nastdata.reading.parse import get_parser
 from nastdata.reading.text_cleanup import find_debris
 from nastdata.records import FactWording, OptionStatement, OptionWording
-from nastdata.writing.writer import Checks
+from nastdata.writing.base import Checks
 
 SAYS = {1: "present", 0: "absent", -1: "uncertain", None: "not mentioned"}
 

@@ -21,8 +21,8 @@ from nastdata.reading.caption_gate import judge_facts
 from nastdata.recipe import BuildRecipe
 from nastdata.records import Fact, FactWording
 from nastdata.seeded import draw_int
+from nastdata.writing.base import Failure, Writer
 from nastdata.writing.wording_store import word_facts
-from nastdata.writing.writer import Failure, Writer
 
 FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
 

@@ -16,9 +16,9 @@ from nastdata.reading.caption_gate import check_question, judge_options
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import OptionStatement, OptionWording
 from nastdata.seeded import draw_int
+from nastdata.writing.base import Failure, Writer
 from nastdata.writing.grammar.stems import write_question
 from nastdata.writing.wording_store import word_options
-from nastdata.writing.writer import Failure, Writer
 
 Wanted = tuple[OptionStatement, int]
 ITEM_WORDINGS = 2**31

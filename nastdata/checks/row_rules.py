@@ -11,8 +11,8 @@ import polars as pl
 from nastdata.checks.verdicts import Bad, Ledger, judge_rows
 from nastdata.ontology import Ontology
 from nastdata.records import COLUMN_ORDER, CONFIG_ROWS, SPLITS
+from nastdata.registry import list_adapters
 
-REALIZERS = ("template", "openai", "local")
 _IDS = ("key", "source", "patient_id", "study_id", "image_id", "group_id", "distractor_image_id")
 
 
@@ -35,7 +35,7 @@ def list_vocabularies(config: str) -> dict[str, tuple[str, ...]]:
         if values:
             out[name] = values
     if "realizer" in CONFIG_ROWS[config].model_fields:
-        out["realizer"] = REALIZERS
+        out["realizer"] = tuple(list_adapters("nastdata.writers"))
     return out
 
 

@@ -1,4 +1,9 @@
-"""The command line: one module per command, imported when that command is called."""
+"""The command line: one module per command, imported when that command is called.
+
+In: command lines.
+Out: files, and lines for people or JSON.
+May import: everything, when a command is called.
+"""
 
 from __future__ import annotations
 

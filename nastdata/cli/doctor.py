@@ -42,4 +42,26 @@ def command() -> None:
     click.echo(
         f"  ok       ontology chest_xray: {len(ontology.conditions)} conditions, {ontology.review.status}"
     )
+    _list_plug_ins()
     click.echo("corpora on this machine: nastdata sources")
+
+
+def _list_plug_ins() -> None:
+    """Say which adapters other packages add, and whether they load."""
+    from nastdata.errors import UserError
+    from nastdata.registry import GROUPS, list_adapters, list_hidden
+
+    for group, kind in GROUPS.items():
+        for adapter in (a for a in list_adapters(group).values() if not a.built_in):
+            try:
+                adapter.load()
+            except UserError as e:
+                click.echo(f"  broken   {kind} {adapter.name}: {str(e).splitlines()[0]}")
+            else:
+                click.echo(
+                    f"  ok       {kind} {adapter.name}: plug-in of {adapter.package} {adapter.version}"
+                )
+        for hidden in list_hidden(group):
+            click.echo(
+                f"  unused   {kind} {hidden.name} of {hidden.package} {hidden.version}: the name is taken"
+            )

@@ -86,12 +86,14 @@ def place_data(recipe: Any, data: tuple[str, ...]) -> Any:
     """Give each ``--data`` to the source that it names, or to the only one."""
     if not data:
         return recipe
-    from nastdata.sources import MODULES
+    from nastdata.sources import list_sources
+
+    known = list_sources()
 
     paths: dict[str, Path] = dict(recipe.data)
     for item in data:
         name, equals, path = item.partition("=")
-        if equals and name in MODULES:
+        if equals and name in known:
             if name not in recipe.source:
                 raise UserError(f"'{name}' is not a source of this build", where=f"--data {item}")
             paths[name] = Path(path)

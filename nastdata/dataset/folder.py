@@ -37,6 +37,11 @@ class DatasetFolder:
     """What a reader should be told: no manifest, folders that are no config of ours."""
 
     @property
+    def recipe(self) -> dict[str, Any] | None:
+        """The recipe that the manifest records; None for a folder without one."""
+        return (self.manifest or {}).get("recipe")
+
+    @property
     def configs(self) -> tuple[str, ...]:
         """Names of the configs that have files."""
         return tuple(self.files)

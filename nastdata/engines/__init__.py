@@ -1,4 +1,9 @@
-"""Where work runs that falls into independent pieces: processes of this machine, or a Ray cluster."""
+"""Where work runs that falls into independent pieces: processes of this machine, or a Ray cluster.
+
+In: functions and pieces of work.
+Out: their results, in order.
+May import: the small modules only.
+"""
 
 from __future__ import annotations
 

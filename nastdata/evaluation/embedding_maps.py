@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from nastdata.errors import UserError
-from nastdata.evaluation.statistics import Floats
 from nastdata.seeded import draw_int
+from nastdata.statistics import Floats
 
 Layout = Literal["tsne", "umap"]
 FEWEST = 5

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from nastdata.errors import UserError
 from nastdata.evaluation.embedding_maps import Layout, lay_out
-from nastdata.evaluation.rows import Data, get_keys
-from nastdata.evaluation.statistics import Floats
-from nastdata.models.registry import DualEncoder, normalize
+from nastdata.models.base import DualEncoder, normalize
+from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.text_features import TextReader
+from nastdata.statistics import Floats
 from nastdata.training.layer_weights import copy_blocks, measure_update
 
 NEGATORS = frozenset(

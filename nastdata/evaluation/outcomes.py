@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nastdata.evaluation.rows import Fact, get_fact
-from nastdata.evaluation.statistics import Floats
+from nastdata.models.dataset_rows import Fact, get_fact
 from nastdata.seeded import draw_int
+from nastdata.statistics import Floats
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 Features = npt.NDArray[np.float32]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.evaluation.statistics import Floats
+from nastdata.statistics import Floats
 from nastdata.tracing.run import Trace
 from nastdata.tracing.samples import ROLES
 

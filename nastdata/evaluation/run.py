@@ -14,8 +14,13 @@ import polars as pl
 from nastdata.errors import UserError
 from nastdata.evaluation import outcomes as judge
 from nastdata.evaluation.outcomes import Features, Outcome
-from nastdata.evaluation.rows import Data, get_keys
-from nastdata.evaluation.statistics import (
+from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
+from nastdata.models.dataset_rows import Data, get_keys
+from nastdata.models.image_features import embed_images
+from nastdata.models.text_features import TextReader
+from nastdata.ontology import Ontology, load_ontology
+from nastdata.seeded import draw_int
+from nastdata.statistics import (
     Floats,
     compare_clustered,
     compare_paired,
@@ -23,11 +28,6 @@ from nastdata.evaluation.statistics import (
     estimate_mean,
     estimate_statistic,
 )
-from nastdata.images.tensors import embed_images
-from nastdata.models.registry import DualEncoder, fingerprint_images, fingerprint_text
-from nastdata.models.text_features import TextReader
-from nastdata.ontology import Ontology, load_ontology
-from nastdata.seeded import draw_int
 
 LEAST = 5
 """Images of each kind that an AUC needs."""

@@ -15,9 +15,9 @@ from nastdata.evaluation.generative import Judged, VisionSettings, is_generative
 from nastdata.evaluation.generative.asking import Answered
 from nastdata.evaluation.generative.summary import write_answers
 from nastdata.evaluation.outcomes import Outcome
-from nastdata.evaluation.rows import Data, open_data
 from nastdata.evaluation.run import EvaluateSettings
 from nastdata.evaluation.tables import open_table
+from nastdata.models.dataset_rows import Data, open_data
 from nastdata.models.registry import load_encoder
 
 Say = Callable[[str], None]

@@ -10,8 +10,8 @@ import polars as pl
 
 from nastdata.dataset.folder import DatasetFolder
 from nastdata.errors import UserError
-from nastdata.evaluation.rows import Data
-from nastdata.images.tensors import ImageStore
+from nastdata.images.store import ImageStore
+from nastdata.models.dataset_rows import Data
 
 CHOICES = ["caption_0", "caption_1", "caption_2", "caption_3"]
 STUDY = ("source", "patient_id", "study_id", "image_id", "image", "split")

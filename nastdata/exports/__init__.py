@@ -1,31 +1,31 @@
-"""Exports: a dataset folder in the formats that other people's tools read, one format a module."""
+"""Exports: a dataset folder in the formats that other people's tools read, one format a module.
+
+In: a dataset folder.
+Out: files that another tool reads, with a README and counts.
+May import: dataset, images.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 
 from nastdata.dataset.atomic import replace_folder
 from nastdata.dataset.folder import DatasetFolder, read_dataset
 from nastdata.errors import UserError, name_nearest
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
-from nastdata.exports.summary import Account, describe_export, write_account
+from nastdata.exports.shared.summary import Account, describe_export, write_account
 from nastdata.images.export import Paths, place_films
+from nastdata.registry import get_adapter, list_adapters
 
-FORMATS: dict[str, str] = {
-    "nast": "NAST's own JSON",
-    "negbench": "NegBench: MCQ, binary, retrieval, negated retrieval, affirmation controls",
-    "neat": "NEAT: NegBench's files and retrieval with positive, negative and inverted captions",
-    "ccneg": "CC-Neg / CoN-CLIP: saved dict, distractor mapping, quadruplets",
-    "negclip": "NegCLIP: TSV with hard negative captions and images",
-    "openclip": "open_clip training: CSV of filepath and title",
-    "webdataset": "open_clip training: tar shards",
-}
-"""Format -> what reads it; each is a module of this package with an ``export`` and a ``HOW``."""
-SPLITS_OF = {"nast": ("train", "validation", "test"), "negbench": ("test",), "neat": ("test",)}
-"""Splits that a format holds unless told otherwise; training formats hold what is trained on."""
-TRAINING = ("train", "validation")
+GROUP = "nastdata.exports"
+"""Entry points: the name of ``--format`` -> an ``Export``."""
+
+
+def list_formats() -> list[str]:
+    """Return the names of all formats, the built-in ones first."""
+    return list(list_adapters(GROUP))
 
 
 def export_dataset(
@@ -41,7 +41,7 @@ def export_dataset(
 
     Args:
         source: a dataset folder.
-        to: name of the format (``FORMATS``).
+        to: name of the format (``list_formats``).
         out: folder to write; an earlier export there is replaced, anything else refused.
         splits: which to write; the format's usual ones if empty.
         roots: source -> folder of its images.
@@ -53,25 +53,23 @@ def export_dataset(
     Raises:
         UserError: if format, split, folder or image root is not usable, or nothing could be written.
     """
-    if to not in FORMATS:
-        raise UserError("no such format", where=to, how=name_nearest(to, FORMATS))
+    form: Export = get_adapter(GROUP, to)
     folder = source if isinstance(source, DatasetFolder) else read_dataset(source)
-    chosen = _choose_splits(folder, to, splits)
+    chosen = _choose_splits(folder, form, splits)
     check_place(out, folder.path)
-    module = import_module(f"nastdata.exports.{to}")
     with replace_folder(out) as partial:
         account = Account()
-        films = place_films(folder, partial, out.absolute(), roots or {}, paths)
+        films = place_films(folder.recipe, partial, out.absolute(), roots or {}, paths)
         job = Job(folder, partial, chosen, films, account)
-        module.export(job)
+        form.write(job)
         if not account.files:
             raise UserError(
                 "nothing could be exported" + account.tell_why(),
                 where=f"{folder.path} ({', '.join(chosen)})",
-                how=f"--split all, or another format; {to} needs: {module.NEEDS}",
+                how=f"--split all, or another format; {to} needs: {form.needs}",
             )
         account.note_films(films)
-        write_account(partial, describe_export(folder, to, chosen, account), module.HOW, out.absolute())
+        write_account(partial, describe_export(folder, to, chosen, account), form.how, out.absolute())
     return account
 
 
@@ -91,13 +89,13 @@ def check_place(out: Path, dataset: Path) -> None:
         )
 
 
-def _choose_splits(folder: DatasetFolder, to: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+def _choose_splits(folder: DatasetFolder, form: Export, wanted: tuple[str, ...]) -> tuple[str, ...]:
     there = list(dict.fromkeys(s for splits in folder.files.values() for s in splits))
     if not wanted:
-        usual = tuple(s for s in SPLITS_OF.get(to, TRAINING) if s in there)
+        usual = tuple(s for s in form.splits if s in there)
         if not usual:
             raise UserError(
-                f"no rows in the usual split of this format ({', '.join(SPLITS_OF.get(to, TRAINING))})",
+                f"no rows in the usual split of this format ({', '.join(form.splits)})",
                 where=str(folder.path),
                 how="--split all, or --split " + " --split ".join(there),
             )
@@ -110,4 +108,4 @@ def _choose_splits(folder: DatasetFolder, to: str, wanted: tuple[str, ...]) -> t
     return tuple(s for s in there if s in wanted)
 
 
-__all__ = ["FORMATS", "Account", "Job", "check_place", "export_dataset"]
+__all__ = ["GROUP", "Account", "Export", "Job", "check_place", "export_dataset", "list_formats"]

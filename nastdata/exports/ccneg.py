@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
-from nastdata.exports.quadruplets import list_quadruplets
-from nastdata.exports.torch_file import TorchFile
+from nastdata.exports.shared.quadruplets import list_quadruplets
+from nastdata.exports.shared.torch_file import TorchFile
 
 NEEDS = "opposition, mednega or contextual_claims"
 HOW = """
@@ -91,3 +92,11 @@ def _image(i: int, row: list[str]) -> dict[str, object]:
 
 def _annotation(i: int, row: list[str]) -> dict[str, object]:
     return {"id": i, "image_id": i, "caption": row[1]}
+
+
+EXPORT = Export(
+    reads="CC-Neg / CoN-CLIP: saved dict, distractor mapping, quadruplets",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+)

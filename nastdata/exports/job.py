@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from nastdata.dataset.folder import DatasetFolder
 from nastdata.errors import UserError
-from nastdata.exports.statements import CONFIGS_WITH_QUESTIONS, Question, read_questions
-from nastdata.exports.summary import Account
-from nastdata.exports.tokens import MOST_TOKENS, fits_clip
+from nastdata.exports.shared.statements import CONFIGS_WITH_QUESTIONS, Question, read_questions
+from nastdata.exports.shared.summary import Account
+from nastdata.exports.shared.tokens import MOST_TOKENS, fits_clip
 from nastdata.images.export import NO_IMAGE, NOT_FOUND, FilmPlaces
 
 BATCH = 2_000

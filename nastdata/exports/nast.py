@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 
 NEEDS = "mednega"
@@ -48,3 +49,12 @@ def _translate(row: Mapping[str, Any]) -> dict[str, Any]:
     for i, text in enumerate(row["affirmative_choices"], 1):
         out[f"affirmative_mcq_choice_{i}"] = text
     return {**out, "correct_answer": row["answer"]}
+
+
+EXPORT = Export(
+    reads="NAST's own JSON",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+    splits=("train", "validation", "test"),
+)

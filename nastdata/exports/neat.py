@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nastdata.exports import negbench
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 from nastdata.exports.retrieval import CaptionsByImage
 from nastdata.ontology import Ontology, load_ontology
@@ -90,3 +91,12 @@ def _join(names: list[str], word: str) -> str:
 def _find_ontology(job: Job) -> Ontology:
     name = ((job.folder.manifest or {}).get("recipe") or {}).get("ontology") or "chest_xray"
     return load_ontology(name)
+
+
+EXPORT = Export(
+    reads="NEAT: NegBench's files and retrieval with positive, negative and inverted captions",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+    splits=("test",),
+)

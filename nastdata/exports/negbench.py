@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 from nastdata.exports.retrieval import CaptionsByImage
-from nastdata.exports.statements import Question, read_captions
+from nastdata.exports.shared.statements import Question, read_captions
 from nastdata.seeded import draw_int, shuffle
 
 NEEDS = "mednega, contextual_claims, contextual_captions, opposition or probes"
@@ -165,3 +166,12 @@ def _put_in_place(q: Question, drawn: list[int]) -> list[int]:
             placed[slot] = found
             left.remove(found)
     return [placed[slot] if slot in placed else left.pop(0) for slot in range(1, len(drawn) + 1)]
+
+
+EXPORT = Export(
+    reads="NegBench: MCQ, binary, retrieval, negated retrieval, affirmation controls",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+    splits=("test",),
+)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from nastdata.exports.group_index import MateIndex
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job, Table
-from nastdata.exports.quadruplets import GROUPED, list_pairs
+from nastdata.exports.shared.group_index import MateIndex
+from nastdata.exports.shared.quadruplets import GROUPED, list_pairs
 
 NEEDS = "opposition, mednega or contextual_claims"
 HOW = """
@@ -41,3 +42,11 @@ def _write_groups(job: Job, name: str, config: str, split: str, table: Table) ->
             false = [q.texts[i] for i in q.false if q.texts[i] != q.truth]
             numbers = [at for _, _, at in mates.find(q, path)]
             table.write(path, q.truth, repr(list(dict.fromkeys(false))), repr(numbers))
+
+
+EXPORT = Export(
+    reads="NegCLIP: TSV with hard negative captions and images",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
-from nastdata.exports.statements import KEYS, Caption, read_captions
+from nastdata.exports.shared.statements import KEYS, Caption, read_captions
 
 NEEDS = "any config"
 HOW = """
@@ -35,3 +36,11 @@ def list_captions(job: Job, split: str) -> Iterator[Caption]:
         if config in KEYS:
             for row in job.rows(config, split):
                 yield from read_captions(config, row)
+
+
+EXPORT = Export(
+    reads="open_clip training: CSV of filepath and title",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+)

@@ -8,9 +8,10 @@ import tarfile
 from collections.abc import Iterator
 
 from nastdata.errors import UserError
+from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 from nastdata.exports.openclip import list_captions
-from nastdata.exports.statements import Caption
+from nastdata.exports.shared.statements import Caption
 from nastdata.images.export import NO_IMAGE, NOT_FOUND
 from nastdata.images.jpeg import to_jpeg
 
@@ -112,3 +113,11 @@ def _check_images(job: Job) -> None:
                 where=source,
                 how=f"--image-root {source}=FOLDER",
             )
+
+
+EXPORT = Export(
+    reads="open_clip training: tar shards",
+    needs=NEEDS,
+    how=HOW,
+    write=export,
+)

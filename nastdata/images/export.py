@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from nastdata.dataset.folder import DatasetFolder
 from nastdata.errors import UserError
 from nastdata.images.build_images import find_films
 from nastdata.images.find import ImageFinder, ImageLoader, Tally
@@ -95,13 +94,16 @@ class FilmPlaces:
 
 
 def place_films(
-    folder: DatasetFolder, partial: Path, final: Path, roots: Mapping[str, str | Path], paths: Paths
+    recipe: Mapping[str, Any] | None,
+    partial: Path,
+    final: Path,
+    roots: Mapping[str, str | Path],
+    paths: Paths,
 ) -> FilmPlaces:
     """Return the places of a dataset's images.
 
     Raises:
         UserError: if a root is no folder.
     """
-    recipe = (folder.manifest or {}).get("recipe")
     loader = find_films(recipe, roots)
     return FilmPlaces(partial, final, ImageFinder(roots), loader, paths)

@@ -9,12 +9,27 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from nastdata.errors import UserError
 from nastdata.recipe import WriterSettings
-from nastdata.sources.base import Source
+from nastdata.terms import Terms
+
+
+class Owned(Protocol):
+    """A source as the gate sees it: a name and its owners' terms."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        ...
+
+    @property
+    def terms(self) -> Terms:
+        """What its owners allow."""
+        ...
+
 
 DEFAULT_URL = "https://api.openai.com/v1"
 
@@ -41,7 +56,7 @@ def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool
     return (mapped or address).is_loopback
 
 
-def check_terms(writer: WriterSettings, sources: Sequence[Source]) -> dict[str, Any]:
+def check_terms(writer: WriterSettings, sources: Sequence[Owned]) -> dict[str, Any]:
     """Refuse to send restricted rows to a service, unless the recipe attests what the terms ask for.
 
     Returns:

@@ -1,1 +1,6 @@
-"""Dual encoders of images and texts behind one protocol, one adapter a file."""
+"""Dual encoders of images and texts behind one protocol, one adapter a module.
+
+In: the name of a model, tokens, pixels.
+Out: features of images and texts.
+May import: dataset, images.
+"""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
+from nastdata.models.base import cut_padding, first_line, need, normalize
 from nastdata.models.open_clip_weights import read_weights
-from nastdata.models.registry import cut_padding, first_line, need, normalize
 from nastdata.models.towers import StackTower, TextTower
 
 LORA = r"text\..*encoder\.layer\.\d+\..*(query|key|value|dense)"

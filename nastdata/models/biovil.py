@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from nastdata.errors import UserError, name_nearest
+from nastdata.models.base import DualEncoder, first_line, need
 from nastdata.models.bert_pair import BertPairEncoder
-from nastdata.models.registry import DualEncoder, first_line, need
 
 
 def load(name: str) -> DualEncoder:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from nastdata.errors import UserError, name_nearest
+from nastdata.models.base import DualEncoder, need
 from nastdata.models.bert_pair import BertPairEncoder, fill, load_hf, load_tokenizer, take_part
 from nastdata.models.open_clip_weights import read_weights
-from nastdata.models.registry import DualEncoder, need
 from nastdata.models.towers import StackTower, TextTower, take_states
 
 FILE = "pytorch_model.bin"

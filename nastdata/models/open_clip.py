@@ -11,8 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from nastdata.errors import UserError, name_nearest
+from nastdata.models.base import DualEncoder, cut_padding, first_line, need, normalize
 from nastdata.models.open_clip_weights import load_weights
-from nastdata.models.registry import DualEncoder, cut_padding, first_line, need, normalize
 from nastdata.models.towers import NativeTower, StackTower, TextTower
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
+from nastdata.models.base import DualEncoder
 from nastdata.models.bert_pair import BertPairEncoder, fill, load_hf, load_tokenizer
 from nastdata.models.open_clip_weights import read_weights
-from nastdata.models.registry import DualEncoder
 
 FILES = ("text_encoder.pth", "image_encoder(resnet50).pth", "text_projection_layer.pth")
 BERT = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"

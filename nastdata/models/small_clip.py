@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nastdata.models.base import need
 from nastdata.models.open_clip import OpenClipEncoder
-from nastdata.models.registry import need
 
 CONFIG = Path(__file__).parent / "configs" / "phantom_clip.json"
 MEAN, STD = (0.45, 0.45, 0.45), (0.25, 0.25, 0.25)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nastdata.models.registry import DualEncoder
+from nastdata.models.base import DualEncoder
 
 
 class TextReader:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.models.registry import DualEncoder, first_line, need, normalize
+from nastdata.models.base import DualEncoder, first_line, need, normalize
 from nastdata.models.towers import StackTower, TextTower
 
 KINDS = ("clip", "siglip", "siglip2")
@@ -76,7 +76,7 @@ class HfEncoder:
         return _pooled(self.model.get_text_features(input_ids=tokens))
 
 
-def load_hf(name: str) -> DualEncoder:
+def load(name: str) -> DualEncoder:
     """Load a folder or a model of the Hub.
 
     Raises:

@@ -1,1 +1,6 @@
-"""Takes a dataset folder to a hub, or packs what rebuilds it without its rows."""
+"""Takes a dataset folder to a hub if its terms allow, or packs what rebuilds it without its rows.
+
+In: a dataset folder.
+Out: a repository on a hub, or a bundle.
+May import: dataset, exports, checks.
+"""

@@ -20,12 +20,12 @@ import yaml
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import replace_folder
 from nastdata.dataset.folder import DatasetFolder, read_dataset
-from nastdata.dataset.terms import inherit_terms
 from nastdata.errors import UserError
 from nastdata.exports import check_place
 from nastdata.ontology import load_ontology
 from nastdata.publishing.bundle_readme import describe_bundle, tell_bundle
 from nastdata.resources import find_resource
+from nastdata.terms import inherit_terms
 
 NAME = "bundle.json"
 SUMS = "SHA256SUMS.txt"

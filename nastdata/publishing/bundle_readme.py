@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nastdata.dataset.terms import Inherited
+from nastdata.terms import Inherited
 
 
 def describe_bundle(

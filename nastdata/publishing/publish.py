@@ -10,8 +10,8 @@ from typing import Any
 
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.folder import DatasetFolder, read_dataset
-from nastdata.dataset.terms import Inherited, inherit_terms
 from nastdata.errors import UserError
+from nastdata.terms import Inherited, inherit_terms
 
 REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 Say = Callable[[str], None]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import re
-
 from nastdata.ontology import Ontology
-from nastdata.reading.cues import PRONOUNS
-from nastdata.reading.lexicon import Symbols
+from nastdata.reading.kinds import compile_pattern, symbols
+from nastdata.reading.lexicon import Symbols, split_words
 from nastdata.reading.lists import Mention
 from nastdata.reading.scope import Scope
+from nastdata.reading.vocabulary import Vocabulary
 from nastdata.records import Denial, Existence, Fact
 
-_AHEAD = re.compile(r"[LGgmx?eUuP/]{0,8}(?:,?[&|][tLGgmx?]{0,6}){0,2}[CcJ]")
-_UNNAMED = re.compile(r"(?:&L)?[?S]")
-_SUBJECT = re.compile(r"[LGg]?[mo?]?V")
+_AHEAD = compile_pattern(
+    "[place grade grade_adjective filler persisting unknown sign_of doubt doubt_next seen slash]{0,8}"
+    " (comma? [and or] [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
+    " [condition one adjective]"
+)
+_UNNAMED = compile_pattern("( and place )? [unknown subject]")
+_SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? auxiliary")
+_PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
+_ATTRIBUTES = _PLACES + _GRADES
+_PLACE, _GRADE, _COMMA, _CONTRAST = list(symbols("place grade comma contrast"))
+_NAMES = symbols("condition adjective one grade_adjective")
+_ENDS = symbols("full_stop semicolon")
+_CLAUSE_ENDS = _ENDS + _CONTRAST
+_BREAKS = symbols("comma full_stop semicolon colon contrast and")
+_SMALL, _PREPOSITIONS = symbols("article filler"), symbols("preposition lies")
+_BEFORE_PLACE = symbols("filler persisting article grade place and")
 _EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
 Said = tuple[int, str, bool]
 """Position, canonical name, denied."""
@@ -22,19 +34,14 @@ Said = tuple[int, str, bool]
 class Attributes:
     """What an ontology's places and grades mean, and how they attach."""
 
-    def __init__(self, ontology: Ontology) -> None:
+    def __init__(self, ontology: Ontology, vocabulary: Vocabulary) -> None:
         self.places = ontology.place_by_name
         self._by_region = {(p.side, p.region): p.name for p in reversed(ontology.places)}
         self._within = {r.name: {*r.within, *r.overlaps} for r in ontology.regions}
-        self._grades: dict[str | None, dict[str, str]] = {None: {}}
-        for s in ontology.scales:
-            words = self._grades.setdefault(s.name, {})
-            for grade in s.grades:
-                for w in (grade, *s.synonyms.get(grade, ())):
-                    key = w.lower().replace("-", " ")
-                    words.setdefault(key, grade)
-            for grade in s.grades:
-                words[grade.lower().replace("-", " ")] = grade
+        self._grades: dict[str | None, dict[str, str]] = {
+            scale: {" ".join(split_words(w)): g for w, g in words.items()}
+            for scale, words in vocabulary.grades.items()
+        }
         self._other: dict[str, str] = {}
         for words in self._grades.values():
             for w, g in words.items():
@@ -48,19 +55,19 @@ class Attributes:
         if not mentions:
             return []
         kinds = symbols.kinds
-        if not any(k in kinds for k in "LlGg"):
+        if not any(k in kinds for k in _ATTRIBUTES):
             return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
-        bare = {i for i, k in enumerate(kinds) if k in "Ll" and self._is_bare(symbols.entries[i].value)}
+        bare = {i for i, k in enumerate(kinds) if k in _PLACES and self._is_bare(symbols.entries[i].value)}
         owners = _Owners(kinds, scope, bare)
         names = {m.at for m in scope.mentions}
         for i, kind in enumerate(kinds):
-            if kind in "Ll":
+            if kind in _PLACES:
                 for at in owners.find_place(i):
                     for name in symbols.entries[i].value:
                         places.setdefault(at, []).append((i, name, i in scope.denied))
-            elif (kind == "G" or kind == "g") and i not in names:
+            elif kind in _GRADES and i not in names:
                 for at in owners.find_grade(i):
                     grades.setdefault(at, []).append((i, symbols.entries[i].text, i in scope.denied))
         return [(m, self._combine(m, places.get(m.at, []), grades.get(m.at, []))) for m in mentions]
@@ -139,14 +146,14 @@ class _Owners:
     def find_place(self, i: int) -> list[int]:
         """Return the positions of the mentions that the place at ``i`` is said of."""
         kinds = self.kinds
-        if kinds[i] == "L" and i not in self.denied and not self._after_preposition(i):
+        if kinds[i] == _PLACE and i not in self.denied and not self._after_preposition(i):
             ahead = _AHEAD.match(kinds, i + 1)
             if ahead:
                 return [ahead.end() - 1]
             if self._is_of_something_else(i):
                 return []
             before = self._before(i)
-            if before and kinds[i - 1] in ",.;:B&" and _SUBJECT.match(kinds, i + 1):
+            if before and kinds[i - 1] in _BREAKS and _SUBJECT.match(kinds, i + 1):
                 return self._after(i)
             return before or self._after(i)
         if self._is_of_something_else(i):
@@ -158,9 +165,9 @@ class _Owners:
         if not _UNNAMED.match(self.kinds, i + 1):
             return False
         j = i - 1
-        while j >= 0 and i - j < 8 and self.kinds[j] in "mxtGL&":
+        while j >= 0 and i - j < 8 and self.kinds[j] in _BEFORE_PLACE:
             j -= 1
-        return i in self.bare or (j >= 0 and self.kinds[j] == ",")
+        return i in self.bare or (j >= 0 and self.kinds[j] == _COMMA)
 
     def find_grade(self, i: int) -> list[int]:
         """Return the positions of the mentions that the grade at ``i`` is said of."""
@@ -172,18 +179,18 @@ class _Owners:
 
     def _after_preposition(self, i: int) -> bool:
         j = i - 1
-        while j >= 0 and i - j < 4 and self.kinds[j] in "tm":
+        while j >= 0 and i - j < 4 and self.kinds[j] in _SMALL:
             j -= 1
-        return j >= 0 and self.kinds[j] in "pv"
+        return j >= 0 and self.kinds[j] in _PREPOSITIONS
 
     def _before(self, i: int) -> list[int]:
         for j in range(i - 1, max(-1, i - 40), -1):
             k = self.kinds[j]
-            if k in ".;" and self.entries[j + 1].text in PRONOUNS:
+            if k in _ENDS and "pronoun" in self.entries[j + 1].roles:
                 continue
-            if k in ".;" or (k == "B" and j + 4 < i and not (self.denied)):
+            if k in _ENDS or (k == _CONTRAST and j + 4 < i and not (self.denied)):
                 return []
-            if k in "CJcg" and j in self.at:
+            if k in _NAMES and j in self.at:
                 return [j]
         return []
 
@@ -191,9 +198,9 @@ class _Owners:
         limit = len(self.kinds)
         for j in range(i + 1, min(limit, i + 40)):
             k = self.kinds[j]
-            if k in ".;B":
+            if k in _CLAUSE_ENDS:
                 return []
-            if k in "CJcg" and j in self.at:
+            if k in _NAMES and j in self.at:
                 turn = self.turn[self.at.index(j)]
                 return [a for a, t in zip(self.at, self.turn, strict=True) if t == turn and a >= j]
         return []

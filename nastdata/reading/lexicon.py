@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nastdata.ontology import Condition, Ontology, Place
-from nastdata.reading import cues
+from nastdata.reading.kinds import SYMBOL, Kind
+from nastdata.reading.register import Register
+from nastdata.reading.vocabulary import Vocabulary
 
 WORD = re.compile(
     r"\([+-]\)|(?:w/o|w/|r/o|h/o|and/or|c/w)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
     r"|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
-MARKS = {".": ".", "!": ".", "?": "Q", ";": ";", ":": ":", ",": ",", "(": ",", ")": ",", "[": ",", "]": ","}
-MARKS |= {
-    "(+)": "P",
-    "(-)": "X",
-    "-": ":",
-    "--": ":",
-    "\u2013": ":",
-    "\u2014": ":",
-    "\u2026": ".",
-    "\u2022": ".",
-    "/": "/",
-    "&": "&",
+_MARK_KINDS: dict[str, Kind] = {
+    **dict.fromkeys((".", "!", "\u2026", "\u2022"), Kind.FULL_STOP),
+    **dict.fromkeys((",", "(", ")", "[", "]"), Kind.COMMA),
+    **dict.fromkeys((":", "-", "--", "\u2013", "\u2014"), Kind.COLON),
+    "?": Kind.QUESTION_MARK,
+    ";": Kind.SEMICOLON,
+    "/": Kind.SLASH,
+    "&": Kind.AND,
+    "(+)": Kind.SEEN,
+    "(-)": Kind.ABSENT,
 }
+MARKS = {mark: SYMBOL[kind] for mark, kind in _MARK_KINDS.items()}
 PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " "})
+_ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 Payload = Any
 """Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""
 
@@ -38,10 +39,12 @@ class Entry:
     """What a phrase means."""
 
     kind: str
+    """Its kind's character."""
     value: Payload
     text: str
     licensed: bool = True
     """Whether a caption may hold it without stating more than a fact."""
+    roles: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -56,21 +59,24 @@ class Symbols:
 
 Node = dict[str, Any]
 _END = ""
-_UNKNOWN = Entry(cues.UNKNOWN, None, "", False)
-_HEADING = Entry("F", None, "")
-_FREE = Entry("X", None, "free")
+_UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
+_HEADING = Entry(SYMBOL[Kind.HEADING], None, "")
+_FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
+_QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
 
 class Lexicon:
-    """All phrases of the general cues and of one ontology, in a trie of words."""
+    """All phrases of a register's cues and of one vocabulary, in a trie of words."""
 
-    def __init__(self, ontology: Ontology) -> None:
+    def __init__(self, vocabulary: Vocabulary, register: Register) -> None:
         self.root: Node = {}
         self.spelling: dict[str, str] = {}
         """American form -> the form in the trie, where they differ."""
         self.words: set[str] = set()
-        self.predicates = _collect_predicates(ontology)
-        for phrase, entry in _list_entries(ontology):
+        self.predicates = _collect_predicates(vocabulary)
+        self._fold = str.maketrans(_ACCENTS) if register.fold_accents else None
+        self._headings = frozenset(register.sections.findings)
+        for phrase, entry in _list_entries(vocabulary, register):
             self._add(phrase, entry)
         self.spelling = {_americanise(w): w for w in sorted(self.words)}
 
@@ -97,6 +103,8 @@ class Lexicon:
         if len(plain) != len(text):
             plain = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
         plain = plain.translate(PLAINLY)
+        if self._fold:
+            plain = plain.translate(self._fold)
         found = [(m.group(), m.start(), m.end()) for m in WORD.finditer(plain)]
         root, count = self.root, len(found)
         kinds: list[str] = []
@@ -111,11 +119,11 @@ class Lexicon:
                 mark = MARKS.get(word)
                 if mark is not None:
                     if (
-                        mark == "Q"
+                        mark == _QUESTION_MARK
                         and plain[end : end + 1].isalpha()
                         and not plain[start - 1 : start].strip()
                     ):
-                        mark = "U"
+                        mark = _DOUBT
                     kinds.append(mark)
                     entries.append(_UNKNOWN)
                     spans.append((start, end))
@@ -138,9 +146,9 @@ class Lexicon:
                 if best is not None:
                     end = found[last][2]
                     i = last
-            if word in cues.HEADINGS and i + 1 < count and found[i + 1][0] == ":":
+            if word in self._headings and i + 1 < count and found[i + 1][0] == ":":
                 best = _HEADING
-            elif word == cues.FREE and best is not None and best.text == word and plain[start - 1] == "-":
+            elif best is not None and "free" in best.roles and plain[start - 1] == "-":
                 best = _FREE
             if best is None:
                 best = _UNKNOWN
@@ -192,74 +200,60 @@ def pluralise(phrase: str) -> str:
     return phrase + "s"
 
 
-def _collect_predicates(o: Ontology) -> dict[str, dict[str, str]]:
+def _collect_predicates(v: Vocabulary) -> dict[str, dict[str, str]]:
     out: dict[str, dict[str, str]] = {}
-    for c in o.conditions:
-        for p in c.predicates:
-            for s in p.subjects:
-                out.setdefault(" ".join(split_words(s)), {}).update(
-                    {" ".join(split_words(a)): c.name for a in p.adjectives}
-                )
+    for p in v.predicates:
+        for s in p.subjects:
+            out.setdefault(" ".join(split_words(s)), {}).update(
+                {" ".join(split_words(a)): p.condition for a in p.adjectives}
+            )
     return out
 
 
-def _list_entries(o: Ontology) -> Iterator[tuple[str, Entry]]:
+def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
     """All phrases with their entries; of equal phrases the first counts."""
-    for text in o.others:
+    for text in v.others:
         for form in (text, pluralise(text)):
-            yield form, Entry(cues.UNKNOWN, None, text, False)
+            yield form, Entry(SYMBOL[Kind.UNKNOWN], None, text, False)
     places: dict[str, tuple[str, ...]] = {}
-    for text, names in _list_places(o):
+    for text, names in _list_places(v):
         places.setdefault(text, names)
-    for c in o.conditions:
-        yield from _list_names(c, places)
-    for c in o.conditions:
-        for text in dict.fromkeys((c.affirmative.text, *c.affirmative.synonyms)):
-            yield text, Entry(cues.ALTERNATIVE, c.name, text)
-    adjectives = {a for by in _collect_predicates(o).values() for a in by}
-    grades = dict.fromkeys(
-        g for s in o.scales for g in (*s.grades, *(w for ws in s.synonyms.values() for w in ws))
-    )
-    for g in grades:
-        key = " ".join(split_words(g))
-        yield g, Entry("g" if key in adjectives else cues.GRADE, key, key)
-    for text, names in places.items():
-        yield text, Entry(_tell_place_kind(text), names, text)
-    for text in _collect_predicates(o):
-        yield text, Entry(cues.SUBJECT, None, text, False)
-    for text in sorted(adjectives):
-        yield text, Entry(cues.ADJECTIVE, None, text, False)
-    for kind, phrases in cues.CUES.items():
+    for condition in v.conditions:
+        yield from _list_names(condition, v, places)
+    for condition, phrases in v.alternatives.items():
         for text in phrases:
-            yield text, Entry(kind, None, text, kind not in cues.UNLICENSED_KINDS)
-    own = (o.subject.text, *o.subject_synonyms, *o.vocabulary)
-    for text in (*own, *map(pluralise, own)):
-        yield text, Entry("o", None, text)
-    yield cues.FREE, Entry("m", None, cues.FREE, False)
-    for text in cues.WEAK_LINKS:
-        yield text, Entry("o", None, text, False)
-    for text in cues.PLAIN_WORDS:
-        text = text.replace("-", " ")
-        yield text, Entry("r" if text in ("of", "for") else "m", None, text)
-    for text in cues.CLINICAL_WORDS:
-        yield text, Entry("m", None, text, False)
+            yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)
+    adjectives = {a for by in _collect_predicates(v).values() for a in by}
+    for g in dict.fromkeys(w for words in v.grades.values() for w in words):
+        key = " ".join(split_words(g))
+        yield g, Entry(SYMBOL[Kind.GRADE_ADJECTIVE if key in adjectives else Kind.GRADE], key, key)
+    prepositions = {w for c in register.cues if c.kind == Kind.PREPOSITION for w in c.words}
+    for text, names in places.items():
+        first, _, rest = text.partition(" ")
+        adverbial = (bool(rest) and first in prepositions) or text.endswith("ly")
+        yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
+    for text in _collect_predicates(v):
+        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
+    for text in sorted(adjectives):
+        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
+    for text in (*v.own, *map(pluralise, v.own)):
+        yield text, Entry(SYMBOL[Kind.DOMAIN], None, text)
+    for cue in register.cues:
+        roles = frozenset(cue.roles)
+        for text in cue.words:
+            yield text, Entry(SYMBOL[cue.kind], None, text, cue.licensed, roles)
 
 
-def _tell_place_kind(text: str) -> str:
-    """Return the adverbial kind for "in the right lung" and "bilaterally", else the plain one."""
-    first, _, rest = text.partition(" ")
-    adverbial = (bool(rest) and first in cues.CUES["p"]) or text.endswith("ly")
-    return cues.PLACE_ADVERBIAL if adverbial else cues.PLACE
-
-
-def _list_names(c: Condition, places: dict[str, tuple[str, ...]]) -> Iterator[tuple[str, Entry]]:
+def _list_names(
+    condition: str, v: Vocabulary, places: dict[str, tuple[str, ...]]
+) -> Iterator[tuple[str, Entry]]:
     """A condition's names, their plurals, and adjective + subject of its predicates.
 
     A name that is a place followed by another of its names ("rib fracture") is left out, so that the place
     is read too.
     """
-    names = dict.fromkeys((c.text, *c.synonyms))
-    entry = Entry(cues.CONDITION, c.name, c.name)
+    names = v.conditions[condition]
+    entry = Entry(SYMBOL[Kind.CONDITION], condition, condition)
     keys = {" ".join(split_words(n)) for n in names}
     keys |= {pluralise(k) for k in keys}
     for name in names:
@@ -268,23 +262,24 @@ def _list_names(c: Condition, places: dict[str, tuple[str, ...]]) -> Iterator[tu
             heads = (" ".join(words[:i]) for i in range(1, len(words)))
             if not any(h in places and text[len(h) + 1 :] in keys for h in heads):
                 yield text, entry
-    for p in c.predicates:
-        for a in p.adjectives:
-            for s in p.subjects:
-                yield f"{a} {s}", entry
+    for p in v.predicates:
+        if p.condition == condition:
+            for a in p.adjectives:
+                for s in p.subjects:
+                    yield f"{a} {s}", entry
 
 
-def _list_places(o: Ontology) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _list_places(v: Vocabulary) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every phrase of every place, and the coordinations of two ("right upper and lower lobes").
 
     Where one phrase belongs to several places the first counts.
     """
     said: list[tuple[tuple[str, ...], str]] = []
-    for place in o.places:
-        for text in _list_phrases(place):
-            said.append((tuple(split_words(text)), place.name))
-            if place.side is None:
-                said.append((tuple(split_words(pluralise(" ".join(split_words(text))))), place.name))
+    for place, phrases in v.places.items():
+        for text in phrases:
+            said.append((tuple(split_words(text)), place))
+            if place in v.sideless:
+                said.append((tuple(split_words(pluralise(" ".join(split_words(text))))), place))
     for words, name in said:
         yield " ".join(words), (name,)
     alike: dict[tuple[int, tuple[str, ...]], list[tuple[tuple[str, ...], str]]] = {}
@@ -297,13 +292,6 @@ def _list_places(o: Ontology) -> Iterator[tuple[str, tuple[str, ...]]]:
                 if first != second:
                     for text in _coordinate(a, b, k):
                         yield text, (first, second)
-
-
-def _list_phrases(place: Place) -> Iterable[str]:
-    texts = dict.fromkeys(
-        t for t in (place.name, place.phrase, place.adjective, *place.synonyms) if t is not None
-    )
-    return texts
 
 
 def _coordinate(a: tuple[str, ...], b: tuple[str, ...], k: int) -> Iterator[str]:

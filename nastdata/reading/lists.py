@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from nastdata.reading import lookahead as look
+from nastdata.reading.kinds import symbols
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
+_COMMA, _AND, _OR, _NOR, _SLASH = list(symbols("comma and or nor slash"))
+_PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
+_MARKED = symbols("grade grade_adjective persisting")
 Polarity = int | None
 
 
@@ -18,7 +22,7 @@ class Mention:
     ) -> None:
         self.condition, self.at, self.polarity = condition, at, polarity
         self.joint = joint
-        """How it hangs on the mention before it in its list: some of ``,&|!`` or nothing."""
+        """How it hangs on the mention before it in its list: kinds of joints, or nothing."""
         self.turn = turn
         """Number of the list that it stands in."""
         self.alternative = alternative
@@ -39,7 +43,7 @@ class Lists:
         self._polarity: Polarity = PRESENT
         """What the open scope gives to a name."""
         self._opener = ""
-        """Kind of the cue that opened the scope; "N" a negation that is a determiner, "O" any other."""
+        """What opened the scope, by the cue's kind; of negations, a "determiner" or another "denial"."""
         self._closed: Polarity = PRESENT
         """Polarity of the list that was closed last."""
         self._turn = 0
@@ -57,16 +61,16 @@ class Lists:
     def _list_polarity(self, i: int, *, alternative: bool) -> Polarity:
         """Return the polarity of the name at ``i``, given the list that it may continue."""
         joint, polarity = self._joint, self._polarity
-        either = "|" in joint or "!" in joint
+        either = _OR in joint or _NOR in joint
         if not self._group:
             if either and self._closed == ABSENT and polarity == PRESENT and self._opener == "":
-                self._open(ABSENT, "N")
+                self._open(ABSENT, "determiner")
             return self._polarity
         if polarity == PRESENT:
             if (
                 either
-                and "&" not in joint
-                and self._opener != "D"
+                and _AND not in joint
+                and self._opener != "change"
                 and not alternative
                 and not self._group[-1].alternative
             ):
@@ -76,9 +80,9 @@ class Lists:
         if not joint or either:
             return polarity
         joints = "".join(m.joint for m in self._group[1:])
-        over = ("|" in joints or "!" in joints or "&" in joints) and ("," in joint or "|" in joints)
+        over = (_OR in joints or _NOR in joints or _AND in joints) and (_COMMA in joint or _OR in joints)
         fresh = alternative or self._premodified(i) or polarity == UNSAID
-        doubt = polarity == DOUBTFUL and "&" not in joint
+        doubt = polarity == DOUBTFUL and _AND not in joint
         if (over or fresh or doubt) and not look.LATER_OR.match(self.kinds, i + 1):
             if not (doubt and look.LATER_AND.match(self.kinds, i + 1)):
                 self._open(PRESENT, "")
@@ -87,8 +91,8 @@ class Lists:
     def _premodified(self, i: int) -> bool:
         """Tell whether a grade or a word like "stable" stands before the name at ``i``, after its joint."""
         j = i - 1
-        while j >= 0 and i - j < 8 and self.kinds[j] in "mtLGgx?":
-            if self.kinds[j] in "Ggx":
+        while j >= 0 and i - j < 8 and self.kinds[j] in _PREMODIFIERS:
+            if self.kinds[j] in _MARKED:
                 return True
             j -= 1
         return False
@@ -112,13 +116,13 @@ class Lists:
         group = self._group
         if polarity == PRESENT:
             joint = group[-1].joint
-            either = any("|" in m.joint or "!" in m.joint for m in group[1:]) or "|" in self._joint
+            either = any(_OR in m.joint or _NOR in m.joint for m in group[1:]) or _OR in self._joint
             if either or not joint:
                 return
             if len(group) == 2:
                 group[-1].polarity = PRESENT
-            elif self._opener == "O":
-                start = next((k for k, m in enumerate(group) if k and "," in m.joint), len(group))
+            elif self._opener == "denial":
+                start = next((k for k, m in enumerate(group) if k and _COMMA in m.joint), len(group))
                 for m in group[start:]:
                     m.polarity = PRESENT
         elif polarity == ABSENT:
@@ -135,9 +139,9 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
-            if "&" in joint or "|" in joint or "!" in joint or "/" in joint:
+            if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True
-            elif joint == "," and joined and self._opener not in ("T", "H", "P"):
+            elif joint == _COMMA and joined and self._opener not in ("shows", "there_is", "seen"):
                 pass
             else:
                 break

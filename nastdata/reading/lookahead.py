@@ -1,47 +1,78 @@
-"""What scope looks ahead for: bounded patterns over kinds, and the words that change a cue's reach.
-
-A pattern is matched from the symbol after a cue. Every repetition is bounded, so that no text can make a
-match expensive. The kinds are those of ``cues.py``.
-"""
+"""What scope looks ahead for: bounded patterns over kinds, matched from the symbol after a cue."""
 
 from __future__ import annotations
 
-import re
+from nastdata.reading.kinds import compile_pattern, symbols
 
 # Lookahead from the symbol after a cue. "Premodifiers": what may stand between a cue and the noun it is for.
-NAME = re.compile(r"[mtGgLxePUuJ?or]{0,7}[CA]")
-SHOWN_NAME = re.compile(r"[mt]{0,2}T[mtGgLxJe?or]{0,7}[CA]")
-OWN_CLAUSE = re.compile(r"[,&][,&mnt]{0,4}[SLl][^.;,&|!]{0,6}?V[^.;,&|!]{0,4}$")
-NAME_NEAR = re.compile(r"[mtGgLxJU?]{0,6}[CA]")
-NAME_FAR = re.compile(r"[^.;:,B&|!nNXZPTWH]{0,7}[CA]")
-LATER_OR = re.compile(r"[^.;:BNWTH]{0,48}?[|!][mtGgLxeJU?or]{0,7}[CA]")
-LATER_AND = re.compile(r"[^.;:BNWTH]{0,20}?&")
-PSEUDO = re.compile(r"[mxtGg?]{0,5}D[rp]")
-DOUBLE = re.compile(r"[mteV]{0,4}N")
-NOT_NO = re.compile(r"[mVt]{0,4}N")
-NOT_ABSENT = re.compile(r"[mVt]{0,4}[Xk]")
-NOT_EXCLUDED = re.compile(r"[mVt]{0,4}Z")
-NOT_EXCLUDE = re.compile(r"[mV]{0,4}z")
-NOT_CHANGED = re.compile(r"[mV]{0,4}[DxJ]")
-NOT_SEEN = re.compile(r"[mVt]{0,4}P")
-NOT_SHOW = re.compile(r"[mV]{0,4}T")
-NOT_DOUBT = re.compile(r"[mV]{0,4}U")
-NOT_THERE = re.compile(r"[mVvop]{0,5}(?:l|[pt]{1,2}[mt]{0,2}L|L)(?:[&|!,]{1,2}(?:n?[pt]{0,2}[Ll])){0,8}")
-NOT_GRADE = re.compile(r"[mVt]{0,4}(?:r|p)?[mt]{0,2}[Gg](?:[&|!,]{1,2}[mt]?[Gg]){0,8}")
-NOT_ADJECTIVE = re.compile(r"[mVGgt]{0,5}[Jg]")
-GOES_ON = re.compile(r"[nmVt]{0,3}p?[mt]{0,2}[lLGg](?![mtGgLx?&|/]{0,8}[Cc])")
-SEEN = re.compile(r"[mV]{0,2}P(?![mtGgLx?]{0,5}C)")
-ELSEWHERE = re.compile(r"[mVt]{0,4}Pp[mtx]{0,2}")
-ELLIPSIS = re.compile(r"[mVt]{0,4}(?=[.;,:BWQ&|!]|$)")
-ANY_NAME = re.compile(r"[^.;]{0,24}C")
-AUXILIARY = re.compile(r"[mn]{0,3}[VXZPDxk]")
-ANSWER = re.compile(r"[NXPkn]")
-BETWEEN = frozenset("nmGgx")
+NAME = compile_pattern(
+    "[filler article grade grade_adjective place persisting sign_of seen doubt doubt_next adjective "
+    "unknown domain of]{0,7} [condition alternative]"
+)
+SHOWN_NAME = compile_pattern(
+    "[filler article]{0,2} shows [filler article grade grade_adjective place persisting adjective "
+    "sign_of unknown domain of]{0,7} [condition alternative]"
+)
+OWN_CLAUSE = compile_pattern(
+    "[comma and] [comma and filler not article]{0,4} [subject place place_adverbial] [^full_stop "
+    "semicolon comma and or nor]{0,6}? auxiliary [^full_stop semicolon comma and or nor]{0,4} end"
+)
+NAME_NEAR = compile_pattern(
+    "[filler article grade grade_adjective place persisting adjective doubt unknown]{0,6} [condition"
+    " alternative]"
+)
+NAME_FAR = compile_pattern(
+    "[^full_stop semicolon colon comma contrast and or nor not denial absent excluded seen shows "
+    "with there_is]{0,7} [condition alternative]"
+)
+LATER_OR = compile_pattern(
+    "[^full_stop semicolon colon contrast denial with shows there_is]{0,48}? [or nor] [filler "
+    "article grade grade_adjective place persisting sign_of adjective doubt unknown domain of]{0,7} "
+    "[condition alternative]"
+)
+LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
+PSEUDO = compile_pattern(
+    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition]"
+)
+DOUBLE = compile_pattern("[filler article sign_of auxiliary]{0,4} denial")
+NOT_NO = compile_pattern("[filler auxiliary article]{0,4} denial")
+NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")
+NOT_EXCLUDED = compile_pattern("[filler auxiliary article]{0,4} excluded")
+NOT_EXCLUDE = compile_pattern("[filler auxiliary]{0,4} exclude")
+NOT_CHANGED = compile_pattern("[filler auxiliary]{0,4} [change persisting adjective]")
+NOT_SEEN = compile_pattern("[filler auxiliary article]{0,4} seen")
+NOT_SHOW = compile_pattern("[filler auxiliary]{0,4} shows")
+NOT_DOUBT = compile_pattern("[filler auxiliary]{0,4} doubt")
+NOT_THERE = compile_pattern(
+    "[filler auxiliary lies domain preposition]{0,5} ( place_adverbial | [preposition article]{1,2} "
+    "[filler article]{0,2} place | place ) ( [and or nor comma]{1,2} ( not? [preposition "
+    "article]{0,2} [place place_adverbial]) ) {0,8}"
+)
+NOT_GRADE = compile_pattern(
+    "[filler auxiliary article]{0,4} ( of | preposition )? [filler article]{0,2} [grade "
+    "grade_adjective] ( [and or nor comma]{1,2} [filler article]? [grade grade_adjective]) {0,8}"
+)
+NOT_ADJECTIVE = compile_pattern(
+    "[filler auxiliary grade grade_adjective article]{0,5} [adjective grade_adjective]"
+)
+GOES_ON = compile_pattern(
+    "[not filler auxiliary article]{0,3} preposition? [filler article]{0,2} [place_adverbial place "
+    "grade grade_adjective] (?! [filler article grade grade_adjective place persisting unknown and "
+    "or slash]{0,8} [condition one])"
+)
+SEEN = compile_pattern(
+    "[filler auxiliary]{0,2} seen (?! [filler article grade grade_adjective place persisting "
+    "unknown]{0,5} condition )"
+)
+ELSEWHERE = compile_pattern(
+    "[filler auxiliary article]{0,4} seen preposition [filler article persisting]{0,2}"
+)
+ELLIPSIS = compile_pattern(
+    "[filler auxiliary article]{0,4} (?= [full_stop semicolon comma colon contrast with "
+    "question_mark and or nor]| end )"
+)
+ANY_NAME = compile_pattern("[^full_stop semicolon]{0,24} condition")
+AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
+ANSWER = compile_pattern("[denial absent seen lacking not]")
+BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))
 """What may stand between a subject and its adjective without a verb: "mediastinum not widened"."""
-
-DETERMINERS = frozenset({"no", "neither", "nil", "zero", "hardly any", "not any"})
-"""Negations that make one noun phrase with what follows; the others head an adverbial phrase."""
-CONTRASTS = frozenset({"neither", "in neither", "rather than", "instead of"})
-HAVE = frozenset({"has", "have", "had", "having"})
-OTHER_VIEWS = frozenset({"lateral", "frontal", "prior", "previous", "earlier", "comparison", "portable"})
-"""What isn't seen there is not thereby absent."""

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 from nastdata.ontology import Ontology
 from nastdata.reading.attributes import Attributes
-from nastdata.reading.cues import NEGATIVE_KINDS
+from nastdata.reading.kinds import symbols
 from nastdata.reading.lexicon import Lexicon
+from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.scope import Scope
-from nastdata.records import ParsedFact
+from nastdata.reading.vocabulary import build_vocabulary
+from nastdata.records import ParsedFact, Unread
 
+_NEGATIVE = frozenset(symbols("denial not absent lacking excluded nor"))
+"""Negation cues, wherever they are."""
 _WEIGHT = {1: 2, -1: 1, 0: 0}
 
 
@@ -33,17 +37,24 @@ class Reading:
     cues: tuple[str, ...]
     """Negation cues, whatever they negate."""
     unlicensed: tuple[str, ...]
-    """Words that a statement of the ontology's facts doesn't need, as they stand in the text."""
+    """Words that a statement of the ontology's facts doesn't need, as written in the text."""
+    unread: tuple[Unread, ...] = ()
+    """Stretches that name a finding in a way that isn't understood; they give no label and no fact."""
+    language: str | None = None
+    """Code of the language that the text was read in ("en"); None if its language isn't read."""
 
 
 class Parser:
     """Reads texts with one ontology. Linear in the length of the text."""
 
-    def __init__(self, ontology: Ontology) -> None:
-        self._lexicon = Lexicon(ontology)
-        self._attributes = Attributes(ontology)
+    def __init__(self, ontology: Ontology, register: Register | None = None) -> None:
+        register = register or load_register(DEFAULT)
+        self._language = register.language
+        vocabulary = build_vocabulary(ontology, register)
+        self._lexicon = Lexicon(vocabulary, register)
+        self._attributes = Attributes(ontology, vocabulary)
 
-    def parse(self, text: str) -> Reading:
+    def parse(self, text: str, *, report: bool = False) -> Reading:
         """Read one text: a phrase, a sentence or a whole report.
 
         Where a text says several things about one condition, present beats uncertain beats absent.
@@ -63,7 +74,7 @@ class Parser:
             for fact in stated:
                 facts[ParsedFact(fact, start, end)] = None
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
-        negative = NEGATIVE_KINDS.intersection(symbols.kinds)
+        negative = _NEGATIVE.intersection(symbols.kinds)
         found = (
             [text[a:b] for (a, b), k in zip(symbols.spans, symbols.kinds, strict=True) if k in negative]
             if negative
@@ -76,18 +87,20 @@ class Parser:
             tuple(dict.fromkeys(alternatives)),
             tuple(found),
             tuple(symbols.unknown),
+            (),
+            self._language,
         )
 
 
-_KEPT: list[tuple[Ontology, Parser]] = []
+_KEPT: list[tuple[Ontology, str, Parser]] = []
 
 
-def get_parser(ontology: Ontology) -> Parser:
-    """Return the parser of an ontology, built once."""
-    for known, parser in _KEPT:
-        if known is ontology:
+def get_parser(ontology: Ontology, register: str = DEFAULT) -> Parser:
+    """Return the parser of an ontology and a register (``english``), built once."""
+    for known, name, parser in _KEPT:
+        if known is ontology and name == register:
             return parser
-    parser = Parser(ontology)
-    _KEPT.append((ontology, parser))
+    parser = Parser(ontology, load_register(register))
+    _KEPT.append((ontology, register, parser))
     del _KEPT[:-8]
     return parser

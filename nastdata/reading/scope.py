@@ -1,6 +1,6 @@
 """Scope: which mentioned condition is said to be there, not there, or doubtful.
 
-One pass from left to right over the kinds of ``cues.py``. A cue before names opens a scope that runs over
+One pass from left to right over the kinds of ``kinds.py``. A cue before names opens a scope that runs over
 the list that follows; a cue after names closes the list before it. The pass looks ahead a bounded number
 of symbols only, so that time is linear in the text.
 """
@@ -11,11 +11,26 @@ import re
 from collections.abc import Callable
 
 from nastdata.reading import lookahead as look
-from nastdata.reading.cues import PRONOUNS, UNKNOWN
+from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
 
-_PASSIVE = frozenset("VmtorpLlGDxvSw?" + UNKNOWN)
+_PASSIVE = frozenset(
+    symbols(
+        "auxiliary filler article domain of preposition place place_adverbial grade change persisting lies"
+        " subject unknown"
+    )
+)
+_AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
+_SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
+_WHY = symbols("asks history")
+_HEADING = symbols("heading")
+_AUXILIARY_SEEN = symbols("auxiliary seen")
+_PAUSES = symbols("full_stop semicolon comma colon")
+_PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
+_FILLER_SEEN = symbols("filler seen")
+_PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
+_SUBJECTS = symbols("subject place place_adverbial")
 
 
 class Scope(Lists):
@@ -29,8 +44,8 @@ class Scope(Lists):
         self.denied: set[int] = set()
         self.unsaid = False
         """Whether the sentence or section asks or supposes, and states nothing."""
-        self._last = ""
-        """"C" once the sentence has named a condition."""
+        self._last = False
+        """Whether the sentence has named a condition."""
         self._section = False
         self._skip = -1
 
@@ -40,7 +55,7 @@ class Scope(Lists):
             if kind in _PASSIVE or i < self._skip:
                 continue
             _ACTIONS[kind](self, i)
-        if self._group and self.kinds[-1] == "V":
+        if self._group and self.kinds[-1] == _AUXILIARY:
             self._close(PRESENT, len(self.kinds) - 1)
         return self
 
@@ -50,8 +65,8 @@ class Scope(Lists):
         if not self._section:
             self.unsaid = False
         self._end_clause(i)
-        if i + 1 < len(self.entries) and self.entries[i + 1].text not in PRONOUNS:
-            self._closed, self._last = PRESENT, ""
+        if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
+            self._closed, self._last = PRESENT, False
 
     def _head_section(self, i: int) -> None:
         self._section = self.unsaid = False
@@ -66,7 +81,7 @@ class Scope(Lists):
         self._end_sentence(i)
 
     def _end_clause(self, i: int) -> None:
-        if self._group and i and self.kinds[i - 1] == "V":
+        if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
         self._open(UNSAID if self.unsaid else PRESENT, "")
 
@@ -76,12 +91,12 @@ class Scope(Lists):
         self._end_clause(i)
 
     def _colon(self, i: int) -> None:
-        if i and self.kinds[i - 1] in "PXZUnk" and not self.mentions_near(i):
+        if i and self.kinds[i - 1] in _SAID_BEFORE and not self.mentions_near(i):
             return
-        if i and self.kinds[i - 1] in "qh":
+        if i and self.kinds[i - 1] in _WHY:
             self.unsaid = True
-            self._section = "F" in self.kinds[i:]
-            self._open(UNSAID, "q")
+            self._section = _HEADING in self.kinds[i:]
+            self._open(UNSAID, "asks")
             return
         if self._group and self._polarity == PRESENT:
             return  # "Pneumothorax: absent."
@@ -92,30 +107,30 @@ class Scope(Lists):
         return bool(self._group)
 
     def _comma(self, i: int) -> None:
-        if self._group and i and self.kinds[i - 1] == "V":
+        if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
-        self._joint += ","
+        self._joint += _COMMA
 
     def _join(self, i: int) -> None:
         self._joint += self.kinds[i]
 
     def _nor(self, i: int) -> None:
-        self._joint += "!"
+        self._joint += _NOR
         if self._polarity != ABSENT:
-            self._open(ABSENT, "N")
+            self._open(ABSENT, "determiner")
 
     def _versus(self, i: int) -> None:
         if not self._group:
             return
         if self._polarity == PRESENT:
             self._group[-1].polarity = DOUBTFUL
-            self._open(DOUBTFUL, "U")
+            self._open(DOUBTFUL, "doubt")
 
     def _except(self, i: int) -> None:
-        self._open(PRESENT, "K")
+        self._open(PRESENT, "except")
 
     def _same(self, i: int) -> None:
-        self._open(self._closed, "s")
+        self._open(self._closed, "same")
 
     # Cues before names.
 
@@ -124,25 +139,30 @@ class Scope(Lists):
         double = look.DOUBLE.match(kinds, i + 1)
         if double:
             self._skip = double.end()
-            self._open(PRESENT, "W")
+            self._open(PRESENT, "with")
             return
-        if self._group and i + 1 < len(kinds) and kinds[i + 1] in "VP" and self.entries[i].text == "neither":
+        if (
+            self._group
+            and i + 1 < len(kinds)
+            and kinds[i + 1] in _AUXILIARY_SEEN
+            and "neither" in self.entries[i].roles
+        ):
             self._close(ABSENT, i, whole=True)
             self._skip = i + 3
             return
-        if self._group and not self._joint and (i + 1 == len(kinds) or kinds[i + 1] in ".;,:"):
+        if self._group and not self._joint and (i + 1 == len(kinds) or kinds[i + 1] in _PAUSES):
             self._close(ABSENT, i)  # "Effusion: no."
             return
-        if self.entries[i].text in look.CONTRASTS:
+        if "contrastive" in self.entries[i].roles:
             found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
-            if found and self._deny(found, "LlGg"):
+            if found and self._deny(found, _PLACES + _GRADES):
                 return
         pseudo = look.PSEUDO.match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
-            self._open(PRESENT, "D")
+            self._open(PRESENT, "change")
             return
-        self._open(ABSENT, "N" if self.entries[i].text in look.DETERMINERS else "O")
+        self._open(ABSENT, "determiner" if "determiner" in self.entries[i].roles else "denial")
 
     def _there(self, i: int) -> None:
         if self._polarity != PRESENT and not self._group and not self._joint:
@@ -150,35 +170,35 @@ class Scope(Lists):
         self._with(i)
 
     def _with(self, i: int) -> None:
-        self._open(UNSAID if self.unsaid else PRESENT, "W")
+        self._open(UNSAID if self.unsaid else PRESENT, "with")
 
     def _show(self, i: int) -> None:
-        if self.entries[i].text in look.HAVE and look.AUXILIARY.match(self.kinds, i + 1):
+        if "have" in self.entries[i].roles and look.AUXILIARY.match(self.kinds, i + 1):
             return
-        if self._polarity == ABSENT and not self._group and self._opener in ("N", "O"):
+        if self._polarity == ABSENT and not self._group and self._opener in ("determiner", "denial"):
             return  # "no film shows X"
-        if self._opener == "U" and not self._group:
+        if self._opener == "doubt" and not self._group:
             return  # "may show X"
-        self._open(UNSAID if self.unsaid else PRESENT, "T")
+        self._open(UNSAID if self.unsaid else PRESENT, "shows")
 
     def _head(self, i: int) -> None:
-        if self._joint and "|" not in self._joint and "!" not in self._joint and self._polarity != UNSAID:
-            self._open(PRESENT, "e")
+        if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:
+            self._open(PRESENT, "sign_of")
 
     def _history(self, i: int) -> None:
         if look.NAME_FAR.match(self.kinds, i + 1):
-            self._open(UNSAID, "h")
+            self._open(UNSAID, "history")
 
     def _previous(self, i: int) -> None:
         if self._polarity == PRESENT and look.NAME_NEAR.match(self.kinds, i + 1):
-            self._open(UNSAID, "y")
+            self._open(UNSAID, "previous")
 
     def _question(self, i: int) -> None:
-        self._open(UNSAID, "q")
+        self._open(UNSAID, "asks")
 
     def _suppose(self, i: int) -> None:
         self.unsaid = True
-        self._open(UNSAID, "q")
+        self._open(UNSAID, "asks")
 
     # Cues on either side.
 
@@ -186,30 +206,30 @@ class Scope(Lists):
         if not self._group and self._refers_back(i + 1):
             self.mentions[-1].polarity = ABSENT
         elif not self._group or (self._joint and look.NAME.match(self.kinds, i + 1)):
-            self._open(ABSENT, "N")
+            self._open(ABSENT, "determiner")
         else:
             self._close(ABSENT, i)
 
     def _lacking(self, i: int) -> None:
         if not self._group or look.NAME.match(self.kinds, i + 1):
-            self._open(ABSENT, "N")
+            self._open(ABSENT, "determiner")
         else:
             self._close(ABSENT, i)
 
     def _exclude(self, i: int) -> None:
-        doubt = self.entries[i].text == "rule out" and self._polarity == PRESENT
-        self._open(DOUBTFUL if doubt else UNSAID, "U" if doubt else "q")
+        doubt = "rule_out" in self.entries[i].roles and self._polarity == PRESENT
+        self._open(DOUBTFUL if doubt else UNSAID, "doubt" if doubt else "asks")
 
     def _seen(self, i: int) -> None:
         if not self._group or (self.unsaid and self._polarity == UNSAID):
             return  # "if concern for X persists"
         if self._joint and look.NAME.match(self.kinds, i + 1):
             if (
-                "|" not in self._joint
-                and "!" not in self._joint
+                _OR not in self._joint
+                and _NOR not in self._joint
                 and not look.LATER_OR.match(self.kinds, i + 1)
             ):
-                self._open(PRESENT, "P")
+                self._open(PRESENT, "seen")
             return
         self._close(PRESENT, i)
 
@@ -219,28 +239,28 @@ class Scope(Lists):
             if not (self._joint and self._polarity == ABSENT):
                 self._close(DOUBTFUL, i)
             return
-        if self._polarity == ABSENT and not (self._group and self._joint and "|" not in self._joint):
+        if self._polarity == ABSENT and not (self._group and self._joint and _OR not in self._joint):
             return
-        if self._polarity == UNSAID and self._opener != "y":
+        if self._polarity == UNSAID and self._opener != "previous":
             return
-        self._open(DOUBTFUL, "U")
+        self._open(DOUBTFUL, "doubt")
 
     def _doubt_ahead(self, i: int) -> None:
         if self._group and (found := look.SEEN.match(self.kinds, i + 1)):
             self._skip = found.end()
             self._close(DOUBTFUL, i)
-        elif self._polarity == ABSENT and "," not in self._joint:
+        elif self._polarity == ABSENT and _COMMA not in self._joint:
             return  # "no opacity concerning for X"
-        elif self._polarity != UNSAID or self._opener == "y":
-            self._open(DOUBTFUL, "U")
+        elif self._polarity != UNSAID or self._opener == "previous":
+            self._open(DOUBTFUL, "doubt")
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
-        if kinds.startswith("m", at) and self.entries[at].text in ("only", "just", "merely"):
+        if kinds.startswith(_FILLER, at) and "only" in self.entries[at].roles:
             return
         if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
-            self._open(PRESENT, "W")
+            self._open(PRESENT, "with")
         elif found := look.NOT_ABSENT.match(kinds, at):
             self._skip = found.end()
             self._decide(PRESENT, found.end())
@@ -249,10 +269,10 @@ class Scope(Lists):
             self._decide(DOUBTFUL, found.end())
         elif found := look.NOT_EXCLUDE.match(kinds, at):
             self._skip = found.end()
-            self._open(DOUBTFUL, "U")
-        elif (found := look.NOT_THERE.match(kinds, at)) and self._deny(found, "Ll"):
+            self._open(DOUBTFUL, "doubt")
+        elif (found := look.NOT_THERE.match(kinds, at)) and self._deny(found, _PLACES):
             pass
-        elif kinds.startswith("mP", at) and self.entries[at].text == "well":
+        elif kinds.startswith(_FILLER_SEEN, at) and "well" in self.entries[at].roles:
             self._skip = at + 2
         elif (found := look.ELSEWHERE.match(kinds, at)) and self._is_elsewhere(at, found.end()):
             self._skip = found.end()
@@ -261,11 +281,11 @@ class Scope(Lists):
             self._decide(ABSENT, found.end())
         elif found := look.NOT_SHOW.match(kinds, at):
             self._skip = found.end()
-            self._open(ABSENT, "N")
+            self._open(ABSENT, "determiner")
         elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and self._predicate(found.end() - 1) is not None:
             self._skip = found.end()
             self._mention(str(self._predicate(found.end() - 1)), found.end() - 1, ABSENT)
-        elif (found := look.NOT_GRADE.match(kinds, at)) and self._deny(found, "Gg"):
+        elif (found := look.NOT_GRADE.match(kinds, at)) and self._deny(found, _GRADES):
             pass
         elif found := look.NOT_CHANGED.match(kinds, at):
             self._skip = found.end()
@@ -273,30 +293,32 @@ class Scope(Lists):
             self._skip = found.end()
             self._decide(ABSENT, found.end())
         elif look.NAME_FAR.match(kinds, at):
-            self._open(ABSENT, "N")
+            self._open(ABSENT, "determiner")
         elif self._group:
             self._close(ABSENT, i)
         else:
-            self._open(ABSENT, "N")
+            self._open(ABSENT, "determiner")
 
     def _is_elsewhere(self, start: int, end: int) -> bool:
         """Tell whether what isn't seen isn't seen on another view or an earlier examination only."""
-        return any(e.text in look.OTHER_VIEWS for e in self.entries[start : end + 1])
+        return any("other_view" in e.roles for e in self.entries[start : end + 1])
 
     def _decide(self, polarity: Polarity, after: int) -> None:
         """Apply a cue that may stand on either side."""
         if self._group and not (self._joint and look.NAME.match(self.kinds, after)):
             self._close(polarity, after - 1)
         else:
-            self._open(polarity, "N" if polarity == ABSENT else "U" if polarity == DOUBTFUL else "P")
+            self._open(
+                polarity, "determiner" if polarity == ABSENT else "doubt" if polarity == DOUBTFUL else "seen"
+            )
 
     def _refers_back(self, after: int) -> bool:
         """Tell whether a cue that has no list open is about the name before it: "but has resolved"."""
-        return self._last == "C" and bool(self.mentions) and not look.ANY_NAME.match(self.kinds, after)
+        return self._last and bool(self.mentions) and not look.ANY_NAME.match(self.kinds, after)
 
     def _deny(self, found: re.Match[str], wanted: str) -> bool:
         """Mark places or grades that are denied of the condition just named; tell whether they are."""
-        if not self.mentions or self._last != "C" or look.NAME_NEAR.match(self.kinds, found.end()):
+        if not self.mentions or not self._last or look.NAME_NEAR.match(self.kinds, found.end()):
             return False
         self.denied.update(j for j in range(found.start(), found.end()) if self.kinds[j] in wanted)
         self._skip = found.end()
@@ -306,7 +328,7 @@ class Scope(Lists):
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
         self._add(condition, i, polarity, alternative)
-        self._last = "C"
+        self._last = True
 
     def _name(self, i: int) -> None:
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
@@ -329,9 +351,11 @@ class Scope(Lists):
             return None
         for j in range(i - 1, max(-1, i - 12), -1):
             kind = self.kinds[j]
-            if kind in ".;:BCX":
+            if kind in _PREDICATE_STOPS:
                 return None
-            if kind in "SLl" and ("V" in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])):
+            if kind in _SUBJECTS and (
+                _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
+            ):
                 by = self._lexicon.predicates.get(self.entries[j].text)
                 if by and adjective in by:
                     return by[adjective]
@@ -339,46 +363,47 @@ class Scope(Lists):
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
-        named = self._last == "C" and bool(self.mentions)
+        named = self._last and bool(self.mentions)
         if named and not self._group and not look.NAME_NEAR.match(self.kinds, i + 1):
             self._mention(self.mentions[-1].condition, i, self._polarity)
 
 
-_ACTIONS: dict[str, Callable[[Scope, int], None]] = {
-    ".": Scope._end_sentence,
-    ";": Scope._end_clause,
-    ":": Scope._colon,
-    "B": Scope._break,
-    ",": Scope._comma,
-    "&": Scope._join,
-    "|": Scope._join,
-    "/": Scope._join,
-    "!": Scope._nor,
-    "~": Scope._versus,
-    "K": Scope._except,
-    "s": Scope._same,
-    "N": Scope._no,
-    "n": Scope._not,
-    "X": Scope._absent,
-    "k": Scope._lacking,
-    "F": Scope._head_section,
-    "Q": Scope._ask,
-    "c": Scope._one,
-    "Z": Scope._absent,
-    "z": Scope._exclude,
-    "P": Scope._seen,
-    "T": Scope._show,
-    "W": Scope._with,
-    "H": Scope._there,
-    "e": Scope._head,
-    "U": Scope._doubt,
-    "u": Scope._doubt_ahead,
-    "h": Scope._history,
-    "y": Scope._previous,
-    "q": Scope._question,
-    "i": Scope._suppose,
-    "C": Scope._name,
-    "A": Scope._alternative,
-    "J": Scope._adjective,
-    "g": Scope._adjective,
+_ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
+    Kind.FULL_STOP: Scope._end_sentence,
+    Kind.SEMICOLON: Scope._end_clause,
+    Kind.COLON: Scope._colon,
+    Kind.CONTRAST: Scope._break,
+    Kind.COMMA: Scope._comma,
+    Kind.AND: Scope._join,
+    Kind.OR: Scope._join,
+    Kind.SLASH: Scope._join,
+    Kind.NOR: Scope._nor,
+    Kind.VERSUS: Scope._versus,
+    Kind.EXCEPT: Scope._except,
+    Kind.SAME: Scope._same,
+    Kind.DENIAL: Scope._no,
+    Kind.NOT: Scope._not,
+    Kind.ABSENT: Scope._absent,
+    Kind.LACKING: Scope._lacking,
+    Kind.HEADING: Scope._head_section,
+    Kind.QUESTION_MARK: Scope._ask,
+    Kind.ONE: Scope._one,
+    Kind.EXCLUDED: Scope._absent,
+    Kind.EXCLUDE: Scope._exclude,
+    Kind.SEEN: Scope._seen,
+    Kind.SHOWS: Scope._show,
+    Kind.WITH: Scope._with,
+    Kind.THERE_IS: Scope._there,
+    Kind.SIGN_OF: Scope._head,
+    Kind.DOUBT: Scope._doubt,
+    Kind.DOUBT_NEXT: Scope._doubt_ahead,
+    Kind.HISTORY: Scope._history,
+    Kind.PREVIOUS: Scope._previous,
+    Kind.ASKS: Scope._question,
+    Kind.SUPPOSES: Scope._suppose,
+    Kind.CONDITION: Scope._name,
+    Kind.ALTERNATIVE: Scope._alternative,
+    Kind.ADJECTIVE: Scope._adjective,
+    Kind.GRADE_ADJECTIVE: Scope._adjective,
 }
+_ACTIONS = {SYMBOL[k]: act for k, act in _ACTIONS_BY_KIND.items()}

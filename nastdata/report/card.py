@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 import yaml
 
-from nastdata.dataset.terms import slugify
 from nastdata.frames import config_schema
 from nastdata.images.find import IMAGE_COLUMNS
 from nastdata.records import SPLITS
 from nastdata.report.columns import COLUMN_NOTES
 from nastdata.report.describe import Config, Description
+from nastdata.terms import slugify
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 TASKS = {

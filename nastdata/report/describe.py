@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nastdata import __version__
-from nastdata.dataset.terms import Inherited, inherit_terms
 from nastdata.records import SPLITS
 from nastdata.report.columns import CONFIG_NOTES
 from nastdata.report.limits import list_biases, list_limits, list_private
+from nastdata.terms import Inherited, inherit_terms
 
 PAPERS = (
     "Layer-Specific Fine-Tuning for Improved Negation Handling in Medical Vision-Language Models. "

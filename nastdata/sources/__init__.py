@@ -1,33 +1,32 @@
-"""Corpora, one a file, and the registry that names them."""
+"""Corpora, one a module or a folder, and how to get one by name.
+
+In: files of a corpus.
+Out: studies with labels, or facts; rejects; terms.
+May import: reading, engines.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-
-from nastdata.errors import UserError, name_nearest
+from nastdata.registry import get_adapter, list_adapters
 from nastdata.sources.base import Source
 
-MODULES: dict[str, str] = {
-    "phantom": "nastdata.sources.phantom.source",
-    "chexpert": "nastdata.sources.chexpert",
-    "mimic-cxr": "nastdata.sources.mimic_cxr",
-    "cad-chest": "nastdata.sources.cad_chest.source",
-    "openi": "nastdata.sources.openi.source",
-    "padchest": "nastdata.sources.padchest.source",
-}
-"""Source name -> module, which has a ``SOURCE``."""
+GROUP = "nastdata.sources"
+"""Entry points: the name of ``--source`` -> a ``Source``."""
+
+
+def list_sources() -> list[str]:
+    """Return the names of all sources, the built-in ones first."""
+    return list(list_adapters(GROUP))
 
 
 def get_source(name: str) -> Source:
     """Return a source by name.
 
     Raises:
-        UserError: if there is none; names the nearest.
+        UserError: if there is none (names the nearest), or a plug-in's fails to import.
     """
-    if name not in MODULES:
-        raise UserError("no such source", where=name, how=name_nearest(name, MODULES))
-    source: Source = import_module(MODULES[name]).SOURCE
+    source: Source = get_adapter(GROUP, name)
     return source
 
 
-__all__ = ["MODULES", "Source", "get_source"]
+__all__ = ["GROUP", "Source", "get_source", "list_sources"]

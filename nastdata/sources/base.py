@@ -5,26 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from nastdata.ontology import Ontology
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the corpus's owners allow (``docs/terms.md``); a build inherits the strictest of its inputs."""
-
-    licence: str
-    """As stated in cards: an SPDX id or a plain name."""
-    may_leave_machine: bool
-    """May patient rows go to an LLM service."""
-    may_publish: Literal["yes", "private", "no"]
-    """To a hub: yes; only to a private repository; not at all."""
-    citation: str
-    url: str
-    note: str = ""
+from nastdata.terms import Terms
 
 
 @dataclass(frozen=True)

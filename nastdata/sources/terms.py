@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nastdata.sources.base import Terms
+from nastdata.terms import Terms
 
 PHANTOM = Terms(
     licence="apache-2.0",

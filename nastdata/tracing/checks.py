@@ -9,9 +9,9 @@ import numpy.typing as npt
 import polars as pl
 import torch
 
-from nastdata.evaluation.statistics import Floats
-from nastdata.models.registry import DualEncoder
+from nastdata.models.base import DualEncoder
 from nastdata.seeded import draw_int
+from nastdata.statistics import Floats
 from nastdata.tracing.patching import (
     CaptionPair,
     PatchedPair,

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.models.registry import DualEncoder, normalize
+from nastdata.models.base import DualEncoder, normalize
 from nastdata.models.towers import take_states
 
 

@@ -18,8 +18,8 @@ import polars as pl
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.evaluation.statistics import Floats
-from nastdata.models.registry import DualEncoder, fingerprint_text
+from nastdata.models.base import DualEncoder, fingerprint_text
+from nastdata.statistics import Floats
 from nastdata.tracing.checks import attend, compare_with_control, cross_check
 from nastdata.tracing.patching import CaptionPair, patch_pairs
 from nastdata.tracing.samples import ROLES, Samples, score_samples, segment_pairs

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from nastdata.evaluation.statistics import Floats
-from nastdata.models.registry import DualEncoder
+from nastdata.models.base import DualEncoder
+from nastdata.statistics import Floats
 from nastdata.tracing.patching import CaptionPair, PatchedPair, score
 
 ROLES = ("start", "before", "negation", "condition", "stop", "end")

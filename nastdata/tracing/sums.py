@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nastdata.evaluation.statistics import Floats, bootstrap_clusters, sum_clusters
 from nastdata.seeded import draw_int
+from nastdata.statistics import Floats, bootstrap_clusters, sum_clusters
 from nastdata.tracing.samples import ROLES, Samples
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from nastdata.errors import UserError
-from nastdata.evaluation.rows import open_data
-from nastdata.models.registry import fingerprint_text, load_encoder
+from nastdata.models.base import fingerprint_text
+from nastdata.models.dataset_rows import open_data
+from nastdata.models.registry import load_encoder
 from nastdata.models.text_features import TextReader
 from nastdata.progress import Progress
 from nastdata.training.checkpoints import clear_checkpoints, read_checkpoint

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.models.registry import DualEncoder, fingerprint_text
+from nastdata.models.base import DualEncoder, fingerprint_text
 from nastdata.tracing.run import Trace, read_trace
 from nastdata.training.settings import LayerSettings
 

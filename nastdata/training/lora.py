@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.models.registry import DualEncoder, need
+from nastdata.models.base import DualEncoder, need
 from nastdata.training.settings import LoraSettings
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.evaluation.rows import Fact, get_fact
+from nastdata.models.dataset_rows import Fact, get_fact
 from nastdata.seeded import draw_int
 from nastdata.training import losses
 from nastdata.training.settings import TrainRecipe

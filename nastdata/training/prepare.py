@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.evaluation.rows import Data, get_keys
-from nastdata.images.tensors import ImageKey, embed_images
-from nastdata.models.registry import DualEncoder
+from nastdata.images.store import ImageKey
+from nastdata.models.base import DualEncoder
+from nastdata.models.dataset_rows import Data, get_keys
+from nastdata.models.image_features import embed_images
 from nastdata.models.text_features import TextReader
 from nastdata.training.objectives import (
     CaptionObjective,

@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-from nastdata.evaluation.rows import Data
-from nastdata.models.registry import DualEncoder, fingerprint_images, fingerprint_text
+from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
+from nastdata.models.dataset_rows import Data
 from nastdata.recipe import fingerprint
 from nastdata.training.settings import TrainRecipe
 

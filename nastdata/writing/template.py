@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from math import gcd
 from typing import Any
 
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.ontology import Ontology
+from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 from nastdata.seeded import draw_int
+from nastdata.writing.base import Checks, Failure, Writer
 from nastdata.writing.grammar.facts import FactGrammar, Sentence
 from nastdata.writing.grammar.options import OptionGrammar
 from nastdata.writing.grammar.plans import Plan, draw_plan
-from nastdata.writing.writer import Failure
 
 
 class TemplateWriter:
@@ -88,3 +90,17 @@ def _coprime(near: int, n: int) -> int:
     while gcd(near, n) != 1:
         near += 1
     return near
+
+
+def make_template_writer(
+    settings: WriterSettings,
+    ontology: Ontology,
+    seed: int,
+    checks: Checks,
+    fallback: Writer,
+    *,
+    fresh: bool,
+    engine: Engine = IN_PROCESS,
+) -> Writer:
+    """Return the fallback, which is the template writer (a ``registry.MakeWriter``)."""
+    return fallback

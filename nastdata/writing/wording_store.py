@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
+from nastdata.writing.base import Failure, Writer
 from nastdata.writing.template import TemplateWriter
-from nastdata.writing.writer import Failure, Writer
 
 S = TypeVar("S", OptionStatement, Fact)
 W = TypeVar("W", OptionWording, FactWording)

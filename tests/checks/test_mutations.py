@@ -694,7 +694,7 @@ def test_a_manifest_that_cannot_be_read_is_a_failed_rule(
 
 def test_a_recorded_blind_accuracy_that_is_not_so_is_noticed(good: dict[str, Path], tmp_path: Path) -> None:
     folder = folders.copy_folder(good[MED], tmp_path / "copy")
-    from nastdata.audit.folder import audit_folder
+    from nastdata.checks.audit_folder import audit_folder
     from nastdata.dataset.folder import read_dataset
 
     audit = json.loads(json.dumps(audit_folder(read_dataset(folder), seeds=1, folds=3).to_json()))

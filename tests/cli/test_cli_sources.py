@@ -8,13 +8,13 @@ from pathlib import Path
 from commands import Run
 from trees import make_tree
 
-from nastdata.sources import MODULES
+from nastdata.sources import list_sources
 
 
 def test_sources_lists_every_corpus(run: Run) -> None:
     done = run("sources")
     assert done.returncode == 0 and not done.stderr
-    for name in MODULES:
+    for name in list_sources():
         assert f"\n{name} " in f"\n{done.stdout}"
     assert "looked in" in done.stdout and "LLM service" in done.stdout
 
@@ -23,7 +23,7 @@ def test_sources_finds_a_tree(run: Run, tmp_path: Path) -> None:
     make_tree(tmp_path, 5)
     done = run("sources", "--data", str(tmp_path), "--json")
     rows = {r["name"]: r for r in json.loads(done.stdout)}
-    assert set(rows) == set(MODULES)
+    assert set(rows) == set(list_sources())
     assert len(rows["mimic-cxr"]["found"]) == 3 and len(rows["cad-chest"]["found"]) == 3
     assert not rows["openi"]["usable"] and rows["phantom"]["usable"]
     assert rows["mimic-cxr"]["terms"]["may_publish"] == "no"

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nastdata.dataset.folder import write_dataset
-from nastdata.dataset.terms import inherit_terms
 from nastdata.report.card import render_card
 from nastdata.report.columns import COLUMN_NOTES
 from nastdata.report.croissant import make_croissant
 from nastdata.report.describe import describe
+from nastdata.terms import inherit_terms
 
 
 @pytest.fixture(scope="module")

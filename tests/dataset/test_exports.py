@@ -26,7 +26,7 @@ from tool_readers import (
 
 from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.errors import UserError
-from nastdata.exports import FORMATS, export_dataset
+from nastdata.exports import export_dataset, list_formats
 from nastdata.images.export import FilmPlaces
 from nastdata.images.find import ImageFinder
 from nastdata.pipeline import build
@@ -266,7 +266,7 @@ def test_nast_json(mednega_build: Path, tmp_path: Path) -> None:
                 assert item[f"affirmative_mcq_choice_{i + 1}"] == row["affirmative_choices"][i]
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("name", sorted(list_formats()))
 def test_same_build_same_export(mednega_build: Path, tmp_path: Path, name: str) -> None:
     for place in ("a", "b"):
         export_dataset(mednega_build, name, tmp_path / place / "out", splits=("test",), paths="relative")

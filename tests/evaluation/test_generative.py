@@ -29,8 +29,8 @@ from nastdata.evaluation.generative.endpoint import split_spec
 from nastdata.evaluation.generative.images import Encoder, flatten
 from nastdata.evaluation.generative.questions import draw_orders, read_questions
 from nastdata.evaluation.outcomes import Outcome
-from nastdata.evaluation.rows import Data, open_data
 from nastdata.evaluation.run import EvaluateSettings
+from nastdata.models.dataset_rows import Data, open_data
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=20)
 QUICK = VisionSettings(retries=2)

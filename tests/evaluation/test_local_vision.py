@@ -13,8 +13,8 @@ pytest.importorskip("transformers")
 
 from nastdata.errors import UserError
 from nastdata.evaluation.generative import VisionSettings, judge_vlm
-from nastdata.evaluation.rows import open_data
 from nastdata.evaluation.run import EvaluateSettings
+from nastdata.models.dataset_rows import open_data
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=20, limit=6)
 Tiny = tuple[Path, Path]

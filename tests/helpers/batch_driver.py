@@ -11,7 +11,8 @@ from nastdata.assemble.checks import make_checks
 from nastdata.ontology import load_ontology
 from nastdata.recipe import WriterSettings
 from nastdata.records import OptionStatement, OptionWording
-from nastdata.writing.writer import Writer, make_writer
+from nastdata.writing.base import Writer
+from nastdata.writing.registry import make_writer
 
 MIXED = [v for v in product((0, 1), repeat=3) if len(set(v)) > 1]
 QUESTIONS = 12

@@ -1,6 +1,6 @@
 """A made-up MIMIC-CXR-JPG and CAD-Chest tree with the real layout and vocabulary, and no real content.
 
-    python tests/trees.py FOLDER --studies 227827
+    python tests/helpers/trees.py FOLDER --studies 227827
 
 writes FOLDER/physionet.org/files/mimic-cxr-jpg/2.1.0/*.csv.gz and .../cad-chest/1.0/cad_disease.json.
 """

@@ -16,7 +16,8 @@ torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.models.registry import fingerprint_images, fingerprint_text, load_encoder  # noqa: E402
+from nastdata.models.base import fingerprint_images, fingerprint_text  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 
 from .conftest import make_config  # noqa: E402
 

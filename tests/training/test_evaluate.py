@@ -13,7 +13,6 @@ torch = pytest.importorskip("torch")
 
 from nastdata.cli.modelling.evaluate import command  # noqa: E402
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.evaluation.rows import open_data  # noqa: E402
 from nastdata.evaluation.run import (  # noqa: E402
     EvaluateSettings,
     compare_models,
@@ -22,6 +21,7 @@ from nastdata.evaluation.run import (  # noqa: E402
     summarise,
 )
 from nastdata.evaluation.tables import open_table  # noqa: E402
+from nastdata.models.dataset_rows import open_data  # noqa: E402
 from nastdata.models.registry import load_encoder  # noqa: E402
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=50)

@@ -25,7 +25,8 @@ from nastdata.evaluation.explain import (  # noqa: E402
     map_prompts,
     name_heads,
 )
-from nastdata.models.registry import fingerprint_text, load_encoder  # noqa: E402
+from nastdata.models.base import fingerprint_text  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 
 PAIRS = [
     PromptPair(c, f"There is no {c}.", f"There is severe {c}.", i % 4, i % 2 == 0)

@@ -52,7 +52,7 @@ def test_every_objective_runs_and_learns(
     assert sum(losses[-3:]) < sum(losses[:3])
     assert about["text_tower_after"] != about["text_tower"] or about["best_step"] == 0
     again = load_encoder(about["exported"])
-    from nastdata.models.registry import fingerprint_images, fingerprint_text
+    from nastdata.models.base import fingerprint_images, fingerprint_text
 
     assert fingerprint_text(again) == about["text_tower_after"]
     assert fingerprint_images(again) == about["image_tower"]
@@ -123,7 +123,7 @@ def test_with_both_checkpoints_cut_a_run_begins_anew_and_says_so(
 def test_a_trace_with_equal_effects_trains_all_layers_alike_and_says_so(
     native: Any, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, capsys: Any
 ) -> None:
-    from nastdata.models.registry import fingerprint_text
+    from nastdata.models.base import fingerprint_text
     from nastdata.tracing.run import Trace
 
     effects = {"noising_mean_of_ratios": np.full(5, 0.25)}

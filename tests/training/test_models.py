@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.models.registry import fingerprint_images, fingerprint_text, load_encoder  # noqa: E402
+from nastdata.models.base import fingerprint_images, fingerprint_text  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 
 TEXTS = ["There is no edema.", "There is severe pleural effusion on the left."]
 

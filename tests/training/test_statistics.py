@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nastdata.evaluation.statistics import compare_paired, estimate_difference, estimate_mean
+from nastdata.statistics import compare_paired, estimate_difference, estimate_mean
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:

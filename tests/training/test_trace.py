@@ -13,9 +13,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.evaluation.rows import get_keys, open_data  # noqa: E402
-from nastdata.images.tensors import embed_images  # noqa: E402
-from nastdata.models.registry import fingerprint_text, load_encoder  # noqa: E402
+from nastdata.models.base import fingerprint_text  # noqa: E402
+from nastdata.models.dataset_rows import get_keys, open_data  # noqa: E402
+from nastdata.models.image_features import embed_images  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 from nastdata.tracing.run import Trace, TraceSettings, read_trace, run_trace  # noqa: E402
 
 SETTINGS = TraceSettings(threshold=1e-4, controls=2, bootstrap=100)
@@ -158,7 +159,7 @@ def test_embedded_images_are_read(tiny: Any, tmp_path: Path) -> None:
 
 
 def test_phantom_films_are_drawn_from_the_manifests_seed() -> None:
-    from nastdata.images.tensors import ImageStore
+    from nastdata.images.store import ImageStore
 
     recipe = {"seed": 3, "phantom_patients": 20, "ontology": "chest_xray"}
     store = ImageStore({"recipe": recipe}, phantom_size=64)

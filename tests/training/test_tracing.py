@@ -153,7 +153,7 @@ def test_attention_weights_are_shares(native: Any, hf_tower: Any) -> None:
 
 
 def test_shuffled_weights_come_back(native: Any) -> None:
-    from nastdata.models.registry import fingerprint_text
+    from nastdata.models.base import fingerprint_text
 
     before = fingerprint_text(native)
     saved = shuffle_weights(native, 3)

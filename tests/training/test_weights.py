@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.models.registry import fingerprint_images, fingerprint_text, load_encoder  # noqa: E402
+from nastdata.models.base import fingerprint_images, fingerprint_text  # noqa: E402
+from nastdata.models.registry import load_encoder  # noqa: E402
 from nastdata.tracing.run import Trace  # noqa: E402
 from nastdata.training.layer_weights import (  # noqa: E402
     copy_blocks,

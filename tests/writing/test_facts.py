@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.records import Fact, FactWording
+from nastdata.writing.base import Failure
 from nastdata.writing.grammar.facts import FactGrammar
 from nastdata.writing.template import TemplateWriter
-from nastdata.writing.writer import Failure
 
 CHEST = load_ontology("chest_xray")
 GRAMMAR = FactGrammar(CHEST)

@@ -11,8 +11,8 @@ from nastdata.engines.local import LocalEngine
 from nastdata.ontology import Ontology
 from nastdata.records import Fact, FactWording, OptionStatement
 from nastdata.writing import wording_store as bank
+from nastdata.writing.base import Failure
 from nastdata.writing.template import TemplateWriter
-from nastdata.writing.writer import Failure
 
 SCRIPT = """
 from nastdata.ontology import load_ontology

@@ -36,7 +36,7 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
     The figures go into DIR/manifest.json, the card and the report. Exit code 1: a dataset that promises to
     be blind-proof is not, or a patient or a group is in two splits.
     """
-    from nastdata.audit.folder import audit_folder
+    from nastdata.checks.audit_folder import audit_folder
     from nastdata.dataset.folder import read_dataset, update_dataset
     from nastdata.errors import CheckFailedError
     from nastdata.images.build_images import find_films

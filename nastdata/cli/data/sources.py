@@ -15,18 +15,21 @@ def command(data: Path | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from nastdata.errors import UserError
-    from nastdata.sources import MODULES, get_source
+    from nastdata.registry import list_adapters, load_all
+    from nastdata.sources import GROUP
 
     if data is not None and not data.is_dir():
         raise UserError("no such folder", where=str(data), how="give the folder that holds the corpora")
     rows = []
-    for name in MODULES:
-        source = get_source(name)
+    adapters = list_adapters(GROUP)
+    for name, source in load_all(GROUP, lambda line: click.echo(f"nastdata: {line}", err=True)).items():
+        adapter = adapters[name]
         found, looked = source.find(data)
         rows.append(
             {
                 "name": name,
                 "title": source.title,
+                "package": None if adapter.built_in else f"{adapter.package} {adapter.version}",
                 "usable": bool(found) or not looked,
                 "needs": list(source.needs),
                 "looked": looked,
@@ -48,7 +51,11 @@ def _print(row: dict[str, object]) -> None:
     found, terms = row["found"], row["terms"]
     assert isinstance(found, list) and isinstance(terms, dict)
     click.secho(f"{row['name']:<10} {row['title']}", bold=True, nl=False)
-    click.echo("  " + ("ready" if row["usable"] else "not found"))
+    click.echo(
+        "  "
+        + ("ready" if row["usable"] else "not found")
+        + (f"  ({row['package']})" if row["package"] else "")
+    )
     publish = {
         "yes": "may be published",
         "private": "private repositories only",

@@ -57,8 +57,8 @@ def command(
     from nastdata.evaluation import explain as ex
     from nastdata.evaluation.embedding_maps import check_layout
     from nastdata.evaluation.plots import plot_heat, plot_points, plot_shares
-    from nastdata.evaluation.rows import open_data
-    from nastdata.images.tensors import embed_images
+    from nastdata.models.dataset_rows import open_data
+    from nastdata.models.image_features import embed_images
     from nastdata.models.registry import load_encoder
     from nastdata.progress import Progress
 

@@ -43,8 +43,8 @@ def command(
     need_train()
     roots = read_roots(images)
     from nastdata.evaluation.plots import plot_trace
-    from nastdata.evaluation.rows import get_keys, open_data
-    from nastdata.images.tensors import embed_images
+    from nastdata.models.dataset_rows import get_keys, open_data
+    from nastdata.models.image_features import embed_images
     from nastdata.models.registry import load_encoder
     from nastdata.progress import Progress
     from nastdata.tracing.run import TraceSettings, run_trace

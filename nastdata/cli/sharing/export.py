@@ -7,13 +7,29 @@ from pathlib import Path
 import click
 
 from nastdata.errors import UserError
+from nastdata.registry import list_adapters
 
-FORMATS = ("nast", "negbench", "neat", "ccneg", "negclip", "openclip", "webdataset")
+
+class FormatOption(click.Option):
+    """An option whose help lists the formats that are installed, plug-ins with their package."""
+
+    def make_metavar(self, ctx: click.Context) -> str:
+        """Return the names, found without importing any format."""
+        return "|".join(list_adapters("nastdata.exports"))
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Add where the formats of plug-ins come from."""
+        record = super().get_help_record(ctx)
+        others = [a for a in list_adapters("nastdata.exports").values() if not a.built_in]
+        if record is None or not others:
+            return record
+        origins = "; ".join(f"{a.name} is a plug-in of {a.package} {a.version}" for a in others)
+        return record[0], f"{record[1]}. {origins}"
 
 
 @click.command("export", short_help="Write a dataset in the format of another tool.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--format", "to", required=True, metavar="|".join(FORMATS), help="Which tool's format.")
+@click.option("--format", "to", cls=FormatOption, required=True, help="Which tool's format")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option(
     "--split",

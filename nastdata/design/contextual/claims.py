@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 
 from nastdata.design.base import Design
 from nastdata.design.contextual.families import Family, find_families, match_cells, order_families
+from nastdata.design.contextual.groups import Groups
 from nastdata.design.contextual.naive import design_naive_claims
 from nastdata.design.contextual.presence import list_plain_families
 from nastdata.design.contextual.rows import claim_rows
@@ -30,25 +30,6 @@ MOST_SETS = 400_000
 """Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
 MOST_GROUPS = 400
 """Groups that one family may make in a split, so that no family outweighs the rest."""
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Groups of one size: G families' uses, each with K studies of which the i-th makes claim i true."""
-
-    claims: Ints
-    """G x K: numbers of statements in the sheet."""
-    studies: Ints
-    """G x K."""
-    altered: np.ndarray[Any, np.dtype[np.int8]]
-    """G x K x K: [g, i, j] is the attribute in which claim j departs from study i, as a number."""
-    family: Ints
-    split: Ints
-    draw: Codes
-
-    def take(self, rows: Ints) -> Groups:
-        """Return some of the groups."""
-        return Groups(*(getattr(self, f)[rows] for f in self.__dataclass_fields__))
 
 
 def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe) -> Design:

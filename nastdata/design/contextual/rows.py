@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 
+from nastdata.design.contextual.families import Family
+from nastdata.design.contextual.groups import Groups
 from nastdata.design.contextual.study_states import CARRIED, StudyTable
 from nastdata.design.contextual.truth_table import ATTRIBUTES, Sheet
 from nastdata.records import SPLITS, Fact
 from nastdata.seeded import draw_int, mix_codes
-
-if TYPE_CHECKING:
-    from nastdata.design.contextual.claims import Groups
-    from nastdata.design.contextual.families import Family
 
 CLAIM_COLUMNS = (
     *("set_id", *CARRIED, "condition", "negation_type", "set_kind"),

@@ -17,6 +17,7 @@ from nastdata.design.mednega.integer_program import Types
 from nastdata.design.mednega.items import Item, name_item, place_options
 from nastdata.design.mednega.label_masks import Studies
 from nastdata.design.mednega.planes import Cell, CellList, list_cells
+from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import SPLITS
@@ -37,6 +38,12 @@ def draw_balanced_items(
     With a limit, whole groups are kept: splits in proportion, triples and planes as evenly as they allow, so
     that a smaller build is part of a larger one wherever its splits' shares allow.
     """
+    if recipe.limit is not None and recipe.limit < 4:
+        raise UserError(
+            f"a limit of {recipe.limit} leaves no room for a balanced group, which has four items",
+            where="limit",
+            how="use a limit of 4 or more, or design=paper",
+        )
     cells = list_cells(
         ontology, avoid_contradictions=recipe.avoid_contradictions, avoid_clashes=recipe.avoid_clashes
     )

@@ -5,18 +5,26 @@ Two designs (arXiv 2602.12498, and ours): see ``docs/designs.md``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import polars as pl
 
 from nastdata.design.base import Design
-from nastdata.design.mednega.balanced import draw_balanced_items
-from nastdata.design.mednega.items import make_frame
-from nastdata.design.mednega.label_masks import read_studies
-from nastdata.design.mednega.paper import draw_paper_items
+from nastdata.design.mednega.items import Item, make_frame
+from nastdata.design.mednega.label_masks import Studies, read_studies
 from nastdata.errors import UserError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import SPLITS
+from nastdata.registry import get_adapter
+
+DrawItems = Callable[[Studies, Ontology, MednegaRecipe], tuple[list[Item], dict[str, Any]]]
+"""A design by name (entry points ``mednega.NAME`` of the group ``nastdata.designs``): draws items of studies.
+
+Its report holds ``eligible`` and ``eligible_patients``, and whatever else it measures.
+"""
 
 
 def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaRecipe) -> Design:
@@ -35,17 +43,9 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
     Raises:
         UserError: if not a single item (group) can be made.
     """
-    if recipe.design == "balanced" and recipe.limit is not None and recipe.limit < 4:
-        raise UserError(
-            f"a limit of {recipe.limit} leaves no room for a balanced group, which has four items",
-            where="limit",
-            how="use a limit of 4 or more, or design=paper",
-        )
     studies = read_studies(labels, ontology)
-    if recipe.design == "paper":
-        items, report = draw_paper_items(studies, ontology, recipe.seed, recipe.limit)
-    else:
-        items, report = draw_balanced_items(studies, ontology, recipe)
+    draw_items: DrawItems = get_adapter("nastdata.designs", f"mednega.{recipe.design}")
+    items, report = draw_items(studies, ontology, recipe)
     if not items:
         raise UserError(
             f"no items can be made of {len(studies.frame):,} studies ({report['eligible']:,} eligible)",

@@ -15,6 +15,7 @@ from nastdata.design.mednega.items import Item, name_item, place_options
 from nastdata.design.mednega.label_masks import Studies
 from nastdata.design.mednega.planes import clashes, contradicts
 from nastdata.ontology import Ontology
+from nastdata.recipe import MednegaRecipe
 from nastdata.seeded import choose, draw_int, shuffle
 
 FLIPS = tuple(f for f in product((0, 1), repeat=3) if any(f))
@@ -22,13 +23,14 @@ FLIPS = tuple(f for f in product((0, 1), repeat=3) if any(f))
 
 
 def draw_paper_items(
-    studies: Studies, ontology: Ontology, seed: int, limit: int | None
+    studies: Studies, ontology: Ontology, recipe: MednegaRecipe
 ) -> tuple[list[Item], dict[str, Any]]:
     """Draw one item from every study with >= 2 present and >= 3 absent findings that isn't normal.
 
     With a ``limit`` the studies of the lowest hash are kept, so that a smaller build is part of a larger one.
     Hierarchy contradictions and clashes are left in, as in the paper, and counted.
     """
+    seed, limit = recipe.seed, recipe.limit
     names = [c.name for c in ontology.conditions]
     eligible = studies.select(studies.fit("paper"))
     rows = eligible.frame.rows()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.settings import Permission
-from nastdata.images.tensors import ImageKey, ImageStore
+from nastdata.images.store import ImageKey, ImageStore
 from nastdata.llm.terms_gate import is_loopback
 from nastdata.sources import get_source
 

@@ -13,7 +13,7 @@ from nastdata.evaluation.generative.questions import Asked
 from nastdata.evaluation.generative.settings import VisionSettings
 from nastdata.llm.answers.reader import LETTERS
 from nastdata.llm.base import Answer, CallFailure
-from nastdata.models.registry import first_line, need
+from nastdata.models.base import first_line, need
 
 CHUNK = 1 << 22
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from nastdata.errors import UserError
 from nastdata.evaluation.outcomes import find_strangers
-from nastdata.evaluation.rows import Data
-from nastdata.images.tensors import ImageKey
+from nastdata.images.store import ImageKey
 from nastdata.llm.answers.reader import LETTERS
+from nastdata.models.dataset_rows import Data
 from nastdata.seeded import shuffle
 
 Control = Literal["image", "text_only", "swapped"]

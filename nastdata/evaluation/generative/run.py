@@ -16,7 +16,7 @@ from nastdata.evaluation.generative.questions import VisionQuestion, put_questio
 from nastdata.evaluation.generative.settings import VisionSettings
 from nastdata.evaluation.generative.summary import make_outcomes, report_letters, report_unusable
 from nastdata.evaluation.outcomes import Outcome
-from nastdata.evaluation.rows import Data
+from nastdata.models.dataset_rows import Data
 
 KINDS = ("vlm:", "vlm-local:")
 

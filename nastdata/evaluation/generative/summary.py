@@ -13,8 +13,8 @@ import numpy as np
 from nastdata.evaluation.generative.asking import Answered
 from nastdata.evaluation.generative.questions import Control, VisionQuestion
 from nastdata.evaluation.outcomes import Outcome
-from nastdata.evaluation.statistics import estimate_mean
 from nastdata.llm.answers.reader import LETTERS
+from nastdata.statistics import estimate_mean
 
 EXAMPLES = 5
 """Unusable answers shown for each reason."""

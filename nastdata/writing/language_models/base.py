@@ -14,8 +14,8 @@ from nastdata.llm.prompts import describe_prompt
 from nastdata.ontology import Ontology
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, OptionStatement
+from nastdata.writing.base import Checks, Failure, Writer
 from nastdata.writing.language_models.questions import Asker
-from nastdata.writing.writer import Checks, Failure, Writer
 
 Wanted = tuple[OptionStatement, int]
 

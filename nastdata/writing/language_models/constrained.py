@@ -16,12 +16,12 @@ from nastdata.llm.answer_schemas import sentences_schema
 from nastdata.llm.prompts import render
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 from nastdata.seeded import draw_int, shuffle
+from nastdata.writing.base import Failure, Writer
 from nastdata.writing.grammar.facts import FactGrammar
 from nastdata.writing.grammar.options import OptionGrammar
 from nastdata.writing.grammar.plans import Plan, draw_plan
 from nastdata.writing.language_models.base import ModelWriter, Wanted, describe_fact, name_fact
 from nastdata.writing.language_models.questions import Block, Form
-from nastdata.writing.writer import Failure, Writer
 
 PLANS_PER_WORDING = 6
 MIXED = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0))

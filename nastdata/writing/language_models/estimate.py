@@ -10,8 +10,8 @@ from nastdata.llm.batch.files import cut_files, write_line
 from nastdata.llm.ledger import price
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
+from nastdata.writing.base import Failure, Writer
 from nastdata.writing.language_models.questions import Asker, Block
-from nastdata.writing.writer import Failure, Writer
 
 CHARACTERS_PER_TOKEN = 4.0
 """Of English, roughly; servers count by their own tokenizers."""

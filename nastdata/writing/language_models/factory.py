@@ -19,11 +19,11 @@ from nastdata.ontology import Ontology
 from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 from nastdata.seeded import shuffle
+from nastdata.writing.base import Checks, Failure, Writer
 from nastdata.writing.grammar.spans import find_spans
 from nastdata.writing.language_models.base import ModelWriter, Wanted, describe_fact, name_fact
 from nastdata.writing.language_models.constrained import BoundWriter
 from nastdata.writing.language_models.questions import Block, Judge
-from nastdata.writing.writer import Checks, Failure, Writer
 
 WORDINGS_PER_CALL = 4
 """Wordings asked for in one question; fewer if the recipe wants fewer."""

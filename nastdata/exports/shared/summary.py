@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nastdata.dataset.manifest import dump_json, hash_bytes
-from nastdata.dataset.terms import inherit_terms
+from nastdata.terms import inherit_terms
 
 if TYPE_CHECKING:
     from nastdata.dataset.folder import DatasetFolder

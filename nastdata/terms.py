@@ -1,11 +1,11 @@
-"""Terms of use that a dataset inherits: the strictest of its sources'."""
+"""Terms of use: what a corpus's owners allow, and what a dataset inherits, the strictest of its sources'."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 STRICTNESS = {"yes": 0, "private": 1, "no": 2}
 """May it be published: to anyone, to a private repository only, not at all."""
@@ -14,6 +14,21 @@ HUB_LICENCES = {
     *(f"cc-by{kind}-{v}" for kind in ("", "-sa", "-nc", "-nd", "-nc-sa", "-nc-nd") for v in ("4.0", "3.0")),
 }
 """Licence identifiers that the Hub knows; anything else is ``other`` with a name and a link."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the corpus's owners allow (``docs/terms.md``); a build inherits the strictest of its inputs."""
+
+    licence: str
+    """As stated in cards: an SPDX id or a plain name."""
+    may_leave_machine: bool
+    """May patient rows go to an LLM service."""
+    may_publish: Literal["yes", "private", "no"]
+    """To a hub: yes; only to a private repository; not at all."""
+    citation: str
+    url: str
+    note: str = ""
 
 
 @dataclass(frozen=True)

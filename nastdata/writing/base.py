@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nastdata.engines.base import IN_PROCESS, Engine
-from nastdata.ontology import Ontology
-from nastdata.recipe import WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 
 
@@ -62,42 +59,3 @@ class Checks:
     fact: Callable[[FactWording], str | None]
     negated: Callable[[OptionStatement, str], str | None]
     """Of a negated option text alone, before there is an affirmative one."""
-
-
-def make_writer(
-    settings: WriterSettings,
-    ontology: Ontology,
-    seed: int,
-    checks: Checks,
-    *,
-    fresh: bool = False,
-    dry: bool = False,
-    engine: Engine = IN_PROCESS,
-) -> Writer:
-    """Return the writer that the recipe names, importing only what it needs.
-
-    Args:
-        settings: the recipe's.
-        ontology: names and phrases.
-        seed: the recipe's.
-        checks: read a text back.
-        fresh: ask models again instead of using kept answers.
-        dry: count the questions instead of putting them; the words are then the template's.
-        engine: whose workers a local model is asked on.
-
-    Raises:
-        UserError: if something that the writer needs is missing.
-    """
-    from nastdata.writing.template import TemplateWriter
-
-    template = TemplateWriter(ontology, seed)
-    if settings.realizer == "template":
-        return template
-    from nastdata.writing.language_models.factory import make_llm_writer
-
-    writer = make_llm_writer(settings, ontology, seed, checks, template, fresh=fresh, engine=engine)
-    if not dry:
-        return writer
-    from nastdata.writing.language_models.estimate import EstimatingWriter
-
-    return EstimatingWriter(writer, template, settings, fresh=fresh)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from nastdata.exports.job import Job
-from nastdata.exports.statements import Question
+from nastdata.exports.shared.statements import Question
 
 CHUNK = 5_000
 NO_MATE = "no other image in its group of which another text is true"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nastdata.exports.group_index import MateIndex
 from nastdata.exports.job import Job
+from nastdata.exports.shared.group_index import MateIndex
 from nastdata.seeded import choose
 
 GROUPED = ("mednega", "contextual_claims")

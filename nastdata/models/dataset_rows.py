@@ -12,7 +12,7 @@ import polars as pl
 from nastdata.dataset.folder import DatasetFolder, read_dataset
 from nastdata.errors import UserError
 from nastdata.images.find import IMAGE_COLUMNS
-from nastdata.images.tensors import ImageKey, ImageStore
+from nastdata.images.store import ImageKey, ImageStore
 
 Fact = tuple[Any, ...]
 """(condition, existence, location, severity, negation type): equal tuples state the same."""

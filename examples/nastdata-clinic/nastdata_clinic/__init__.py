@@ -1,0 +1,1 @@
+"""An example plug-in of nastdata: one source and one export format."""

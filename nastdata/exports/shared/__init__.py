@@ -1,0 +1,1 @@
+"""What several formats need: statements of rows, token counts, quadruplets, the account of an export."""

@@ -1,0 +1,96 @@
+"""The reader's public face: ``nastdata.parse`` and ``nastdata.check_caption``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from nastdata.errors import UserError
+from nastdata.ontology import Ontology, load_ontology
+from nastdata.reading.caption_gate import check_fact
+from nastdata.reading.languages import find_language
+from nastdata.reading.parse import Reading, get_parser
+from nastdata.reading.register import list_registers, load_register
+from nastdata.records import Denial, Existence, Fact, Unread
+
+
+def parse(
+    text: str, report: bool = False, *, ontology: str | Ontology = "chest_xray", language: str | None = None
+) -> Reading:
+    """Read a sentence or a report into facts.
+
+    Args:
+        text: A phrase, a sentence or a whole report; line breaks are kept.
+        report: Resolve contradictions as a report's reader does: a later statement counts more than an
+            earlier one, and IMPRESSION more than all. Without it, present beats uncertain beats absent.
+        ontology: Whose findings, places and grades to read: a built-in name, a YAML file, or an ontology.
+        language: Register to read with ("english" or its code "en"); None finds the language out.
+
+    Returns:
+        The reading. Its ``labels`` are condition -> 1 present, 0 absent, -1 uncertain. What isn't understood
+        is in ``unread`` and nowhere else. A text in a language without a register is unread as a whole.
+
+    Raises:
+        UserError: if there is no such ontology or register.
+    """
+    known = load_ontology(ontology) if isinstance(ontology, str) else ontology
+    if language is None:
+        found = find_language(text)
+        if found.register is None:
+            whole = Unread(0, len(text), text, f"language: {found.name}, which has no register")
+            return Reading(text, {}, (), (), (), (), (whole,), None)
+        name = found.register
+    else:
+        name = _find_register(language)
+    return get_parser(known, name).parse(text, report=report)
+
+
+def check_caption(
+    text: str,
+    fact: Fact | Mapping[str, str | None],
+    *,
+    ontology: str | Ontology = "chest_xray",
+) -> str | None:
+    """Return None if a sentence says exactly one fact, else the reason why it doesn't.
+
+    Args:
+        text: One sentence.
+        fact: ``condition``, ``existence`` ("present", "absent"), ``location``, ``severity``, and optionally
+            ``denies`` ("location", "severity"): the finding is present and that attribute is denied.
+        ontology: As for ``parse``.
+
+    Raises:
+        UserError: if the fact names a condition, a place or a value that there is not.
+    """
+    known = load_ontology(ontology) if isinstance(ontology, str) else ontology
+    wanted = fact if isinstance(fact, Fact) else _build_fact(fact, known)
+    return check_fact(get_parser(known).parse(text), wanted, known)
+
+
+def _build_fact(fact: Mapping[str, str | None], ontology: Ontology) -> Fact:
+    condition: Any = fact.get("condition")
+    existence: Any = fact.get("existence")
+    denies: Any = fact.get("denies")
+    if condition not in ontology.condition_by_name:
+        raise UserError(f"no condition '{condition}'", where="fact", how="use a name of the ontology")
+    if existence not in get_args(Existence):
+        raise UserError(f"existence is '{existence}'", where="fact", how="use present or absent")
+    if denies is not None and denies not in get_args(Denial):
+        raise UserError(f"denies is '{denies}'", where="fact", how="use location or severity")
+    location = fact.get("location")
+    if location is not None and location not in ontology.place_by_name:
+        raise UserError(f"no place '{location}'", where="fact", how="use a name of the ontology")
+    return Fact(condition, existence, location, fact.get("severity"), denies)
+
+
+def _find_register(language: str) -> str:
+    names = list_registers()
+    if language in names:
+        return language
+    for name in names:
+        if load_register(name).language == language:
+            return name
+    raise UserError("no register for this language", where=language, how=f"known: {', '.join(names)}")
+
+
+__all__ = ["Reading", "check_caption", "parse"]

@@ -1,0 +1,227 @@
+"""What the reader knows about one language: cues with their kinds, section headings, examples.
+
+A register is a YAML file under ``registers/``; ``english.yaml`` explains the format. The tests read every
+example of every register (``list_examples``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nastdata.errors import UserError
+from nastdata.ontology import Name, Predicate
+from nastdata.reading.kinds import Kind
+
+LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Reads every value as text, so that "no" and "on" are words, not false and true."""
+FOLDER = Path(__file__).resolve().parent / "registers"
+DEFAULT = "english"
+Reach = Literal["next", "before", "either side", "clause", "sentence", "joint", "itself"]
+REACHES: dict[Kind, Reach] = {
+    Kind.DENIAL: "next",
+    Kind.NOT: "either side",
+    Kind.ABSENT: "either side",
+    Kind.LACKING: "either side",
+    Kind.EXCLUDED: "either side",
+    Kind.EXCLUDE: "next",
+    Kind.SEEN: "either side",
+    Kind.SHOWS: "next",
+    Kind.WITH: "next",
+    Kind.THERE_IS: "next",
+    Kind.SIGN_OF: "next",
+    Kind.DOUBT: "either side",
+    Kind.DOUBT_NEXT: "next",
+    Kind.HISTORY: "next",
+    Kind.PREVIOUS: "next",
+    Kind.ASKS: "next",
+    Kind.SUPPOSES: "sentence",
+    Kind.CONTRAST: "clause",
+    Kind.EXCEPT: "next",
+    Kind.AND: "joint",
+    Kind.OR: "joint",
+    Kind.NOR: "joint",
+    Kind.VERSUS: "joint",
+    Kind.SAME: "next",
+    Kind.PERSISTING: "next",
+}
+"""How far a kind reaches; a kind that isn't here reaches nothing ("itself")."""
+Role = Literal[
+    "determiner",
+    "contrastive",
+    "neither",
+    "have",
+    "other_view",
+    "pronoun",
+    "only",
+    "rule_out",
+    "well",
+    "free",
+]
+"""Finer differences within a kind:
+
+* determiner: a negation that makes one noun phrase with what follows ("no"), unlike "free of";
+* contrastive: denies a place or a grade too ("rather than the left lung");
+* neither: also stands after its noun ("neither is seen");
+* have: "has", a main verb or an auxiliary;
+* other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
+* pronoun: at the head of a sentence it stands for what the sentence before named;
+* only: after "not", no negation; rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free".
+"""
+UNLICENSED = frozenset(
+    {
+        *(Kind.DOUBT, Kind.DOUBT_NEXT, Kind.HISTORY, Kind.PREVIOUS, Kind.ASKS, Kind.SUPPOSES),
+        *(Kind.PERSISTING, Kind.CHANGE, Kind.EXCLUDE, Kind.EXCLUDED, Kind.VERSUS, Kind.ONE),
+    }
+)
+"""Kinds that no caption of a definite fact needs: doubt, history, change."""
+CUE = "{cue}"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Example(_Part):
+    """A text and its right reading, by labels, by facts, or by what is left unread."""
+
+    text: str
+    labels: dict[str, Annotated[int, Field(ge=-1, le=1)]] | None = None
+    """Condition -> 1 present, 0 absent, -1 uncertain; all that the text says."""
+    facts: tuple[str, ...] | None = None
+    """As ``nastdata parse`` prints them: "Pleural Effusion present (small, left)"."""
+    unread: tuple[str, ...] | None = None
+    """Words that must be left unread."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Example:
+        if self.labels is None and self.facts is None and self.unread is None:
+            raise ValueError("give labels, facts or unread")
+        return self
+
+
+class Cue(_Part):
+    """Words that do the same thing."""
+
+    kind: Kind
+    reach: Reach = "itself"
+    words: tuple[Name, ...] = Field(min_length=1)
+    roles: tuple[Role, ...] = ()
+    caption: bool | None = None
+    """Whether a caption of one fact may hold them; None: by the kind."""
+    note: str | None = None
+    examples: tuple[Example, ...] = Field(min_length=1)
+
+    @property
+    def licensed(self) -> bool:
+        """Whether a caption may hold them without stating more than a fact."""
+        return self.kind not in UNLICENSED if self.caption is None else self.caption
+
+    @model_validator(mode="after")
+    def _reaches(self) -> Cue:
+        wanted = REACHES.get(self.kind, "itself")
+        if self.reach != wanted:
+            raise ValueError(f"reach of {self.kind} is '{wanted}', not '{self.reach}'")
+        return self
+
+
+class Sections(_Part):
+    """Headings of a report's sections, lower case."""
+
+    findings: tuple[Name, ...] = ()
+    """What is seen."""
+    silent: tuple[Name, ...] = ()
+    """Why and how the image was made, and what it was compared with: nothing is said about this image."""
+
+
+class Names(_Part):
+    """An ontology's names in this language, where the ontology is written in another one."""
+
+    conditions: dict[Name, tuple[Name, ...]] = {}
+    """Condition -> its names."""
+    alternatives: dict[Name, tuple[Name, ...]] = {}
+    """Condition -> phrases that say without a negation that it is absent."""
+    predicates: dict[Name, tuple[Predicate, ...]] = {}
+    """Condition -> subjects and adjectives that state it together: "the heart is enlarged"."""
+    places: dict[Name, tuple[Name, ...]] = {}
+    """Place -> its names, with or without a preposition."""
+    grades: dict[Name, tuple[Name, ...]] = {}
+    """Grade of any scale -> words that mean it."""
+    others: tuple[Name, ...] = ()
+    """Phrases that hold a condition's name and mean something else."""
+    vocabulary: tuple[Name, ...] = ()
+
+
+class Register(_Part):
+    """One language as radiologists write it."""
+
+    language: str = Field(pattern=r"^[a-z]{2}$")
+    name: Name
+    detect: tuple[Name, ...] = Field(min_length=1)
+    """Frequent small words, by which the language of a text is found out."""
+    fold_accents: bool = False
+    """Read "\u00f3" as "o"; the words below are written without accents then."""
+    cues: tuple[Cue, ...]
+    sections: Sections = Sections()
+    names: dict[Name, Names] = {}
+    """Ontology's name -> its names in this language; without them the ontology's own are read."""
+
+    @model_validator(mode="after")
+    def _unique(self) -> Register:
+        first: dict[str, str] = {}
+        twice = []
+        for cue in self.cues:
+            for word in cue.words:
+                key = word.lower()
+                if key in first:
+                    twice.append(f"'{word}' is under {first[key]} and under {cue.kind}")
+                first.setdefault(key, cue.kind)
+        if twice:
+            raise ValueError("; ".join(twice))
+        return self
+
+    def list_examples(self) -> Iterator[Example]:
+        """Return every example, once for each word of its cue where it holds ``{cue}``."""
+        for cue in self.cues:
+            for example in cue.examples:
+                if CUE not in example.text:
+                    yield example
+                    continue
+                for word in cue.words:
+                    text = example.text.replace(CUE, word)
+                    yield example.model_copy(update={"text": text[0].upper() + text[1:]})
+
+
+def list_registers() -> list[str]:
+    """Return the names of the registers that come with the package."""
+    return sorted(p.stem for p in FOLDER.glob("*.yaml"))
+
+
+@lru_cache(maxsize=8)
+def load_register(name: str = DEFAULT) -> Register:
+    """Load a register that comes with the package by name ("english"), or any YAML file by path.
+
+    Raises:
+        UserError: if there is no such register or it holds mistakes.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        path = Path(name)
+    try:
+        data: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - text only
+        return Register.model_validate(data)
+    except OSError:
+        known = ", ".join(list_registers())
+        raise UserError("no such register", where=name, how=f"known: {known}, or a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
+    except ValidationError as e:
+        lines = [
+            f"{'.'.join(map(str, x['loc']))}: {x['msg'].removeprefix('Value error, ')}" for x in e.errors()
+        ]
+        raise UserError("; ".join(lines), where=str(path)) from e

@@ -1,0 +1,93 @@
+"""The phrases of one ontology in one language: what the lexicon makes its entries of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nastdata.ontology import Ontology
+from nastdata.reading.register import Names, Register
+
+
+@dataclass(frozen=True, slots=True)
+class Predicates:
+    """Subjects and adjectives that state a condition together."""
+
+    condition: str
+    subjects: tuple[str, ...]
+    adjectives: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Phrases with the canonical names that they stand for, in the ontology's order."""
+
+    conditions: dict[str, tuple[str, ...]]
+    """Condition -> its names, the first its main one."""
+    alternatives: dict[str, tuple[str, ...]]
+    """Condition -> phrases that say without a negation that it is absent."""
+    predicates: tuple[Predicates, ...]
+    places: dict[str, tuple[str, ...]]
+    sideless: frozenset[str]
+    """Places without a side: their phrases may be in the plural."""
+    grades: dict[str, dict[str, str]]
+    """Scale -> phrase -> grade."""
+    others: tuple[str, ...]
+    """Phrases that hold a condition's name and mean something else."""
+    own: tuple[str, ...]
+    """Words of the field that state nothing."""
+
+
+def build_vocabulary(ontology: Ontology, register: Register) -> Vocabulary:
+    """Collect an ontology's phrases, in the register's language if it translates this ontology."""
+    translated = register.names.get(ontology.name)
+    return _translate(ontology, translated) if translated else _collect(ontology)
+
+
+def _collect(o: Ontology) -> Vocabulary:
+    grades: dict[str, dict[str, str]] = {}
+    for s in o.scales:
+        words = grades.setdefault(s.name, {})
+        for grade in s.grades:
+            for w in (grade, *s.synonyms.get(grade, ()), *s.also_read.get(grade, ())):
+                words.setdefault(w, grade)
+        words.update((grade, grade) for grade in s.grades)
+    return Vocabulary(
+        conditions={c.name: _distinct(c.text, *c.synonyms, *c.also_read) for c in o.conditions},
+        alternatives={
+            c.name: _distinct(c.affirmative.text, *c.affirmative.synonyms, *c.affirmative.also_read)
+            for c in o.conditions
+        },
+        predicates=tuple(
+            Predicates(c.name, p.subjects, p.adjectives) for c in o.conditions for p in c.predicates
+        ),
+        places={
+            p.name: _distinct(p.name, p.phrase, p.adjective or p.name, *p.synonyms, *p.also_read)
+            for p in o.places
+        },
+        sideless=frozenset(p.name for p in o.places if p.side is None),
+        grades=grades,
+        others=o.others,
+        own=_distinct(o.subject.text, *o.subject_synonyms, *o.vocabulary),
+    )
+
+
+def _translate(o: Ontology, names: Names) -> Vocabulary:
+    grades = {s.name: {w: g for g in s.grades for w in names.grades.get(g, ())} for s in o.scales}
+    return Vocabulary(
+        conditions={c.name: names.conditions.get(c.name, ()) for c in o.conditions},
+        alternatives={c.name: names.alternatives.get(c.name, ()) for c in o.conditions},
+        predicates=tuple(
+            Predicates(c.name, p.subjects, p.adjectives)
+            for c in o.conditions
+            for p in names.predicates.get(c.name, ())
+        ),
+        places={p.name: names.places.get(p.name, ()) for p in o.places},
+        sideless=frozenset(p.name for p in o.places if p.side is None),
+        grades=grades,
+        others=names.others,
+        own=names.vocabulary,
+    )
+
+
+def _distinct(*phrases: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(phrases))
