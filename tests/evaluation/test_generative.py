@@ -26,10 +26,11 @@ from nastdata.cli.modelling.evaluate import command
 from nastdata.errors import CheckFailedError, UserError
 from nastdata.evaluation.generative import Permission, VisionSettings, check_images_may_go, judge_vlm
 from nastdata.evaluation.generative.endpoint import split_spec
-from nastdata.evaluation.generative.images import Encoder, flatten
+from nastdata.evaluation.generative.images import Encoder
 from nastdata.evaluation.generative.questions import draw_orders, read_questions
 from nastdata.evaluation.outcomes import Outcome
 from nastdata.evaluation.run import EvaluateSettings
+from nastdata.images.eight_bit import flatten
 from nastdata.models.dataset_rows import Data, open_data
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=20)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.settings import Permission
+from nastdata.images.eight_bit import flatten
 from nastdata.images.store import ImageKey, ImageStore
 from nastdata.llm.terms_gate import is_loopback
 from nastdata.sources import get_source
@@ -113,18 +114,3 @@ class Encoder:
 def to_data_url(png: bytes) -> str:
     """Return an image as the URL that chat completions take."""
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def flatten(image: Any) -> Any:
-    """Return an 8-bit grey or colour image; more bits are scaled to the image's own range."""
-    if image.mode in ("L", "RGB"):
-        return image
-    if image.mode == "1" or not image.mode.startswith(("I", "F")):
-        return image.convert("L" if image.mode in ("1", "LA") else "RGB")
-    import numpy as np
-    from PIL import Image
-
-    pixels = np.asarray(image).astype(np.float64)
-    low, high = float(pixels.min()), float(pixels.max())
-    scaled = np.rint((pixels - low) * (255 / (high - low or 1.0))).astype(np.uint8)
-    return Image.fromarray(scaled)

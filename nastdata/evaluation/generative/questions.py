@@ -9,14 +9,12 @@ from typing import Any, Literal
 from nastdata.errors import UserError
 from nastdata.evaluation.outcomes import find_strangers
 from nastdata.images.store import ImageKey
-from nastdata.llm.answers.reader import LETTERS
+from nastdata.llm.answers.questions import CLAIM_QUESTION, INSTRUCTION, word_question
 from nastdata.models.dataset_rows import Data
 from nastdata.seeded import shuffle
 
 Control = Literal["image", "text_only", "swapped"]
 """What is shown: the question's own image, none, or another patient's."""
-CLAIM_QUESTION = "Which statement is true of this chest radiograph?"
-INSTRUCTION = "Answer with one letter: {letters}."
 NOT_ASKED = {
     "contextual_captions": "captions have no wrong options",
     "probes": "probes are pairs for tracing",
@@ -195,20 +193,3 @@ def draw_orders(q: VisionQuestion, count: int, seed: int) -> list[tuple[int, ...
         out += [tuple(base[(i + t) % n] for i in range(n)) for t in range(n)]
         lap += 1
     return out[:count]
-
-
-def word_question(question: str, options: Sequence[str], instruction: str = INSTRUCTION) -> str:
-    """Return the text of a question with its lettered options.
-
-    Raises:
-        UserError: if there are more options than letters.
-    """
-    if len(options) > len(LETTERS):
-        raise UserError(f"{len(options)} options; {len(LETTERS)} letters are known", where=question[:80])
-    lines = "\n".join(f"{x}. {text}" for x, text in zip(LETTERS, options, strict=False))
-    return f"{question}\n{lines}\n" + instruction.replace("{letters}", list_letters(len(options)))
-
-
-def list_letters(n: int) -> str:
-    """Return "A, B, C or D"."""
-    return ", ".join(LETTERS[: n - 1]) + f" or {LETTERS[n - 1]}" if n > 1 else LETTERS[0]

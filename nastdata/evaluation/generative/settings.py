@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from nastdata.evaluation.generative.questions import INSTRUCTION
+from nastdata.llm.answers.questions import INSTRUCTION
 from nastdata.recipe import Prices
 
 Choice = Literal["text", "logprobs"]
