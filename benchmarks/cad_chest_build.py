@@ -4,9 +4,8 @@
 
 The corpora are credentialed, so the tree (227,827 studies unless told otherwise) is drawn by
 ``tests/helpers/trees.py``: its sizes, file names and vocabulary are the real ones, its content is not.
-MedNega is built in the paper's design: made-up labels are far denser than real ones, and the balanced
-design of so many dense studies takes many minutes (``docs/log.md``); on the real CheXpert labels it
-takes seconds.
+MedNega is built in the paper's design: made-up labels are far denser than real ones, and the balanced design
+of so many dense studies takes many minutes (``docs/log.md``); on the real CheXpert labels it takes seconds.
 """
 
 from __future__ import annotations

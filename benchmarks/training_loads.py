@@ -64,9 +64,9 @@ if "dpo" in name:
     out = DataCollatorForVisionPreference(processor)(some)
     assert len(out["input_ids"]) == 2 * len(some), out["input_ids"].shape
 else:
+    told = [r["completion"][0]["content"].lower() for r in some]  # before the collator changes them
     out = DataCollatorForVisionLanguageModeling(processor, completion_only_loss=True)(some)
     learnt = [processor.tokenizer.decode(x[x != -100]) for x in out["labels"]]
-    told = [r["completion"][0]["content"].lower() for r in some]
     if "mcq" in name:
         assert all(t in said.split() for t, said in zip(told, learnt)), (told, learnt)
 assert len(out["pixel_values"]) in (len(some), 2 * len(some))

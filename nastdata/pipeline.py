@@ -56,7 +56,23 @@ class Built:
     def problems(self) -> list[str]:
         """Checks that did not hold, in words; a build with problems exits with 1."""
         verdict = (self.manifest.get("audit") or {}).get("verdict", {})
-        return [] if verdict.get("passed", True) else list(verdict["failures"])
+        failures = [] if verdict.get("passed", True) else list(verdict["failures"])
+        return [*([said] if (said := tell_fallback(self.manifest)) else []), *failures]
+
+
+def tell_fallback(manifest: dict[str, Any]) -> str | None:
+    """Say that a language model failed to word more than the recipe allows; None if it did not."""
+    fallback = (manifest.get("ledger") or {}).get("fallback")
+    if not fallback or fallback["share"] <= fallback["most"]:
+        return None
+    writer = manifest["recipe"]["writer"]
+    instead = "the template wrote them" if writer["on_failure"] == "template" else "they were left out"
+    example = " ".join((fallback["example"] or "").split())
+    said = f"'{example[:160]}'" if example else "nothing"
+    return (
+        f"the model did not word {fallback['share']:.1%} of the statements (at most {fallback['most']:.0%}): "
+        f"{instead}; commonest reason: {fallback['commonest_reason']}, for example the answer {said}"
+    )
 
 
 def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = False) -> Built:
@@ -115,6 +131,7 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         for warning in report.verdict["warnings"]:
             progress.say(f"warning: {warning}")
     counts = {
+        "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
         "design": design_report,
         "text": {name: a.report for name, a in parts.items()},
@@ -125,6 +142,14 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
     ledger = writer.account()
     manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent)
     return Built(configs, rejects.select(list(REJECTS_SCHEMA)), manifest)
+
+
+def count_writers(frame: pl.DataFrame) -> dict[str, int]:
+    """Return how many rows each writer wrote, prompts' hashes left off; empty for rows without writers."""
+    if "realizer" not in frame.columns:
+        return {}
+    named = Counter(frame["realizer"].str.replace_all(r"#[^,]*", "").to_list())
+    return dict(sorted(named.items()))
 
 
 def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Progress) -> Loaded:

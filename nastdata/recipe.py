@@ -83,7 +83,12 @@ class WriterSettings(Settings):
     per_item: bool = False
     """Ask once per study, as in the paper, instead of once per distinct statement."""
     base_url: str | None = None
+    own_server: str | None = None
+    """Of ``openai``: why restricted study rows may go to ``base_url``, a server on your own network, and who
+    says so. The statement is recorded in the manifest and shown in the card."""
     model: str | None = None
+    revision: str | None = None
+    """Of ``openai``: your name for the weights behind ``model``; answers of other weights are not used."""
     backend: Literal["transformers", "llamacpp"] = "transformers"
     """Of ``local``."""
     constraint: Literal["grammar", "vocabulary"] = "grammar"
@@ -105,6 +110,10 @@ class WriterSettings(Settings):
     """Times that a text is asked for when the validator refuses it."""
     on_failure: Literal["template", "reject"] = "template"
     """What becomes of a statement that the model can't word: the template's words, or a rejected row."""
+    max_fallback: float = Field(0.05, ge=0.0, le=1.0)
+    """Highest share of wordings that the model may fail to give; above it a build ends with exit code 1."""
+    stop_after: int = Field(20, ge=1)
+    """Unusable answers in a row (blank, cut off, not JSON, refused) after which no more is asked."""
     max_calls: int | None = Field(None, ge=0)
     """Of one run; what was answered before is free."""
     max_cost: float | None = Field(None, ge=0)
@@ -259,6 +268,7 @@ PATIENCE = (
     "batch_api",
     "batch_requests",
     "batch_poll",
+    "stop_after",
 )
 """Of a writer: where answers are kept and how patiently a server is asked. No part of a dataset."""
 

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "nastdata"
 
 ORDER = (
     # small modules that know nothing of the rest
-    ("errors", "resources", "seeded", "progress", "terms"),
+    ("errors", "resources", "seeded", "progress", "terms", "offline"),
     ("statistics", "registry"),
     ("ontology", "recipe"),
     ("records",),

@@ -100,7 +100,9 @@ def _check_identifiers(ledger: Ledger, config: str, frame: pl.DataFrame) -> None
         strange = ids.filter(~ids.str.contains(r"^[!-~]+$"))
         reasons = {i: r for i in strange if (r := _find_trick(i))}
         if reasons:
-            rows = frame.filter(pl.col(name).is_in(list(reasons))).select("split", "key", name)
+            rows = frame.filter(pl.col(name).is_in(list(reasons))).select(
+                "split", "key", pl.col(name).alias("value")
+            )
             bad += [
                 Bad(f"{name}: {reasons[value]}", key, split, value) for split, key, value in rows.iter_rows()
             ]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from nastdata.checks import fact_rules, option_rules, row_rules
+from nastdata.checks.against_source import check_against
+from nastdata.checks.binding_rules import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.consistency import check_consistency
 from nastdata.checks.integrity import Opened, open_folder
 from nastdata.checks.round_trip import check_fact_texts, check_option_texts
@@ -30,6 +32,7 @@ def validate_folder(
     seeds: int = 1,
     folds: int = 5,
     engine: str = "local",
+    against: tuple[str, ...] = (),
 ) -> Report:
     """Check a dataset folder: integrity, rules, round trip, consistency, blind audit.
 
@@ -40,6 +43,7 @@ def validate_folder(
         seeds: of the audit: ways to divide the folds.
         folds: of the audit.
         engine: where texts are read back (``nastdata.engines``).
+        against: source files to compare every row with: ``auto``, PATH or SOURCE=PATH.
 
     Raises:
         UserError: if there is no such folder or nothing of ours in it.
@@ -47,6 +51,14 @@ def validate_folder(
     ledger = Ledger()
     opened = open_folder(path, ledger)
     frames = opened.frames
+    if frames:
+        check_binding(ledger, opened)
+        check_provenance(ledger, opened)
+        check_splits(ledger, opened)
+    if against:
+        check_against(ledger, opened, against)
+    else:
+        ledger.skip("against_source", None, "not compared with its source: --against DATA")
     for config in opened.folder.files:
         if config not in frames:
             for rule in ("rows", "required", "keys", "round_trip"):
@@ -75,6 +87,7 @@ def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: 
     option_rules.check_options(ledger, frame, opened.ontology)
     frame, whole = _leave_out(ledger, ("options", "required"), "mednega", frame)
     option_rules.check_planes(ledger, frame)
+    check_item_ids(ledger, frame, opened.ontology)
     option_rules.check_labels(
         ledger,
         frame,

@@ -14,6 +14,7 @@ import click
 
 from nastdata import __version__
 from nastdata.errors import CheckFailedError, UserError
+from nastdata.offline import go_offline
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("nastdata.cli.data.build", "Build a dataset from a recipe."),
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
     "publish": ("nastdata.cli.sharing.publish", "Push a dataset to a hub, if its terms allow."),
     "bundle": ("nastdata.cli.data.bundle", "Pack what rebuilds a dataset, without its rows."),
+    "cache": ("nastdata.cli.data.cache", "List, explain or clear the answers of language models."),
     "trace": ("nastdata.cli.modelling.trace", "Trace negation through a model's text encoder."),
     "train": ("nastdata.cli.modelling.train", "Fine-tune a model's text encoder on a dataset."),
     "evaluate": (
@@ -38,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),
 }
 """Command -> (module with a ``command``, its one-line help)."""
+
+
+ONLINE = ("publish",)
+"""Commands that talk to a hub; for all others downloads and telemetry of libraries are off (``offline``)."""
 
 
 class LazyGroup(click.Group):
@@ -51,6 +57,8 @@ class LazyGroup(click.Group):
         """Import the module of one command."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name not in ONLINE:
+            go_offline()
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 

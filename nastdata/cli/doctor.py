@@ -19,8 +19,28 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 @click.command("doctor", short_help="Say which parts of nastdata work on this machine.")
-def command() -> None:
-    """Say which parts of nastdata work on this machine, and what to install for the others."""
+@click.option("--writer", is_flag=True, help="Put three questions to a language model; show raw answers.")
+@click.option("--realizer", default="openai", show_default=True, help="Of --writer: openai or local.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY.PATH=VALUE",
+    help="Of --writer: the recipe's keys, for example writer.model=NAME.",
+)
+def command(writer: bool, realizer: str, settings: tuple[str, ...]) -> None:
+    """Say which parts of nastdata work on this machine, and what to install for the others.
+
+    \b
+    nastdata doctor
+    nastdata doctor --writer --set writer.base_url=http://127.0.0.1:8000/v1 --set writer.model=NAME
+    """
+    if writer:
+        return _try_writer(realizer, settings)
+    if settings:
+        from nastdata.errors import UserError
+
+        raise UserError("--set belongs to --writer", where="--set", how="nastdata doctor --writer --set ...")
     import os
     import platform
     from importlib.util import find_spec
@@ -44,6 +64,31 @@ def command() -> None:
     )
     _list_plug_ins()
     click.echo("corpora on this machine: nastdata sources")
+
+
+def _try_writer(realizer: str, settings: tuple[str, ...]) -> None:
+    """Show what a model answers to three questions, word for word, and whether the answers could be used."""
+    from nastdata.assemble.checks import make_checks
+    from nastdata.cli.options import read_recipe
+    from nastdata.errors import CheckFailedError
+    from nastdata.ontology import load_ontology
+    from nastdata.writing.language_models.trial import try_writer
+
+    named = dict.fromkeys(("source", "limit", "seed", "engine"))
+    recipe = read_recipe(recipe="mednega", realizer=realizer, data=(), settings=settings, **named)
+    ontology = load_ontology(recipe.ontology)
+    used = 0
+    trials = list(try_writer(recipe.writer, ontology, recipe.seed, make_checks(ontology)))
+    for number, trial in enumerate(trials, 1):
+        click.secho(f"question {number}", bold=True)
+        click.echo(trial.asked.rstrip())
+        click.secho("answer", bold=True)
+        click.echo(trial.answered or "(nothing)")
+        click.secho(f"verdict: {trial.verdict}\n", bold=True)
+        used += trial.verdict.startswith("accepted")
+    if used < len(trials):
+        raise CheckFailedError(f"{used} of {len(trials)} answers could be used")
+    click.echo(f"all {len(trials)} answers could be used")
 
 
 def _list_plug_ins() -> None:

@@ -18,6 +18,7 @@ import polars as pl
 
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
+from nastdata.dataset.binding import bind_images, bind_rows
 from nastdata.dataset.documents import render_documents
 from nastdata.dataset.parquet import Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
@@ -164,6 +165,14 @@ def write_dataset(
             arrow_bytes={name: w.arrow_bytes for name, w in written.items()},
             images=embedded if embed_images else None,
         )
+        whole["bindings"] = {
+            name: {
+                "rows": bind_rows(name, frame),
+                "images": bind_images(_list_files(partial / "data" / name), name),
+            }
+            for name, frame in configs.items()
+            if len(frame)
+        }
         whole["outputs"] = manifests.hash_outputs(partial)
         _write_documents(partial, whole, configs, rejects, image_loader)
     return out
@@ -241,6 +250,11 @@ def _write_documents(
         manifest["outputs"][name] = manifests.hash_bytes(content)
     manifest["outputs"] = dict(sorted(manifest["outputs"].items()))
     (partial / manifests.NAME).write_bytes(manifests.dump_manifest(manifest))
+
+
+def _list_files(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """Return split -> the parquet files of one config's folder."""
+    return {s: tuple(sorted(folder.glob(f"{s}-*.parquet"))) for s in SPLITS}
 
 
 def _count(frames: Mapping[str, pl.DataFrame]) -> manifests.Rows:

@@ -8,7 +8,8 @@ question whose free answer can't match, and every answer is checked anyway.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 Form = Literal["json_schema", "json_object", "prompt"]
@@ -39,6 +40,53 @@ def obeys(text: str, schema: dict[str, Any]) -> bool:
         return _fits(json.loads(text), schema)
     except (ValueError, RecursionError):
         return False
+
+
+TAGS = "think|thinking|thought|reasoning|reflection"
+THINKING = re.compile(rf"<({TAGS})>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+CLOSING = re.compile(rf"\A.*</(?:{TAGS})>", re.DOTALL | re.IGNORECASE)
+FENCE = re.compile(r"```[\w-]*\s*\n?(.*?)```", re.DOTALL)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON, of whatever form."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def find_json(text: str, schema: dict[str, Any]) -> str:
+    """Return the JSON inside an answer, if just one piece of it is JSON of the schema, else the answer.
+
+    By these rules, in this order: an answer that is JSON is taken as it is; what is between thinking tags
+    goes, also before a lone closing tag and after a lone opening one; what is left is taken if it fits; else
+    each fenced block is looked at; else each stretch from an opening brace to its closing one. Two different
+    pieces that fit are no answer.
+    """
+    if is_json(text):
+        return text
+    said = CLOSING.sub("", THINKING.sub("", text)).strip()
+    for pieces in ([said], FENCE.findall(said), list(_list_objects(said))):
+        fitting = list(dict.fromkeys(p.strip() for p in pieces if obeys(p, schema)))
+        if fitting:
+            return fitting[0] if len(fitting) == 1 else text
+    return text
+
+
+def _list_objects(text: str) -> Iterator[str]:
+    """Yield each outermost stretch of the text that JSON can be read from."""
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            yield text[at:end]
+        at = text.find("{", end)
 
 
 def _fits(value: Any, schema: dict[str, Any]) -> bool:

@@ -28,11 +28,14 @@ class Request:
     """Every sampling parameter, sorted by name: temperature, top_p, max_tokens, seed ..."""
     attempt: int = 0
     """Raised when the same question is put again, so that a refused answer isn't served from the cache."""
+    endpoint: str = ""
+    """Address of the server; no part of the key, but an answer is used again at the same address only."""
 
     @cached_property
     def key(self) -> str:
         """sha256 of all of it: the cache key."""
-        said = {f.name: getattr(self, f.name) for f in fields(self)}  # ``asdict`` would copy every message
+        # ``asdict`` would copy every message
+        said = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "endpoint"}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -50,6 +53,10 @@ class Answer:
     """Model name as the server reports it."""
     call_id: str | None = None
     """The server's own id of the call, for its bill."""
+    peer: str | None = None
+    """Address at the other end of the connection that it came over."""
+    raw: str | None = None
+    """The answer as it came, where that is not ``text``: with thinking tags, a fence or prose around it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Adapter(Protocol):
     provider: str
     model: str
     revision: str | None
+    endpoint: str
+    """Address of the server; empty for a model in this process."""
 
     def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
         """Answer requests and all that follow from their answers, in any order.

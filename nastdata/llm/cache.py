@@ -1,7 +1,12 @@
 """Answers on disk: paid work is never lost, and never paid twice.
 
 SQLite in WAL mode with full synchronisation: an answer is on the disk before it is used. The key covers the
-whole request (provider, model, revision, messages, form, sampling, attempt).
+whole request (provider, model, revision, messages, form, sampling, attempt); an answer is used again only for
+the server's address that gave it.
+
+Unusable answers (blank, cut off, not JSON, refused) are no answers and are kept in a table of their own, with
+what was asked, to be looked at. While a build is under way, and when one that succeeded is repeated, they
+count as asked, so that the same words come again; once a build has failed on them they are asked for anew.
 """
 
 from __future__ import annotations
@@ -19,16 +24,19 @@ from nastdata.errors import UserError
 from nastdata.llm.base import Answer, Request
 
 SCHEMA = """
-create table if not exists answers (key text primary key, answer text not null) without rowid;
+create table if not exists answers (
+    key text not null, endpoint text not null, answer text not null, primary key (key, endpoint)
+) without rowid;
+create table if not exists unusable (
+    key text not null, endpoint text not null, answer text not null, model text not null,
+    question text not null, counts integer not null, primary key (key, endpoint)
+) without rowid;
 create table if not exists batches (key text primary key, state text not null) without rowid;
 create table if not exists sets (digest text primary key, keys text not null) without rowid;
 create table if not exists runs (id integer primary key, account text not null);
 """
-INSERT = {
-    False: "insert or ignore into answers values (?, ?)",
-    True: "insert or replace into answers values (?, ?)",
-}
-"""By whether a later answer takes the place of the first one."""
+ANYWHERE = ""
+"""Endpoint of answers that came with a bundle: they are good for every server."""
 
 
 def find_cache(path: Path | None) -> Path:
@@ -43,10 +51,34 @@ def find_cache(path: Path | None) -> Path:
 class Row:
     """An answer on its way to the disk."""
 
-    key: str
-    answer: str
+    request: Request
+    answer: Answer
     replace: bool
     committed: bool = False
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Insert it where it belongs."""
+        key, endpoint, said = self.request.key, self.request.endpoint, json.dumps(asdict(self.answer))
+        if self.answer.outcome == "ok":
+            how = "replace" if self.replace else "ignore"
+            db.execute(f"insert or {how} into answers values (?, ?, ?)", (key, endpoint, said))  # noqa: S608
+            return
+        question = self.request.messages[-1][1]
+        values = (key, endpoint, said, self.request.model, question, 1)
+        db.execute("insert or replace into unusable values (?, ?, ?, ?, ?, ?)", values)
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """An answer that was none, for a person to look at."""
+
+    key: str
+    endpoint: str
+    model: str
+    question: str
+    answer: Answer
+    counts: bool
+    """Whether it still counts as asked."""
 
 
 class AnswerCache:
@@ -62,19 +94,45 @@ class AnswerCache:
             self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
+            self._upgrade()
             self._db.executescript(SCHEMA)
         except (sqlite3.Error, OSError) as e:
             how = "delete it, or name another with --set writer.cache=FILE"
             raise UserError(f"not usable as an answer cache ({e})", where=str(path), how=how) from e
 
-    def get_many(self, keys: Iterable[str]) -> dict[str, Answer]:
-        """Return the answers that are there, by key."""
+    def _upgrade(self) -> None:
+        """Take over the good answers of a cache from before 0.2, which did not know who had given them."""
+        columns = [row[1] for row in self._db.execute("pragma table_info(answers)")]
+        if columns != ["key", "answer"]:
+            return
+        self._db.execute("alter table answers rename to answers_before")
+        self._db.executescript(SCHEMA)
+        self._db.execute(
+            "insert into answers select key, '', answer from answers_before "
+            "where json_extract(answer, '$.outcome') = 'ok'"
+        )
+        self._db.execute("drop table answers_before")
+
+    def get_many(self, keys: Iterable[str], endpoint: str | None = None) -> dict[str, Answer]:
+        """Return what was answered, by key, unusable answers that still count included.
+
+        Args:
+            keys: of the requests.
+            endpoint: whose answers; None: any server's.
+        """
         found: dict[str, Answer] = {}
+        places = (endpoint, ANYWHERE)
         with self._lock:
             for key in keys:
-                row = self._db.execute("select answer from answers where key = ?", (key,)).fetchone()
-                if row:
-                    found[key] = Answer(**json.loads(row[0]))
+                for table in ("answers", "unusable where counts = 1 and"):
+                    at, _, more = table.partition(" ")
+                    where = (more or "where") + " key = ?"
+                    where += "" if endpoint is None else " and endpoint in (?, ?)"
+                    values = (key,) if endpoint is None else (key, *places)
+                    row = self._db.execute(f"select answer from {at} {where}", values).fetchone()  # noqa: S608
+                    if row:
+                        found[key] = Answer(**json.loads(row[0]))
+                        break
         return found
 
     def put(self, request: Request, answer: Answer, *, replace: bool = False) -> None:
@@ -82,7 +140,7 @@ class AnswerCache:
 
         Threads that come while the disk is busy are served together: whoever is next commits for all.
         """
-        row = Row(request.key, json.dumps(asdict(answer)), replace)
+        row = Row(request, answer, replace)
         with self._queue_lock:
             self._queue.append(row)
         with self._lock:
@@ -93,7 +151,7 @@ class AnswerCache:
             try:
                 self._db.execute("begin immediate")
                 for r in rows:
-                    self._db.execute(INSERT[r.replace], (r.key, r.answer))
+                    r.write(self._db)
                 self._db.execute("commit")
             except sqlite3.Error:
                 if self._db.in_transaction:
@@ -104,6 +162,68 @@ class AnswerCache:
                 raise
             for r in rows:
                 r.committed = True
+
+    def add_answers(self, answers: Iterable[tuple[str, Answer]], endpoint: str = ANYWHERE) -> None:
+        """Take in answers of a bundle; those that are there stay."""
+        with self._lock, self._db:
+            self._db.execute("begin immediate")
+            for key, answer in answers:
+                said = json.dumps(asdict(answer))
+                if answer.outcome == "ok":
+                    self._db.execute("insert or ignore into answers values (?, ?, ?)", (key, endpoint, said))
+                else:
+                    values = (key, endpoint, said, answer.model_said or "", "(of a bundle)", 1)
+                    self._db.execute("insert or ignore into unusable values (?, ?, ?, ?, ?, ?)", values)
+
+    def forget_unusable(self, keys: Iterable[str] | None = None) -> int:
+        """Have unusable answers asked for again (they stay to be looked at); return how many.
+
+        Args:
+            keys: of which requests; None: all.
+        """
+        with self._lock, self._db:
+            self._db.execute("begin immediate")
+            if keys is None:
+                return self._db.execute("update unusable set counts = 0 where counts = 1").rowcount
+            done = 0
+            for key in keys:
+                done += self._db.execute(
+                    "update unusable set counts = 0 where key = ? and counts = 1", (key,)
+                ).rowcount
+            return done
+
+    def list_unusable(self, limit: int = 20) -> list[Unusable]:
+        """Return some of the unusable answers."""
+        query = "select key, endpoint, model, question, answer, counts from unusable order by key limit ?"
+        with self._lock:
+            rows = self._db.execute(query, (limit,)).fetchall()
+        return [Unusable(k, e, m, q, Answer(**json.loads(a)), bool(c)) for k, e, m, q, a, c in rows]
+
+    def count(self) -> list[tuple[str, str, str, int]]:
+        """Return (endpoint, model as the server named it, outcome, number), sorted."""
+        query = (
+            "select endpoint, coalesce(json_extract(answer, '$.model_said'), '?'), "
+            "json_extract(answer, '$.outcome'), count(*) from "
+            "(select endpoint, answer from answers union all select endpoint, answer from unusable) "
+            "group by 1, 2, 3 order by 1, 2, 3"
+        )
+        with self._lock:
+            return [tuple(row) for row in self._db.execute(query).fetchall()]
+
+    def clear(self, *, endpoint: str | None = None, only_unusable: bool = False) -> int:
+        """Delete answers for good; return how many.
+
+        Args:
+            endpoint: of one server; None: of all.
+            only_unusable: leave good answers.
+        """
+        deleted = 0
+        where, values = ("", ()) if endpoint is None else (" where endpoint = ?", (endpoint,))
+        with self._lock, self._db:
+            self._db.execute("begin immediate")
+            for table in ("unusable",) if only_unusable else ("unusable", "answers"):
+                deleted += self._db.execute(f"delete from {table}{where}", values).rowcount  # noqa: S608
+        return deleted
 
     def get_state(self, key: str) -> dict[str, object] | None:
         """Return the saved state of a batch job, or None."""

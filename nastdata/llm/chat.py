@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from nastdata.errors import UserError
-from nastdata.llm.answer_schemas import Form, obeys, response_format
+from nastdata.llm.answer_schemas import Form, find_json, obeys, response_format
 from nastdata.llm.base import Answer, Outcome, Request
-from nastdata.llm.terms_gate import DEFAULT_URL, is_loopback
+from nastdata.llm.connection import is_loopback
 from nastdata.recipe import WriterSettings
+
+DEFAULT_URL = "https://api.openai.com/v1"
+
+
+def find_url(settings: WriterSettings) -> str:
+    """Return the server's address: the recipe's, the environment's, or OpenAI's."""
+    return settings.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
 
 
 def find_server(settings: WriterSettings) -> tuple[str, str, str]:
@@ -19,7 +26,7 @@ def find_server(settings: WriterSettings) -> tuple[str, str, str]:
     Raises:
         UserError: if no key is set for a remote server, no model is named, or a cost limit has no prices.
     """
-    url = settings.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_URL
+    url = find_url(settings)
     key = os.environ.get("OPENAI_API_KEY") or ("none" if is_loopback(url) else "")
     if not key:
         raise UserError("no API key", where="OPENAI_API_KEY", how="export it; keys are not read from recipes")
@@ -58,10 +65,12 @@ def read_reply(reply: Mapping[str, Any], request: Request, retries: int = 0) -> 
     """Return what a chat completion says; one without choices is ``invalid``."""
     choices = reply.get("choices") or [{}]
     message = choices[0].get("message") or {}
-    text = message.get("content") or ""
+    said = read_content(message.get("content"))
+    text = find_json(said, request.form)
     usage = reply.get("usage") or {}
     return Answer(
         text=text,
+        raw=said if said != text else None,
         outcome=_judge(choices[0].get("finish_reason"), message, text, request.form),
         prompt_tokens=usage.get("prompt_tokens"),
         completion_tokens=usage.get("completion_tokens"),
@@ -69,6 +78,14 @@ def read_reply(reply: Mapping[str, Any], request: Request, retries: int = 0) -> 
         model_said=reply.get("model") or None,
         call_id=reply.get("id") or None,
     )
+
+
+def read_content(content: Any) -> str:
+    """Return the text of a message: a string, a list of parts, or nothing."""
+    if isinstance(content, list):
+        parts = [p.get("text") for p in content if isinstance(p, Mapping)]
+        return "".join(p for p in parts if isinstance(p, str))
+    return content if isinstance(content, str) else ""
 
 
 def _judge(finish: str | None, message: Mapping[str, Any], text: str, schema: dict[str, Any]) -> Outcome:

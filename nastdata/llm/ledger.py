@@ -48,6 +48,7 @@ def account_texts(answers: Iterable[Answer], statements: int, prices: Prices) ->
         "cost": None if cost is None else round(cost, 6),
         "outcomes": dict(sorted(Counter(a.outcome for a in answers).items())),
         "models": sorted({a.model_said for a in answers if a.model_said}),
+        "peers": sorted({a.peer for a in answers if a.peer}),
     }
 
 

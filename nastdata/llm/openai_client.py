@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from nastdata.errors import UserError
 from nastdata.llm.answer_schemas import FORMS, PROBE_QUESTION, PROBE_SCHEMA, Form, obeys
 from nastdata.llm.base import BUDGET, Answer, CallFailure, Keep, Reply, Request
 from nastdata.llm.chat import find_server, read_reply, write_body
+from nastdata.llm.connection import PeerGuard, find_peer, make_http_client
 from nastdata.llm.ledger import price
 from nastdata.llm.request_queue import Line
+from nastdata.llm.terms_gate import find_reach
 from nastdata.llm.throttle import Throttle
 from nastdata.recipe import WriterSettings
 
@@ -60,7 +62,9 @@ class OpenAIAdapter:
         self._openai = import_openai()
         self.settings = settings
         self.url, self._key, self.model = find_server(settings)
-        self.revision: str | None = None
+        self.revision: str | None = settings.revision
+        self.endpoint = self.url.rstrip("/")
+        self.guard = PeerGuard(find_reach(settings))
         self.spent = 0.0
         self.calls = 0
         self._under_way = 0
@@ -99,14 +103,7 @@ class OpenAIAdapter:
         first = line.peek()
         if first is None:
             return
-        http = self._openai.DefaultAsyncHttpxClient(event_hooks={"response": [watch]})
-        client = self._openai.AsyncOpenAI(
-            api_key=self._key,
-            base_url=self.url,
-            timeout=self.settings.timeout,
-            max_retries=self.settings.max_retries,
-            http_client=http,
-        )
+        client = self.open_client(watch)
         with ThreadPoolExecutor(KEEPERS, "keep") as keepers:
             async with client:
                 if self._form is None and not self._over_budget():
@@ -118,6 +115,20 @@ class OpenAIAdapter:
                 finally:
                     for worker in workers:
                         worker.cancel()
+
+    def open_client(self, on_response: Callable[[Any], Any] | None = None) -> AsyncOpenAI:
+        """Return a client of the server whose connections are watched (``connection``)."""
+        http = make_http_client(
+            self._openai, self.guard, restricted=self.settings.per_item, on_response=on_response
+        )
+        client: AsyncOpenAI = self._openai.AsyncOpenAI(
+            api_key=self._key,
+            base_url=self.url,
+            timeout=self.settings.timeout,
+            max_retries=self.settings.max_retries,
+            http_client=http,
+        )
+        return client
 
     async def _probe(self, client: AsyncOpenAI, like: Request) -> Form:
         """Find the strictest form that the server really keeps to, and what it calls the token limit."""
@@ -136,9 +147,16 @@ class OpenAIAdapter:
                 except self._openai.APITimeoutError:
                     said = "no answer in time"
                 except self._openai.APIConnectionError:
+                    self.guard.check(self.url)
                     raise self._refuse("no server answers", "start it, or check writer.base_url") from None
                 except self._openai.APIStatusError as e:
                     said = str((e.body or {}).get("message", "") if isinstance(e.body, dict) else "")
+                    if 300 <= e.status_code < 400:
+                        there = e.response.headers.get("location", "elsewhere")
+                        raise self._refuse(
+                            f"the server sends us on to {there[:120]}, which is not followed",
+                            "name the final address in writer.base_url",
+                        ) from None
                     said = f"HTTP {e.status_code} {said}".replace(self._key, "...").strip()[:200]
                 else:
                     if form == "prompt" or obeys(answer.text, PROBE_SCHEMA):
@@ -160,6 +178,7 @@ class OpenAIAdapter:
         except self._openai.APITimeoutError:
             return CallFailure("timeout", retryable=True)
         except self._openai.APIConnectionError:
+            self.guard.check(self.url)
             return CallFailure("connection lost", retryable=True)
         except self._openai.APIStatusError as e:
             return CallFailure(
@@ -183,7 +202,8 @@ class OpenAIAdapter:
             reply = raw.http_response.json()
         except ValueError:
             reply = {}
-        return read_reply(reply if isinstance(reply, dict) else {}, request, raw.retries_taken)
+        answer = read_reply(reply if isinstance(reply, dict) else {}, request, raw.retries_taken)
+        return replace(answer, peer=find_peer(raw.http_response))
 
     def _over_budget(self) -> bool:
         """Whether another call might go beyond the budget, by what calls cost so far."""

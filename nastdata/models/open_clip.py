@@ -14,6 +14,7 @@ from nastdata.errors import UserError, name_nearest
 from nastdata.models.base import DualEncoder, cut_padding, first_line, need, normalize
 from nastdata.models.open_clip_weights import load_weights
 from nastdata.models.towers import NativeTower, StackTower, TextTower
+from nastdata.offline import HOW, is_offline
 
 
 class OpenClipEncoder:
@@ -140,7 +141,10 @@ def load(name: str) -> DualEncoder:
         )
         tokenizer = open_clip.get_tokenizer(arch)
     except (OSError, RuntimeError, ValueError, KeyError) as e:
-        raise UserError(f"the model can't be loaded ({first_line(e)})", where=f"open_clip:{name}") from e
+        how = HOW if is_offline() and (arch.startswith("hf-hub:") or weights) else None
+        raise UserError(
+            f"the model can't be loaded ({first_line(e)})", where=f"open_clip:{name}", how=how
+        ) from e
     finally:
         logging.disable(usual)
     if file:

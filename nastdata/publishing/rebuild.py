@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,12 +103,13 @@ def _choose_ontology(bundle: Bundle, name: str) -> str:
 
 def _restore_answers(bundle: Bundle, answers: Path) -> Path:
     """Put a bundle's answers into an answer cache of its own in the user's cache folder."""
+    from nastdata.llm.base import Answer
     from nastdata.llm.cache import AnswerCache, find_cache
 
     place = find_cache(None).with_name(f"bundle-{manifests.hash_file(answers)[:16]}.sqlite")
-    AnswerCache(place).close()
-    with answers.open(encoding="utf-8") as lines, sqlite3.connect(place) as db:
-        rows = ((entry["key"], json.dumps(entry["answer"])) for entry in map(json.loads, lines))
-        db.executemany("insert or ignore into answers values (?, ?)", rows)
-    db.close()
+    store = AnswerCache(place)
+    with answers.open(encoding="utf-8") as lines:
+        entries = map(json.loads, lines)
+        store.add_answers((entry["key"], Answer(**entry["answer"])) for entry in entries)
+    store.close()
     return place

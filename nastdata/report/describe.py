@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -160,8 +161,8 @@ def _tell_method(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         f"Made by nastdata {manifest.get('nastdata')} from the recipe `{recipe.get('recipe')}`, "
         f"seed {manifest.get('seed')}; the whole recipe stands in manifest.json.",
         "Labels and facts are taken from the sources; only definite ones are used.",
-        f"Texts were written by the `{writer}` writer from sentence plans; each was read back by a parser "
-        "that does not know the plan, and kept only if it says just what the facts say.",
+        f"{_tell_writers(manifest, writer)} Each text was read back by a reader that does not know how it "
+        "was written, and kept only if it says exactly what the facts say.",
         "Splits are by patient.",
     ]
     if recipe.get("design"):
@@ -175,7 +176,27 @@ def _tell_method(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     if ledger:
         told = ", ".join(f"{k.replace('_', ' ')} {v:,}" for k, v in ledger.items() if isinstance(v, int))
         out.append(f"Language model use: {told}.")
+    sent = manifest.get("sent_to_services") or {}
+    if sent.get("rows_sent"):
+        own = sent.get("own_server")
+        where = {"loopback": "a server on this machine", "own network": "a server on the maker's own network"}
+        out.append(
+            f"Study rows were put to {where.get(str(sent.get('endpoint')), 'a service elsewhere')}"
+            + (f"; statement: {own}." if own else ".")
+        )
     return tuple(out)
+
+
+def _tell_writers(manifest: Mapping[str, Any], asked: str) -> str:
+    """Say who wrote the texts, by what is written in the rows."""
+    total: Counter[str] = Counter()
+    for writers in ((manifest.get("counts") or {}).get("written_by") or {}).values():
+        total.update(writers)
+    if not total:
+        return f"Texts were written by the `{asked}` writer."
+    rows = total.total()
+    shares = ", ".join(f"`{w}` {n / rows:.1%} ({n:,} rows)" for w, n in total.most_common())
+    return f"Texts were written by: {shares}."
 
 
 def _tell_audit(audit: Mapping[str, Any] | None) -> tuple[str, ...]:

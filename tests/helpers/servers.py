@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,6 +127,7 @@ def serve(
     latency: float = 0.0,
     slots: int = 10_000,
     honours: tuple[str, ...] = ("json_schema",),
+    dress: Callable[[str], str | None] = str,
 ) -> Iterator[tuple[str, Served]]:
     """Run the server; yields (base URL, what it saw)."""
     faults = faults or Faults()
@@ -202,6 +203,7 @@ def serve(
             text = json.dumps({"sentences": sentences})
             if kind == "cut":
                 text = text[: len(text) // 2]
+            text = dress(text)
             with lock:
                 served.delivered.append(mark)
             return self._send(200, completion(body, text, mark, refusal=kind == "refusal"))
@@ -223,7 +225,7 @@ def serve(
         thread.join()
 
 
-def completion(body: dict[str, Any], text: str, mark: str, *, refusal: bool = False) -> dict[str, Any]:
+def completion(body: dict[str, Any], text: str | None, mark: str, *, refusal: bool = False) -> dict[str, Any]:
     message = {
         "role": "assistant",
         "content": None if refusal else text,

@@ -68,7 +68,7 @@ def test_slots_are_filled_and_no_wrong_row_is_let_in(tmp_path: Path, ontology: A
 class OutOfOrder:
     """Answers in an order of its own; sometimes wrong, by a hash of the question."""
 
-    provider, model, revision = "test", "m", None
+    provider, model, revision, endpoint = "test", "m", None, ""
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nastdata.errors import UserError
-from nastdata.llm.terms_gate import check_terms, is_loopback
+from nastdata.llm.connection import is_loopback
+from nastdata.llm.terms_gate import check_terms
 from nastdata.recipe import Attestation, WriterSettings
 from nastdata.sources import get_source
 
@@ -29,7 +30,7 @@ def test_loopback_is_decided_by_address(
 
 def test_restricted_rows_stay_unless_attested() -> None:
     sources = [get_source("mimic-cxr")]
-    remote: dict[str, Any] = {"realizer": "openai", "per_item": True, "base_url": "http://192.0.2.7/v1"}
+    remote: dict[str, Any] = {"realizer": "openai", "per_item": True, "base_url": "https://192.0.2.7/v1"}
     with pytest.raises(UserError, match="forbid"):
         check_terms(WriterSettings(**remote), sources)
     partly = Attestation(zero_retention=True, no_training=True, attested_by="A. Person")

@@ -293,7 +293,7 @@ def test_a_larger_build_by_a_real_model_tells_its_wordings_apart(tmp_path: Path)
 class Picker:
     """A server's model that keeps to a schema, or, where it is told to lie, says what it likes."""
 
-    provider, model, revision = "openai", "picker", None
+    provider, model, revision, endpoint = "openai", "picker", None, ""
 
     def __init__(self, lie: str | None = None) -> None:
         self.lie = lie

@@ -84,6 +84,7 @@ def chests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def send_abroad(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate takes the test's server for a service elsewhere (its own decision: ``test_gate.py``)."""
     monkeypatch.setattr("nastdata.llm.terms_gate.is_loopback", lambda url: False)
+    monkeypatch.setattr("nastdata.llm.terms_gate.proves_name", lambda url: True)
 
 
 def restricted(url: str, tmp_path: Path, data: dict[str, str], **writer: Any) -> Built:
@@ -122,6 +123,7 @@ def test_restricted_rows_go_elsewhere_if_attested_and_told(
         built = restricted(url, tmp_path, chests, attestation=ATTESTED)
     assert len(built.configs["mednega"]) > 0
     sent = built.manifest["sent_to_services"]
+    assert built.manifest["ledger"]["peers"] == ["127.0.0.1"] and sent.pop("own_server") is None
     assert sent == {
         "rows_sent": True,
         "endpoint": "remote",

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where what did not hold is saved (parquet).  [default: DIR.failures.parquet]",
 )
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="auto|PATH|SOURCE=PATH",
+    help="Compare every row with its source's files, read once more; may be given several times.",
+)
 @click.option("--no-audit", is_flag=True, help="Leave out the blind solvers, which take most of the time.")
 @click.option(
     "--seeds",
@@ -53,12 +59,14 @@ def command(
     no_audit: bool,
     seeds: int,
     engine: str,
+    against: tuple[str, ...],
 ) -> None:
     """Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
 
     \b
     nastdata validate mednega
     nastdata validate mednega --json | jq .failed_rules
+    nastdata validate mednega --against /data/CheXpert
     nastdata validate captions.csv --text caption --condition finding --existence label
 
     A FILE (csv, tsv, parquet, JSON lines) of captions of whatever origin is checked against its own columns.
@@ -73,7 +81,7 @@ def command(
             raise UserError(what, where=str(path), how="--text and the like are for a table of captions")
         from nastdata.checks.run import validate_folder
 
-        report = validate_folder(path, audit=not no_audit, seeds=seeds, engine=engine)
+        report = validate_folder(path, audit=not no_audit, seeds=seeds, engine=engine, against=against)
     else:
         from nastdata.checks.table_file import Columns, validate_table
         from nastdata.ontology import load_ontology

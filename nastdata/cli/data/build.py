@@ -41,17 +41,23 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
 
         return tell_cost(recipe, fresh=fresh)
     from nastdata.errors import CheckFailedError
-    from nastdata.pipeline import build
+    from nastdata.pipeline import build, tell_fallback
     from nastdata.progress import Progress
 
     folder = out or Path(f"nast-{recipe.recipe}-{'-'.join(recipe.source)}")
     progress = Progress()
     built = build(recipe, folder, progress, fresh=fresh)
+    if said := tell_fallback(built.manifest):
+        click.secho(said, fg="red", err=True)
     for name, frame in built.configs.items():
         splits = {s: int((frame["split"] == s).sum()) for s in ("train", "validation", "test")}
         click.echo(
             f"{name}: {len(frame):,} rows (" + ", ".join(f"{s} {n:,}" for s, n in splits.items()) + ")"
         )
+        writers = built.manifest["counts"]["written_by"][name]
+        if recipe.writer.realizer != "template" and writers:
+            shares = (f"{writer} {n / len(frame):.1%}" for writer, n in writers.items())
+            click.echo(f"  written by {', '.join(shares)}")
     click.echo(f"rejected: {len(built.rejects):,} (reasons in {folder / 'rejects.parquet'})")
     if bundle is not None:
         _compare(bundle, folder)

@@ -99,12 +99,7 @@ class BatchAdapter(OpenAIAdapter):
         """
         asked = {r.key: r for r in requests}
         results: Results = {k: f for k, f in self._failed.items() if k in asked}
-        sdk = self._openai.AsyncOpenAI(
-            api_key=self._key,
-            base_url=self.url,
-            timeout=self.settings.timeout,
-            max_retries=self.settings.max_retries,
-        )
+        sdk = self.open_client()
         retries = self.settings.max_retries
         async with sdk:
             client = BatchClient(

@@ -44,6 +44,8 @@ class LocalAdapter:
         self.model = self.path.name if isinstance(self.path, Path) else self.path
         self.revision: str | None = _hash_model(self.path) if isinstance(self.path, Path) else None
 
+    endpoint = ""
+
     def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
         """Answer requests and what follows from the answers, round by round."""
         converse_in_rounds(self, requests, keep, reply)

@@ -36,6 +36,8 @@ class SpreadAdapter:
         self.provider, self.model, self.revision = adapter.provider, adapter.model, adapter.revision
         self._answer = Answering(adapter.settings, adapter.revision)
 
+    endpoint = ""
+
     def converse(self, requests: Iterable[Request], keep: Keep, reply: Reply) -> None:
         """Answer requests and what follows from the answers, round by round."""
         converse_in_rounds(self, requests, keep, reply)

@@ -55,6 +55,9 @@ class ModelWriter:
         self.name = f"{adapter.provider}:{adapter.model}"
         self.per_call = 1 if settings.per_item else min(self.most_per_call(), settings.wordings)
         self.failed: Counter[str] = Counter()
+        """Reason -> wordings that the model could not give."""
+        self.examples: dict[str, str | None] = {}
+        """Reason -> what the model said the first time."""
         self._statements = 0
 
     def most_per_call(self) -> int:
@@ -71,14 +74,32 @@ class ModelWriter:
             "answers_sha256": self.asker.cache.note_answers(self.asker.used),
             "refused_and_asked_again": dict(sorted(refused.items())),
             "not_worded_by_the_model": dict(sorted(self.failed.items())),
+            "fallback": self.describe_fallback(),
             "on_failure": self.settings.on_failure,
             "prompts": {
                 p: dict(zip(("version", "sha256"), describe_prompt(p), strict=True)) for p in self.prompts
             },
         }
 
+    def describe_fallback(self) -> dict[str, Any]:
+        """Return the share of wordings that the model could not give, and the commonest reason."""
+        share = self.failed.total() / self._statements if self._statements else 0.0
+        reason = min(self.failed, key=lambda r: (-self.failed[r], r), default=None)
+        return {
+            "share": round(share, 4),
+            "most": self.settings.max_fallback,
+            "commonest_reason": reason,
+            "example": self.examples.get(reason) if reason else None,
+        }
+
     def close_run(self) -> str:
-        """Keep what this run did in the cache's ``runs`` table; return it in one line."""
+        """Keep what this run did in the cache's ``runs`` table; return it in one line.
+
+        After a run that fell back too often its unusable answers are no answers: the next one asks again.
+        """
+        fallback = self.describe_fallback()
+        if fallback["share"] > fallback["most"]:
+            self.asker.cache.forget_unusable(self.asker.used)
         self.asker.cache.log_run({"writer": self.name, **self.asker.run.to_json()})
         return f"{self.name}: {self.asker.run.tell()}"
 
@@ -92,10 +113,21 @@ class ModelWriter:
         index: int,
         reason: str,
         text: str | None,
+        said: str | None,
         write: Callable[[Sequence[Any]], list[Any]],
     ) -> Any:
-        """Count a statement that the model could not word; let the fallback word it, or return a failure."""
+        """Count a statement that the model could not word; let the fallback word it, or return a failure.
+
+        Args:
+            statement: what was to be said.
+            index: number of the wording.
+            reason: against the last answer.
+            text: the last sentence that was refused, if there was one.
+            said: the last answer as it came.
+            write: of the fallback.
+        """
         self.failed[_shorten(reason)] += 1
+        self.examples.setdefault(_shorten(reason), said[:300] if said else said)
         if self.settings.on_failure == "template":
             return write([(statement, index)])[0]
         return Failure(statement, index, reason, text)

@@ -109,7 +109,10 @@ class BoundWriter(ModelWriter):
                 wording = OptionWording(statement, index, plan.plan_id, *texts, by)
                 if fault := self.checks.option(wording):
                     wording, reason, last = None, fault, texts[0]
-            out.append(wording or self.give_up(statement, index, reason, last, self.fallback.write_options))
+            said = last or block.said[i]
+            out.append(
+                wording or self.give_up(statement, index, reason, last, said, self.fallback.write_options)
+            )
         return out
 
     def _plan_options(
@@ -158,7 +161,8 @@ class BoundWriter(ModelWriter):
             text = block.texts[i]
             if text is None:
                 last = block.last[i]
-                out.append(self.give_up(fact, index, block.reasons[i], last, self.fallback.write_facts))
+                said = last or block.said[i]
+                out.append(self.give_up(fact, index, block.reasons[i], last, said, self.fallback.write_facts))
             else:
                 out.append(FactWording(fact, index, plans.get(text, f"llm.{block.keys[i][:16]}"), text, by))
         return out

@@ -72,7 +72,11 @@ class EstimatingWriter:
 
     def account(self) -> dict[str, Any]:
         """Return the foreseen calls, tokens and cost, and the batch jobs if the questions go into such."""
-        cached = {} if self.fresh else self.writer.asker.cache.get_many(self._requests)
+        cached = (
+            {}
+            if self.fresh
+            else self.writer.asker.cache.get_many(self._requests, self.writer.asker.adapter.endpoint)
+        )
         ask = [r for k, r in self._requests.items() if k not in cached]
         prompt = int(sum(len(c) for r, _ in ask for _, c in r.messages) / CHARACTERS_PER_TOKEN)
         completion = sum(n for _, n in ask) * TOKENS_PER_SENTENCE

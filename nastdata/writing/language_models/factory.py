@@ -59,14 +59,14 @@ class LlmWriter(ModelWriter):
         self._statements += len(set(wanted))
         blocks = dict(self.plan_options(wanted))
         rewrites: dict[Block, list[tuple[Wanted, str, str]]] = {}
-        reasons: dict[Wanted, tuple[str, str | None]] = {}
+        reasons: dict[Wanted, tuple[str, str | None, str | None]] = {}
 
         def rewrite(block: Block) -> Block | None:
             """Go on to the affirmative twins as soon as a block's negated texts stand."""
             if block not in blocks:
                 return None
             told = blocks[block]
-            reasons.update(zip(told, zip(block.reasons, block.last, strict=True), strict=True))
+            reasons.update(zip(told, zip(block.reasons, block.last, block.said, strict=True), strict=True))
             held = [(w, t, k) for w, t, k in zip(told, block.texts, block.keys, strict=True) if t is not None]
             if not held:
                 return None
@@ -77,11 +77,11 @@ class LlmWriter(ModelWriter):
         self.asker.solve(blocks, rewrite)
         done: dict[Wanted, OptionWording] = {}
         for block, held in rewrites.items():
-            for (w, negated, key), text, reason, last in zip(
-                held, block.texts, block.reasons, block.last, strict=True
+            for (w, negated, key), text, reason, last, said in zip(
+                held, block.texts, block.reasons, block.last, block.said, strict=True
             ):
                 if text is None:
-                    reasons[w] = f"affirmative: {reason}", last
+                    reasons[w] = f"affirmative: {reason}", last, said
                 else:
                     done[w] = self._make_option(w, negated, text, key)
         return [
@@ -153,12 +153,15 @@ class LlmWriter(ModelWriter):
         blocks = self.plan_facts(wanted)
         self.asker.solve([block for block, _ in blocks])
         by = self.sign("claims" if self.settings.per_item else "caption")
-        out: dict[tuple[Fact, int], FactWording | tuple[str, str | None]] = {}
+        out: dict[tuple[Fact, int], FactWording | tuple[str, str | None, str | None]] = {}
         for block, told in blocks:
-            for w, text, key, reason, last in zip(
-                told, block.texts, block.keys, block.reasons, block.last, strict=True
+            for w, text, key, reason, last, said in zip(
+                *(told, block.texts, block.keys, block.reasons, block.last, block.said), strict=True
             ):
-                out[w] = FactWording(*w, f"llm.{key[:16]}", text, by) if text is not None else (reason, last)
+                if text is None:
+                    out[w] = reason, last, said
+                else:
+                    out[w] = FactWording(w[0], w[1], f"llm.{key[:16]}", text, by)
         return [
             done
             if isinstance(done := out[w], FactWording)

@@ -24,7 +24,16 @@ from nastdata.seeded import draw_int
 SYSTEM = "You are a careful radiology report writer. You answer with JSON only."
 ROUNDS = 3
 """Times that questions without any answer (timeouts, server errors) are put again after the SDK gave up."""
-_OUTCOMES = {"truncated": "answer cut off", "invalid": "not of the form asked for"}
+_OUTCOMES = {
+    "truncated": "answer cut off",
+    "invalid": "not of the form asked for",
+    "refusal": "refused by the model",
+}
+
+
+def _cut(text: str, length: int = 120) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
+
 
 Judge = Callable[[str], str | None]
 Form = Callable[[int], dict[str, Any]]
@@ -45,6 +54,8 @@ class Block:
     texts: list[str | None] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     last: list[str | None] = field(default_factory=list)
+    said: list[str | None] = field(default_factory=list)
+    """What the model said last for each sentence, usable or not."""
     keys: list[str] = field(default_factory=list)
     """Of the requests that gave the accepted texts, for lineage."""
 
@@ -52,7 +63,7 @@ class Block:
         """Start with nothing accepted."""
         n = len(self.judges)
         self.texts, self.reasons, self.last = [None] * n, ["not asked"] * n, [None] * n
-        self.keys = [""] * n
+        self.keys, self.said = [""] * n, [None] * n
 
     @property
     def open(self) -> list[int]:
@@ -107,7 +118,9 @@ class Asker:
 
     def find_answer(self, key: str) -> Answer | None:
         """Return a kept answer; with ``fresh`` only one that this run has asked for."""
-        return self._new.get(key) if self.fresh else self.cache.get_many([key]).get(key)
+        if self.fresh:
+            return self._new.get(key)
+        return self.cache.get_many([key], self.adapter.endpoint).get(key)
 
     def note_answer(self, key: str, answer: Answer) -> None:
         """Account for an answer that this run has asked for."""
@@ -137,7 +150,9 @@ class Asker:
         }
         a = self.adapter
         return Request(
-            a.provider, a.model, a.revision, tuple(messages), form, tuple(sorted(sampling.items())), attempt
+            *(a.provider, a.model, a.revision, tuple(messages), form, tuple(sorted(sampling.items()))),
+            attempt,
+            a.endpoint,
         )
 
 
@@ -156,6 +171,8 @@ class _Conversation:
         self._failed: Counter[str] = Counter()
         """Reason -> how many questions got no answer in the end."""
         self._over_budget = False
+        self._unusable = 0
+        """Unusable answers since the last usable one."""
 
     def start(self, block: Block, attempt: int) -> list[Request]:
         """Return what must be asked for a block: nothing if answers that are kept will do."""
@@ -176,6 +193,9 @@ class _Conversation:
         """Take in what came of a request and return what follows from it."""
         if isinstance(result, Answer):
             self.asker.note_answer(request.key, result)
+            self._unusable = self._unusable + 1 if result.outcome != "ok" else 0
+            if self._unusable >= self.asker.settings.stop_after:
+                raise self._stop(request, result)
         elif result == BUDGET:
             self._over_budget = True
             return []
@@ -188,6 +208,19 @@ class _Conversation:
         waiting = self._open.pop(request.key)
         self.asker.run.cache_hits += len(waiting) - 1
         return [n for block, attempt in waiting for n in self._go_on(block, attempt, request, result)]
+
+    def _stop(self, request: Request, answer: Answer) -> UserError:
+        """Return what is said when a model gives no usable answers at all."""
+        self.asker.cache.forget_unusable()
+        asked = " ".join(request.messages[-1][1].split())
+        said = " ".join((answer.raw or answer.text).split())
+        return UserError(
+            f"{self._unusable} answers in a row are unusable (the last one: {_OUTCOMES[answer.outcome]}); "
+            f"asked was '{_cut(asked)}', answered was {repr(_cut(said)) if said else 'nothing'}",
+            where=f"{self.asker.adapter.provider} {self.asker.adapter.model}",
+            how="see `nastdata doctor --writer` for raw answers; good answers are kept, and the others will "
+            "be asked for again",
+        )
 
     def check_end(self) -> None:
         """Raise ``UserError`` if questions are left over."""
@@ -213,7 +246,7 @@ class _Conversation:
     ) -> list[Request]:
         if isinstance(result, Answer):
             self.asker.used[request.key] = result
-        _take(block, request, result)
+        take_answer(block, request, result)
         if not block.open or attempt + 1 == self.asker.settings.max_attempts:
             return self._end(block)
         self.asker.refused.update(block.reasons[i] for i in block.open)
@@ -224,20 +257,21 @@ class _Conversation:
         return self.start(following, 0) if following else []
 
 
-def _take(block: Block, request: Request, answer: Answer | CallFailure) -> None:
+def take_answer(block: Block, request: Request, answer: Answer | CallFailure) -> None:
     """Judge the sentences of an answer and accept those that hold."""
     wanted = block.open
     if isinstance(answer, CallFailure) or answer.outcome != "ok":
         if isinstance(answer, CallFailure):
             reason = answer.reason
         else:
-            reason = _OUTCOMES.get(answer.outcome, "refused by the model")
+            reason = "blank answer" if not (answer.raw or answer.text).strip() else _OUTCOMES[answer.outcome]
         for i in wanted:
             block.reasons[i] = reason
+            block.said[i] = None if isinstance(answer, CallFailure) else answer.raw or answer.text
         return
     for i, text in zip(wanted, json.loads(answer.text)["sentences"], strict=True):
         fault = block.judges[i](text)
         if fault is None:
             block.texts[i], block.keys[i] = text, request.key
         else:
-            block.reasons[i], block.last[i] = fault, text
+            block.reasons[i], block.last[i], block.said[i] = fault, text, text

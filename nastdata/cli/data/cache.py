@@ -1,0 +1,89 @@
+"""``nastdata cache``: what language models have answered, what of it was unusable, and how to forget it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nastdata.llm.cache import AnswerCache
+
+FILE = click.option("--cache", "path", type=click.Path(path_type=Path), help="Cache file, if not the usual.")
+
+
+@click.group("cache", short_help="List, explain or clear the answers of language models.")
+def command() -> None:
+    """List, explain or clear the answers of language models that are kept on this machine.
+
+    \b
+    nastdata cache list
+    nastdata cache show
+    nastdata cache clear --unusable
+    """
+
+
+@command.command("list")
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
+def list_answers(path: Path | None, as_json: bool) -> None:
+    """Count the answers by server, model and outcome.
+
+    Answers are used again only for the same question to the same model at the same address. Unusable ones
+    (blank, cut off, not JSON, refused) are kept apart.
+    """
+    import json
+
+    store = _open(path)
+    rows = store.count()
+    if as_json:
+        keys = ("endpoint", "model", "outcome", "answers")
+        click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows], indent=1))
+        return
+    click.echo(f"{store.path} ({store.path.stat().st_size / 1e6:.1f} MB)")
+    for endpoint, model, outcome, n in rows:
+        click.echo(f"  {n:>9,}  {outcome:<10} {model}  {endpoint or 'on this machine, or of a bundle'}")
+    if not rows:
+        click.echo("  no answers")
+
+
+@command.command("show")
+@FILE
+@click.option("-n", "count", default=5, show_default=True, help="How many.")
+def show(path: Path | None, count: int) -> None:
+    """Show unusable answers with what was asked."""
+    found = _open(path).list_unusable(count)
+    for u in found:
+        again = "counts as asked" if u.counts else "will be asked again"
+        click.echo(f"{u.answer.outcome}, {again}: {u.model} {u.endpoint}")
+        click.echo("  asked:    " + " ".join(u.question.split())[:400])
+        click.echo("  answered: " + (repr((u.answer.raw or u.answer.text)[:400]) or "nothing"))
+    if not found:
+        click.echo("no unusable answers")
+
+
+@command.command("clear")
+@FILE
+@click.option("--unusable", is_flag=True, help="Delete unusable answers only.")
+@click.option("--endpoint", help="Delete answers of this server only (see `nastdata cache list`).")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clear(path: Path | None, unusable: bool, endpoint: str | None, yes: bool) -> None:
+    """Delete answers for good: what was paid for will have to be paid for again."""
+    store = _open(path)
+    what = "unusable answers" if unusable else "all answers"
+    where = f" of {endpoint}" if endpoint else ""
+    if not yes:
+        click.confirm(f"Delete {what}{where} in {store.path}?", abort=True)
+    n = store.clear(endpoint=endpoint, only_unusable=unusable)
+    click.echo(f"deleted: {n:,} {'answer' if n == 1 else 'answers'}")
+
+
+def _open(path: Path | None) -> AnswerCache:
+    from nastdata.errors import UserError
+    from nastdata.llm.cache import AnswerCache, find_cache
+
+    place = find_cache(path)
+    if not place.is_file():
+        raise UserError("no answers are kept here", where=str(place), how="they come with --realizer openai")
+    return AnswerCache(place)
