@@ -40,6 +40,7 @@ RULES: dict[str, str] = {
     "balance": "as many negated captions as affirmative ones for every condition, place and grade",
     "groups": "groups are complete: the same texts, each true in one row, in one split",
     "pairs": "the two texts of a pair contradict one another, and the negated one is named",
+    "protocols": "options differ, and each says just its fact",
     "round_trip": "every distinct text, read back, says just what is on record",
     "consistency": "no two rows contradict one another about one study",
     "expectations": "the Great Expectations suites hold",

@@ -218,6 +218,9 @@ def read_states(frames: dict[str, pl.DataFrame]) -> dict[str, dict[tuple[str, st
         labels = row["choice_labels"]["ABCD".index(row["answer"])]
         for condition, label in zip(row["conditions"], labels, strict=True):
             note(condition, row, label)
+    for row in frames.get("protocols", pl.DataFrame()).iter_rows(named=True):
+        fact = row["choice_facts"][row["answer"]]
+        note(fact["condition"], row, int(fact["existence"] == "present"))
     for row in frames.get("contextual_captions", pl.DataFrame()).iter_rows(named=True):
         fact = row["fact"]
         if fact["existence"] == "present" and row["negation_type"] in ("none", "location"):

@@ -14,6 +14,7 @@ import polars as pl
 from nastdata.errors import UserError
 from nastdata.evaluation import outcomes as judge
 from nastdata.evaluation.outcomes import Features, Outcome
+from nastdata.evaluation.protocols import judge_protocols
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.image_features import embed_images
@@ -74,6 +75,8 @@ def evaluate(
         elif config == "opposition":
             rows = rows.filter(pl.col("distractor_image").is_not_null())
             out += judge.judge_prompts(rows, look(rows), look(rows, "distractor_image"), embed)
+        elif config == "protocols":
+            out += judge_protocols(rows, look(rows), embed)
         elif config == "choices":
             out += judge.judge_choices(rows, look(rows), embed)
     if not out:

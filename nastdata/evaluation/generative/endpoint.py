@@ -21,8 +21,9 @@ from nastdata.evaluation.generative.models import choose_by_logprobs, describe_m
 from nastdata.evaluation.generative.questions import Asked
 from nastdata.evaluation.generative.settings import VisionSettings
 from nastdata.llm.base import Answer, CallFailure, Outcome
+from nastdata.llm.chat import DEFAULT_URL
+from nastdata.llm.connection import is_loopback
 from nastdata.llm.openai_client import import_openai
-from nastdata.llm.terms_gate import DEFAULT_URL, is_loopback
 
 TOP = 20
 """Log-probabilities asked for: the most that the API gives."""

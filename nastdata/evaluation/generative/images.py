@@ -15,7 +15,7 @@ from nastdata.errors import UserError
 from nastdata.evaluation.generative.settings import Permission
 from nastdata.images.eight_bit import flatten
 from nastdata.images.store import ImageKey, ImageStore
-from nastdata.llm.terms_gate import is_loopback
+from nastdata.llm.connection import is_loopback
 from nastdata.sources import get_source
 
 KEEP = 256

@@ -126,6 +126,22 @@ def _read_row(config: str, row: dict[str, Any]) -> Iterator[VisionQuestion]:
                 "condition": row["condition"],
             },
         )
+    elif config == "protocols":
+        yield VisionQuestion(
+            key=row["item_id"],
+            metric=row["protocol"],
+            image=image,
+            question=row["question"],
+            options=tuple(row["choices"]),
+            answer=row["answer"],
+            patient=patient,
+            group=row["group_id"],
+            strata={
+                "polarity": row["polarity"],
+                "condition": row["condition"],
+                "truth_of_finding": row["choice_facts"][row["answer"]]["existence"],
+            },
+        )
     elif config == "choices":
         yield VisionQuestion(
             key=row["item_id"],

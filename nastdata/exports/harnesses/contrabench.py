@@ -38,7 +38,7 @@ def export(job: Job) -> None:
             image = write_image(job, item)
             path = str(job.films.final / image) if job.films.paths == "absolute" else image
             for wording, options in item.wordings.items():
-                name = task if wording == "claims" else f"{task}_{wording}"
+                name = f"{task}_{wording}" if len(item.wordings) > 1 else task
                 records.setdefault(name, []).append(
                     {
                         "sample_id": f"{item.key}-{wording}",

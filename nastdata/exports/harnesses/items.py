@@ -20,7 +20,7 @@ from nastdata.llm.answers.reader import LETTERS
 NEEDS = "mednega, contextual_claims or a protocol"
 BROKEN_GROUP = "another row of its group lacks an image"
 TOO_MANY = f"more than {len(LETTERS)} options"
-CONFIGS = {"mednega": "mednega", "contextual_claims": "claims"}
+CONFIGS = {"mednega": "mednega", "contextual_claims": "claims", "protocols": "protocols"}
 """Config -> what its task is called."""
 
 
@@ -43,7 +43,7 @@ class Item:
     """Wording -> options."""
     answer: int
     category: str
-    """What results are also split by: claims by what the true one denies; MedNega has one category."""
+    """What results are also split by: what the true claim denies; protocol and polarity."""
 
     altered: tuple[str | None, ...] = ()
     """Of claims: what each false one alters of the true one."""
@@ -85,26 +85,33 @@ def list_items(job: Job, config: str, where: str | None = None) -> Iterator[Item
 
 def read_item(config: str, row: Mapping[str, Any], split: str, group_size: int) -> Item:
     """Translate a row."""
-    claims = config == "contextual_claims"
-    answer = row["answer"] if claims else LETTERS.index(row["answer"])
+    if config == "mednega":
+        key, answer, question = row["item_id"], LETTERS.index(row["answer"]), row["question"]
+        wordings = {w: tuple(row[f"{w}_choices"]) for w in ("negated", "affirmative")}
+        category, altered = "all", ()
+    elif config == "contextual_claims":
+        key, answer, question = row["set_id"], row["answer"], CLAIM_QUESTION
+        wordings = {"claims": tuple(row["claims"])}
+        category = f"true claim denies {row['claim_negations'][answer]}"
+        altered = tuple(row["altered"])
+    else:
+        key, answer, question = row["item_id"], row["answer"], row["question"]
+        wordings = {"protocols": tuple(row["choices"])}
+        category, altered = f"{row['protocol']}, {row['polarity']}", ()
     return Item(
         task=CONFIGS[config],
-        key=row["set_id"] if claims else row["item_id"],
+        key=key,
         group=str(row["group_id"]),
         group_size=group_size,
         patient=f"{row['source']}/{row['patient_id']}",
         split=split,
         source=row["source"],
         image=row["image"],
-        question=CLAIM_QUESTION if claims else row["question"],
-        wordings=(
-            {"claims": tuple(row["claims"])}
-            if claims
-            else {w: tuple(row[f"{w}_choices"]) for w in ("negated", "affirmative")}
-        ),
+        question=question,
+        wordings=wordings,
         answer=answer,
-        category=f"true claim denies {row['claim_negations'][answer]}" if claims else "all",
-        altered=tuple(row["altered"]) if claims else (),
+        category=category,
+        altered=altered,
     )
 
 

@@ -34,7 +34,7 @@ VLMEvalKit writes unpacked images into `$LMUData`: the terms of restricted corpo
 too. A file's name is the dataset's name; do not use one with MMBench, CCBench, MMMU, BLINK or MMVP in
 it, since that changes how it is scored.
 """
-NAMES = {"mednega": "NAST_MedNega", "claims": "NAST_Claims"}
+NAMES = {"mednega": "NAST_MedNega", "claims": "NAST_Claims", "protocols": "NAST_Protocols"}
 SHORT = 64
 """An image cell of at most so many characters is the index of the row that holds the image."""
 COLUMNS = (
@@ -63,7 +63,7 @@ def export(job: Job) -> None:
     """Write two TSV files a config (with images, and blind), and a configuration that runs them."""
     written = []
     for config, task in list_tasks(job):
-        name = NAMES.get(task, "NAST_" + "".join(w.capitalize() for w in task.split("_")))
+        name = NAMES[task]
         rows = 0
         seeing, blind = job.out / f"{name}.tsv", job.out / f"{name}_Blind.tsv"
         with (

@@ -17,7 +17,7 @@ from nastdata.seeded import choose
 
 Kind = Literal["mcq", "captions", "dpo"]
 KINDS: tuple[Kind, ...] = ("mcq", "captions", "dpo")
-NEEDS = "mednega, contextual_claims or contextual_captions, and their images"
+NEEDS = "mednega, contextual_claims, contextual_captions or protocols, and their images"
 PLACEHOLDER = "<image>"
 """What several loaders count as an image; a text that holds it is left out."""
 

@@ -67,7 +67,7 @@ def process_results(doc: Doc, results: Sequence[str]) -> dict[str, Any]:
     # "score" would make lmms-eval print a standard error of items where that is not what is averaged
     rest = {("right" if k == "score" else k): v for k, v in row.items()}
     out = {doc["wording"]: row, f"whole_groups_{doc['wording']}": rest, "unusable": rest}
-    if doc["wording"] != "claims":
+    if doc["wording"] in ("negated", "affirmative"):
         out["gap"] = rest
     return out
 

@@ -180,6 +180,14 @@ def mednega(
 
 
 @task
+def protocols(
+    images: bool = True, shuffle: int | None = None, cot: bool = False, max_tokens: int | None = None
+) -> Task:
+    """Presence and absence, two-way choice, report alignment."""
+    return _make("protocols", None, images, shuffle, cot, max_tokens)
+
+
+@task
 def claims(
     images: bool = True, shuffle: int | None = None, cot: bool = False, max_tokens: int | None = None
 ) -> Task:
