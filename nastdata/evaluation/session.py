@@ -89,7 +89,7 @@ class Session:
 
     def finish(self, out: Path) -> dict[str, Any]:
         """Compare the models, write everything to ``out``, and return the report."""
-        from nastdata.evaluation.results_page import write_page
+        from nastdata.evaluation.page import write_page
 
         report = self._report
         base = next(iter(self._found))

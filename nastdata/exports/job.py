@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from nastdata.exports.shared.summary import Account
 from nastdata.exports.shared.tokens import MOST_TOKENS, fits_clip
 from nastdata.images.export import NO_IMAGE, NOT_FOUND, FilmPlaces
 
+RECENT = 64
+"""Images held in memory."""
 BATCH = 2_000
 """Rows held at a time."""
 TOO_LONG = f"more than {MOST_TOKENS} tokens"
@@ -33,6 +35,8 @@ class Job:
     splits: tuple[str, ...]
     films: FilmPlaces
     account: Account
+    recent: dict[tuple[str, Any], bytes | None] = field(default_factory=dict)
+    """The images read last."""
 
     @property
     def seed(self) -> int:
@@ -65,6 +69,17 @@ class Job:
         if path is None:
             self.account.leave_out(where, NO_IMAGE if image is None else NOT_FOUND)
         return path
+
+    def read_image(self, source: str, image: Any) -> bytes | None:
+        """Return a row's encoded image, or None; the last ones are kept, since a row's uses come together."""
+        key = (source, image["path"] if isinstance(image, dict) else image)
+        if image is None or key[1] is None:
+            return self.films.read(source, image)
+        if key not in self.recent:
+            if len(self.recent) >= RECENT:
+                self.recent.pop(next(iter(self.recent)))
+            self.recent[key] = self.films.read(source, image)
+        return self.recent[key]
 
     def fits(self, where: str, texts: Iterable[str]) -> bool:
         """Whether texts fit CLIP's text tower; if one does not, count the row as left out."""

@@ -79,6 +79,8 @@ def _print(report: dict[str, Any], out: Path) -> None:
     for name, result in report["results"].items():
         click.echo(name)
         for key, value in result.items():
+            if "condition" in key and "[" in key:
+                continue  # some dozens: in the page and the JSON
             told = f"{100 * value['mean']:6.1f}  [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
             click.echo(f"  {key:<44} {told}  n={value['n']:,}")
     files = ("evaluation.html", "evaluation.md", "evaluation.json")

@@ -109,6 +109,7 @@ def _read_row(config: str, row: dict[str, Any]) -> Iterator[VisionQuestion]:
             )
     elif config == "contextual_claims":
         negation = row["claim_negations"][row["answer"]]
+        denied = row["claim_facts"][row["answer"]]["existence"] == "absent"
         yield VisionQuestion(
             key=row["set_id"],
             metric="claim",
@@ -124,9 +125,11 @@ def _read_row(config: str, row: dict[str, Any]) -> Iterator[VisionQuestion]:
                 "altered": row["negation_type"],
                 "set_kind": row["set_kind"],
                 "condition": row["condition"],
+                "condition_polarity": f"{row['condition']}, {'absent' if denied else 'present'}",
             },
         )
     elif config == "protocols":
+        existence = row["choice_facts"][row["answer"]]["existence"]
         yield VisionQuestion(
             key=row["item_id"],
             metric=row["protocol"],
@@ -139,7 +142,8 @@ def _read_row(config: str, row: dict[str, Any]) -> Iterator[VisionQuestion]:
             strata={
                 "polarity": row["polarity"],
                 "condition": row["condition"],
-                "truth_of_finding": row["choice_facts"][row["answer"]]["existence"],
+                "truth_of_finding": existence,
+                "condition_polarity": f"{row['condition']}, {existence}",
             },
         )
     elif config == "choices":

@@ -121,7 +121,7 @@ def read_image(job: Job, item: Item) -> bytes:
     Raises:
         UserError: if the file is no image.
     """
-    data = job.films.read(item.source, item.image)
+    data = job.read_image(item.source, item.image)
     assert data is not None, item.key  # ``list_items`` has seen it
     return to_eight_bit(data, f"{item.source}: {item.key}")
 
@@ -163,7 +163,7 @@ def _lacks(job: Job, row: Mapping[str, Any]) -> str | None:
     """Return why a row has no image, or None."""
     if row["image"] is None:
         return NO_IMAGE
-    return None if job.films.read(row["source"], row["image"]) is not None else NOT_FOUND
+    return None if job.read_image(row["source"], row["image"]) is not None else NOT_FOUND
 
 
 def _list_rows(job: Job, config: str, split: str) -> Iterator[dict[str, Any]]:

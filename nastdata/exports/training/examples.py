@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -46,7 +46,7 @@ def list_examples(job: Job, split: str, kind: Kind) -> Iterator[Example]:
     if kind == "captions":
         yield from _list_captions(job, split)
         return
-    one = Job(job.folder, job.out, (split,), job.films, job.account)
+    one = replace(job, splits=(split,))
     for config, _ in list_tasks(job):
         if kind == "dpo" and config != "contextual_claims":
             continue
@@ -93,7 +93,7 @@ def _make_pairs(seed: int, item: Item) -> Iterator[Example]:
 
 def _list_captions(job: Job, split: str) -> Iterator[Example]:
     for row in job.rows("contextual_captions", split):
-        if row["image"] is None or job.films.read(row["source"], row["image"]) is None:
+        if row["image"] is None or job.read_image(row["source"], row["image"]) is None:
             job.account.leave_out(f"captions {split}", NO_IMAGE if row["image"] is None else NOT_FOUND)
             continue
         if PLACEHOLDER in row["caption"]:

@@ -33,7 +33,7 @@ def place_image(job: Job, example: Example) -> str:
         UserError: if the file is no image.
     """
     name = example.image["path"] if isinstance(example.image, dict) else example.image
-    data = job.films.read(example.source, example.image)
+    data = job.read_image(example.source, example.image)
     assert data is not None, example.key  # ``list_examples`` has seen it
     data = to_eight_bit(data, f"{example.source}: {example.key}")
     ending = ".png" if data.startswith(b"\x89PNG") else ".jpg"
@@ -128,7 +128,7 @@ class MessageTable:
 
     def write(self, example: Example, **conversations: list[dict[str, Any]]) -> None:
         """Write one row, its image within."""
-        data = self.job.films.read(example.source, example.image)
+        data = self.job.read_image(example.source, example.image)
         assert data is not None, example.key
         image = {"bytes": to_eight_bit(data, f"{example.source}: {example.key}"), "path": None}
         columns = {c: example.columns.get(c, "") for c in COLUMNS}
