@@ -15,6 +15,8 @@ class UserError(Exception):
         how: How to mend it.
     """
 
+    exit_code = 2
+
     def __init__(self, what: str, *, where: str | None = None, how: str | None = None) -> None:
         self.what, self.where, self.how = what, where, how
         super().__init__(str(self))
@@ -23,6 +25,12 @@ class UserError(Exception):
         """Return the one or two lines that the user reads."""
         first = f"{self.where}: {self.what}" if self.where else self.what
         return f"{first}\n{self.how}" if self.how else first
+
+
+class NothingMadeError(UserError):
+    """The input is sound, but what was asked for cannot be made of it; the command line exits with 1."""
+
+    exit_code = 1
 
 
 class CheckFailedError(Exception):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -19,13 +21,26 @@ OFFLINE = {
 HOW = "downloads are off: give a local folder, or set HF_HUB_OFFLINE=0 for this command"
 
 
-def go_offline() -> None:
-    """Set the variables that the user has not set; before any of the libraries is imported."""
-    chosen = os.environ.get("HF_HUB_OFFLINE")
-    for name, value in OFFLINE.items():
-        if chosen in ("0", "false", "no") and name in ("HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
-            continue  # one variable is enough to go online
-        os.environ.setdefault(name, value)
+@contextmanager
+def offline(*, unless: bool = False) -> Iterator[None]:
+    """Set the variables that the user has not set, and take them back in the end.
+
+    To be entered before any of the libraries is imported.
+
+    Args:
+        unless: do nothing.
+    """
+    online = os.environ.get("HF_HUB_OFFLINE") in ("0", "false", "no")  # one variable is enough
+    wanted = {} if unless else dict(OFFLINE)
+    if online:
+        wanted = {k: v for k, v in wanted.items() if k not in ("HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")}
+    added = {k: v for k, v in wanted.items() if k not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def is_offline() -> bool:

@@ -83,7 +83,10 @@ class Place(_Part):
 
 
 class Predicate(_Part):
-    """Subjects and adjectives that state a condition together: "the heart is enlarged", "enlarged heart"."""
+    """Subjects and adjectives that state a condition together: "the heart is enlarged", "enlarged heart".
+
+    Without subjects, any place may be the subject: "the left lower lobe is collapsed".
+    """
 
     subjects: tuple[Name, ...]
     adjectives: tuple[Name, ...]
@@ -102,6 +105,10 @@ class Condition(Phrase):
     """Which grades it takes; none if it has none."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    gone: tuple[Name, ...] = ()
+    """Words that say that it is gone without naming it: "extubated"."""
+    only_with_place: tuple[Name, ...] = ()
+    """Names that the reader takes for this finding only where one of its places is said too: "lesion"."""
     predicates: tuple[Predicate, ...] = ()
     """Sentences that state it without its name; read by the parser, never written."""
 
@@ -275,15 +282,19 @@ def _impossible(o: Ontology) -> list[str]:
     return out
 
 
+def find_ontology_file(name_or_path: str) -> Path:
+    """Return the file of a built-in ontology's name, or the path itself."""
+    path = find_resource("ontologies") / f"{name_or_path}.yaml"
+    return path if path.is_file() else Path(name_or_path)
+
+
 def load_ontology(name_or_path: str) -> Ontology:
     """Load a built-in ontology by name (``chest_xray``) or any YAML file by path.
 
     Raises:
         UserError: if there is no such file, it is no YAML, or it holds mistakes (all of them listed).
     """
-    path = find_resource("ontologies") / f"{name_or_path}.yaml"
-    if not path.is_file():
-        path = Path(name_or_path)
+    path = find_ontology_file(name_or_path)
     try:
         stat = path.stat()
     except OSError:

@@ -8,19 +8,22 @@ Stages do not import one another; they hand over frames (``frames.py``). Every s
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
+from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
 from nastdata.assemble.protocols import assemble_protocols
 from nastdata.audit.run import audit_frames
+from nastdata.dataset.atomic import write_file
 from nastdata.dataset.folder import check_output, write_dataset
+from nastdata.dataset.kept import list_kept
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.base import Design
 from nastdata.design.contextual.captions import design_captions
@@ -32,9 +35,11 @@ from nastdata.design.pairs.tokens import load_token_counter
 from nastdata.design.protocols.design import design_protocols
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
-from nastdata.errors import UserError
+from nastdata.errors import NothingMadeError, UserError
 from nastdata.frames import REJECTS_SCHEMA
-from nastdata.images.build_images import find_films
+from nastdata.images.build import convert_images_of, open_images, reject_images, survey_studies
+from nastdata.images.embed import Embedder
+from nastdata.images.store import ImageStore
 from nastdata.llm.terms_gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
@@ -47,8 +52,8 @@ from nastdata.recipe import (
     ProbesRecipe,
     ProtocolsRecipe,
 )
-from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options, Source
+from nastdata.sources.opening import load_own, open_sources
 from nastdata.writing.base import Writer
 from nastdata.writing.registry import make_writer
 
@@ -58,8 +63,18 @@ class Built:
     """What a build made. ``configs`` holds each config's rows with their split."""
 
     configs: dict[str, pl.DataFrame]
+    """Configs that have rows."""
     rejects: pl.DataFrame
     manifest: dict[str, Any]
+    kept: dict[str, bytes] = field(default_factory=dict)
+    """File name -> content of what the folder keeps of its origin."""
+    sentences: pl.DataFrame | None = None
+    """Sentences of reports with their readings, for the user to look at."""
+
+    @property
+    def empty(self) -> dict[str, str]:
+        """Config that was asked for and has no rows -> why, and what to do."""
+        return dict(self.manifest.get("empty_configs") or {})
 
     @property
     def problems(self) -> list[str]:
@@ -91,15 +106,49 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
         UserError: on unusable input or output; nothing is left behind.
     """
     check_output(out)
-    films = _images(recipe)
-    built = make(recipe, progress, fresh=fresh)
-    with progress.stage("write") as stage:
-        write_dataset(out, built.configs, built.rejects, built.manifest, **films)
-        stage.tell(str(out))
+    opened, sources = open_sources(recipe)
+    store = open_images(opened)
+    built = _make(opened, sources, progress, fresh=fresh, dry=False, store=store)
+    if opened.images.mode == "embed" and store is not None:
+        with convert_images_of(opened, built.configs, store, out, progress) as prepared:
+            built = _note_images(built, reject_images(prepared))
+            _write(out, built, progress, store, prepared)
+    else:
+        _write(out, built, progress, store, None)
+    if built.sentences is not None:
+        beside = out.with_name(f"{out.name}.sentences.csv")
+        write_file(beside, built.sentences.write_csv().encode())
+        progress.say(
+            f"{'look at':<10} {beside}: {len(built.sentences)} sentences with what was read from them"
+        )
     return built
 
 
-def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: bool = False) -> Built:
+def _write(
+    out: Path, built: Built, progress: Progress, store: ImageStore | None, embedder: Embedder | None
+) -> None:
+    with progress.stage("write") as stage:
+        show = store.read if store is not None else None
+        write_dataset(
+            out,
+            built.configs,
+            built.rejects,
+            built.manifest,
+            embedder=embedder,
+            image_loader=show,
+            kept=built.kept,
+        )
+        stage.tell(str(out))
+
+
+def make(
+    recipe: BuildRecipe,
+    progress: Progress,
+    *,
+    fresh: bool = False,
+    dry: bool = False,
+    store: ImageStore | None = None,
+) -> Built:
     """Make a recipe's rows in memory (``preview`` stops here).
 
     Args:
@@ -107,9 +156,28 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         progress: told of every stage.
         fresh: put questions to language models again.
         dry: count the questions to a model instead of putting them.
+        store: where images are, to be looked for before anything long starts; None to leave that out.
     """
+    return _make(*open_sources(recipe), progress, fresh=fresh, dry=dry, store=store)
+
+
+def _make(
+    recipe: BuildRecipe,
+    sources: list[Source],
+    progress: Progress,
+    *,
+    fresh: bool,
+    dry: bool,
+    store: ImageStore | None,
+) -> Built:
     ontology = load_ontology(recipe.ontology)
-    sources = [get_source(name) for name in recipe.source]
+    for source in sources:
+        if recipe.images.views not in source.views:
+            raise UserError(
+                f"images.views={recipe.images.views}: its tables don't tell views apart",
+                where=source.name,
+                how=f"possible: {', '.join(source.views)}",
+            )
     sent = check_terms(recipe.writer, sources)
     with open_engine(recipe.engine, recipe.workers) as engine:
         if where := engine.describe():
@@ -120,16 +188,31 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
         )
         loaded = [_load(recipe, source, ontology, progress) for source in sources]
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
+        studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
         studies = assign_splits(studies, recipe.splits, recipe.seed)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
-    rejects = pl.concat([*(x.rejects for x in loaded), *(a.rejects for a in parts.values())])
-    configs = {name: a.frame for name, a in parts.items()}
-    if not any(len(f) for f in configs.values()):
-        raise UserError(
-            "nothing could be made from this input",
+    rejects = pl.concat([*(x.rejects for x in loaded), imageless, *(a.rejects for a in parts.values())])
+    made = {name: a.frame for name, a in parts.items()}
+    configs = {name: frame for name, frame in made.items() if len(frame)}
+    empty = explain_empty(made, studies, recipe)
+    if not configs:
+        raise NothingMadeError(
+            "; ".join(f"{config}: none: {why}" for config, why in empty.items()),
             where=", ".join(recipe.source),
-            how="see the counts above; more studies or fewer restrictions are needed",
         )
+    warnings = [
+        *(
+            w
+            for s, x in zip(sources, loaded, strict=True)
+            for w in (*x.warnings, *find_blank(s.name, x.report))
+        ),
+        *(f"{config}: none: {why}" for config, why in empty.items()),
+        *find_empty_splits(configs, studies, recipe),
+    ]
+    for note in (n for x in loaded for n in x.notes):
+        progress.say(note)
+    for warning in warnings:
+        progress.say(f"warning: {warning}")
     audit = None
     if recipe.audit.enabled:
         with progress.stage("audit") as stage:
@@ -139,18 +222,38 @@ def make(recipe: BuildRecipe, progress: Progress, *, fresh: bool = False, dry: b
             stage.tell(report.summary())
         for warning in report.verdict["warnings"]:
             progress.say(f"warning: {warning}")
-    counts = {
+    counts: dict[str, Any] = {
         "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
         "design": design_report,
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
     }
+    if images is not None:
+        counts["images"] = images
     if said := writer.close_run():
         progress.say(f"{'model':<10} {said}")
     ledger = writer.account()
-    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent)
-    return Built(configs, rejects.select(list(REJECTS_SCHEMA)), manifest)
+    manifest = describe_build(recipe, ontology, sources, loaded, counts, audit, ledger, sent, warnings)
+    manifest["empty_configs"] = empty
+    sentences = [x.sentences for x in loaded if x.sentences is not None]
+    return Built(
+        configs,
+        rejects.select(list(REJECTS_SCHEMA)),
+        manifest,
+        kept=list_kept(recipe.ontology, sources),
+        sentences=pl.concat(sentences) if sentences else None,
+    )
+
+
+def _note_images(built: Built, left_out: pl.DataFrame) -> Built:
+    """Add the images that could not be used to the rejects and their counts."""
+    if not len(left_out):
+        return built
+    rejects = pl.concat([built.rejects, left_out])
+    counted = dict(sorted(Counter(rejects["reason"].to_list()).items()))
+    counts = {**built.manifest["counts"], "rejects": counted}
+    return replace(built, rejects=rejects, manifest={**built.manifest, "counts": counts})
 
 
 def count_writers(frame: pl.DataFrame) -> dict[str, int]:
@@ -167,11 +270,12 @@ def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Pro
         phantom_patients=recipe.phantom_patients,
         strength=getattr(recipe, "strength", ("exact",)),
         closed_world=getattr(recipe, "closed_world", False),
+        views=recipe.images.views,
     )
     labels = isinstance(recipe, MednegaRecipe | ProtocolsRecipe)
     load = source.load_labels if labels else source.load_facts
     with progress.stage("source") as stage:
-        loaded = load(recipe.data.get(source.name), ontology, options)
+        loaded = load_own(load, source, recipe.data.get(source.name), ontology, options)
         stage.tell(
             f"{source.name}: {loaded.rows_in:,} rows in, {len(loaded.frame):,} "
             f"{'studies' if labels else 'facts'}, {len(loaded.rejects):,} rejected"
@@ -265,12 +369,3 @@ def _contextual(
 def _keep_rejects(design: Design, part: Assembled) -> Assembled:
     """Add what the design left out to what could not be worded."""
     return replace(part, rejects=pl.concat([design.rejects, part.rejects]))
-
-
-def _images(recipe: BuildRecipe) -> dict[str, Any]:
-    """Films to embed, or to show beside the report's examples."""
-    if recipe.images == "none":
-        return {}
-    roots = dict.fromkeys(recipe.source, recipe.image_root) if recipe.image_root else {}
-    loader = find_films(recipe.model_dump(mode="json"), roots)
-    return {"embed_images": recipe.images == "embed", "image_loader": loader}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +10,7 @@ from typing import Any
 
 from nastdata import __version__
 from nastdata.ontology import Ontology
-from nastdata.recipe import PATIENCE, BuildRecipe, fingerprint
+from nastdata.recipe import BuildRecipe, dump_recipe, fingerprint
 from nastdata.resources import PACKAGE
 from nastdata.sources.base import Loaded, Source
 
@@ -25,19 +26,19 @@ def describe_build(
     audit: dict[str, Any] | None,
     ledger: dict[str, Any] | None,
     sent: dict[str, Any],
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the manifest without what only the written folder knows (row counts and sha256s of files).
 
     It holds nothing that differs between two runs of one installation: no clock, host or absolute path.
     """
-    made_of = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
-    for patience in PATIENCE:
-        made_of["writer"].pop(patience, None)
+    # by its name: the file is in the folder, and where it came from says nothing to others
+    recipe = recipe.model_copy(update={"ontology": ontology.name})
     return {
         "nastdata": __version__,
         "git_revision": find_revision(),
         "libraries": {name: find_version(name) for name in LIBRARIES},
-        "recipe": made_of,
+        "recipe": dump_recipe(recipe),
         "fingerprint": fingerprint(recipe),
         "seed": recipe.seed,
         "ontology": {
@@ -45,6 +46,7 @@ def describe_build(
             "version": ontology.version,
             "sha256": ontology.fingerprint,
             "review": ontology.review.model_dump(mode="json"),
+            "file": "ontology.yaml",
         },
         "sources": [
             {
@@ -59,11 +61,22 @@ def describe_build(
                     "url": s.terms.url,
                     "note": s.terms.note,
                 },
+                **(
+                    {
+                        "description": {
+                            "file": f"sources/{s.name}.yaml",
+                            "sha256": hashlib.sha256(s.description).hexdigest(),
+                        }
+                    }
+                    if s.description is not None
+                    else {}
+                ),
                 "files": [{"name": f.path.name, "sha256": f.sha256, "rows": f.rows} for f in x.files],
             }
             for s, x in zip(sources, loaded, strict=True)
         ],
         "counts": counts,
+        "warnings": list(warnings),
         "audit": audit,
         "ledger": ledger,
         "sent_to_services": sent,

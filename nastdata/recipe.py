@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from nastdata.errors import UserError, name_nearest
 from nastdata.registry import list_adapters
@@ -145,6 +154,41 @@ class AuditSettings(Settings):
     """Highest blind accuracy that a balanced MCQ dataset may show (chance is 0.25)."""
 
 
+class ImageSettings(Settings):
+    """The images of a dataset; ``images: embed`` is short for ``images: {mode: embed}``."""
+
+    mode: Literal["none", "path", "embed"] = "path"
+    """Leave them out, name their files, or store them in the dataset."""
+    views: Literal["frontal", "frontal-only", "lateral", "all"] = "frontal"
+    """Which images of a study: see ``docs/images.md``."""
+    format: Literal["png", "jpeg", "webp"] = "png"
+    """Of embedded images."""
+    quality: int = Field(95, ge=1, le=100)
+    """Of JPEG and WebP."""
+    max_side: int | None = Field(None, ge=16)
+    """Pixels of the longer side at most; null: as large as they are."""
+    burnt_in: bool = False
+    """Keep images whose header says that text is burnt into the picture."""
+    max_missing: Share = 0.05
+    """Highest share of a source's images that may be missing or unusable before the build stops."""
+    template: str | dict[str, str] | None = None
+    """Where images are below ``image_root``: "{patient}/{study}/{image}.dcm"; null: the known layouts."""
+
+    @field_validator("template", mode="before")
+    @classmethod
+    def _take_braces(cls, value: object) -> object:
+        """``{image}`` alone is a mapping to YAML."""
+        if isinstance(value, dict) and len(value) == 1 and list(value.values()) == [None]:
+            return "{" + str(next(iter(value))) + "}"
+        return value
+
+    @model_serializer(mode="wrap")
+    def _shorten(self, handler: SerializerFunctionWrapHandler) -> Any:
+        """Write the mode alone where nothing else was changed, as older recipes have it."""
+        usual = type(self)(mode=self.mode)
+        return self.mode if self == usual else handler(self)
+
+
 class BuildRecipe(Settings):
     """What every build has."""
 
@@ -156,8 +200,9 @@ class BuildRecipe(Settings):
     limit: int | None = Field(None, ge=1)
     """Highest number of items (sets, pairs) to make; balance is kept."""
     ontology: str = "chest_xray"
-    images: Literal["none", "path", "embed"] = "path"
-    image_root: Path | None = None
+    images: ImageSettings = ImageSettings()
+    image_root: Path | dict[str, Path] | None = None
+    """Folder of the images; of several sources, a folder for each (or one for all)."""
     phantom_patients: int = Field(4000, ge=1)
     """Of the ``phantom`` source: how many patients to draw."""
     splits: SplitShares = SplitShares()
@@ -171,6 +216,24 @@ class BuildRecipe(Settings):
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(s.strip() for s in value.split(",") if s.strip()) if isinstance(value, str) else value
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _expand_mode(cls, value: object) -> object:
+        return {"mode": value} if isinstance(value, str) else value
+
+    @property
+    def image_roots(self) -> dict[str, Path]:
+        """Source -> folder of its images."""
+        if isinstance(self.image_root, dict):
+            return dict(self.image_root)
+        return dict.fromkeys(self.source, self.image_root) if self.image_root else {}
+
+    @property
+    def image_templates(self) -> dict[str, str]:
+        """Source -> where its images are below that folder."""
+        given = self.images.template
+        return dict.fromkeys(self.source, given) if isinstance(given, str) else dict(given or {})
 
 
 class MednegaRecipe(BuildRecipe):
@@ -277,6 +340,8 @@ class ProtocolsRecipe(BuildRecipe):
     """Most pairs of images a condition, split and source; null for all."""
 
 
+IMAGE_PLACES = ("template", "max_missing")
+"""Of ``images``: where files are looked for. No part of a dataset."""
 PATIENCE = (
     "cache",
     "max_concurrency",
@@ -357,6 +422,10 @@ def check_recipe(data: Mapping[str, Any], *, where: str) -> Any:
 
 def _set_key(data: dict[str, Any], key: str, value: str) -> None:
     *parents, last = key.split(".")
+    if isinstance(data.get("images"), str):
+        data["images"] = {"mode": data["images"]}
+    if key == "images" and not value.lstrip().startswith("{"):
+        parents, last = ["images"], "mode"
     for p in parents:
         inner = data.setdefault(p, {})
         if not isinstance(inner, dict):
@@ -388,13 +457,32 @@ def _keys_at(model: type[BaseModel], loc: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
+def dump_recipe(recipe: Settings) -> dict[str, Any]:
+    """Return what a recipe says of a dataset: without where the work runs and where files lie."""
+    bare = recipe
+    if isinstance(recipe, BuildRecipe):
+        usual = ImageSettings()
+        places = {name: getattr(usual, name) for name in IMAGE_PLACES}
+        bare = recipe.model_copy(update={"images": recipe.images.model_copy(update=places)})
+    data = bare.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
+    for patience in PATIENCE:
+        data.get("writer", {}).pop(patience, None)
+    return data
+
+
+def get_image_mode(recipe: Mapping[str, Any] | None) -> str:
+    """Return ``none``, ``path`` or ``embed`` of a recipe as a manifest holds it."""
+    images = (recipe or {}).get("images", "path")
+    return str(images.get("mode", "path") if isinstance(images, Mapping) else images)
+
+
 def fingerprint(recipe: Settings) -> str:
     """Return the sha256 of what decides a build's bytes.
 
     Where the work runs (engine, workers, paths of data, cache) does not enter; what is made does.
     """
-    data = recipe.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
+    data = dump_recipe(recipe)
     writer = data.get("writer", {})
-    for where in (*PATIENCE, "base_url", "prices"):
+    for where in ("base_url", "prices"):
         writer.pop(where, None)
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

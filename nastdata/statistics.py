@@ -134,3 +134,28 @@ def estimate_difference(
         "high": float(high),
         "n": len(names),
     }
+
+
+def resample_sums(sums: Floats, draws: int, seed: int) -> Floats:
+    """Return the column totals of resamples in which whole clusters are drawn with replacement.
+
+    For many clusters: memory does not grow with their number times ``draws``.
+
+    Args:
+        sums: (clusters, columns) totals of each cluster.
+        draws: How many resamples.
+        seed: Of the resampling.
+
+    Returns:
+        (draws, columns) totals.
+    """
+    n = len(sums)
+    rng = np.random.Generator(np.random.PCG64(draw_int(seed, "resample", n)))
+    at_once = max(1, 2_000_000 // max(n, 1))
+    out = np.empty((draws, sums.shape[1]))
+    for start in range(0, draws, at_once):
+        size = min(at_once, draws - start)
+        drawn = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+        weights = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        out[start : start + size] = weights.astype(np.float64) @ sums
+    return out

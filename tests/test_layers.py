@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "nastdata"
 
 ORDER = (
     # small modules that know nothing of the rest
-    ("errors", "resources", "seeded", "progress", "terms", "offline"),
-    ("statistics", "registry"),
+    ("errors", "resources", "seeded", "progress", "terms", "offline", "compat"),
+    ("statistics", "registry", "text_input"),
     ("ontology", "recipe"),
     ("records",),
     ("frames",),

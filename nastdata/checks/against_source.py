@@ -10,6 +10,7 @@ import polars as pl
 
 from nastdata.checks.integrity import Opened
 from nastdata.checks.verdicts import Bad, Ledger
+from nastdata.dataset.kept import find_kept_source
 from nastdata.design.contextual.states import StudyState, logic_of
 from nastdata.errors import UserError
 from nastdata.records import LETTERS, Fact
@@ -76,7 +77,7 @@ def check_against(ledger: Ledger, opened: Opened, given: tuple[str, ...]) -> Non
 
 
 def _load(opened: Opened, name: str, place: Path | None, *, labels: bool) -> pl.DataFrame:
-    source = get_source(name)
+    source = get_source(find_kept_source(opened.folder.path, name))
     options = Options(
         seed=int(opened.setting("seed") or 0),
         phantom_patients=int(opened.setting("phantom_patients") or 4000),

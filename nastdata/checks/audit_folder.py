@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from nastdata.audit.run import AuditReport, audit_frames
+from nastdata.dataset.kept import load_kept_ontology
 from nastdata.errors import UserError
-from nastdata.ontology import load_ontology
 from nastdata.recipe import AuditSettings
 from nastdata.records import COLUMN_ORDER
 
@@ -28,7 +28,7 @@ def audit_folder(folder: DatasetFolder, *, seeds: int, folds: int) -> AuditRepor
         {config: read_blind(folder, config) for config in folder.configs},
         AuditSettings(seeds=seeds, folds=folds, **given),
         int(recipe.get("seed", 0)),
-        load_ontology(str(recipe.get("ontology", "chest_xray"))),
+        load_kept_ontology(folder.path, recipe),
         balanced_claims=_take(recipe.get("claims")).get("balanced"),
     )
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from nastdata.checks.fact_rules import FACT, list_captions, list_claims, make_fact
-from nastdata.checks.option_rules import true_labels
+from nastdata.checks.rules.facts import FACT, list_captions, list_claims, make_fact
+from nastdata.checks.rules.options import true_labels
 from nastdata.checks.verdicts import Ledger
 
 Atom = tuple[str | None, str | None]

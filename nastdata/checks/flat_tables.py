@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from nastdata.checks.fact_rules import FACT, list_claims, make_fact
-from nastdata.checks.option_rules import true_labels
+from nastdata.checks.rules.facts import FACT, list_claims, make_fact
+from nastdata.checks.rules.options import true_labels
 from nastdata.checks.suites import CLAIMS
 from nastdata.design.contextual.states import differs_in
 from nastdata.records import LETTERS

@@ -13,6 +13,7 @@ from nastdata import __version__
 from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.folder import DatasetFolder
+from nastdata.dataset.kept import find_kept_ontology
 from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology, load_ontology
@@ -69,7 +70,7 @@ def open_folder(path: Path, ledger: Ledger) -> Opened:
     folder = DatasetFolder(path, manifest, files)
     recipe = (manifest or {}).get("recipe")
     recipe = recipe if isinstance(recipe, dict) else {}
-    ontology = _check_manifest(ledger, manifest, recipe, broken)
+    ontology = _check_manifest(ledger, path, manifest, recipe, broken)
     _check_files(ledger, folder)
     _check_hashes(ledger, folder)
     frames = {
@@ -91,10 +92,10 @@ def _find_files(path: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
 
 
 def _check_manifest(
-    ledger: Ledger, manifest: dict[str, Any] | None, recipe: dict[str, Any], bad: list[Bad]
+    ledger: Ledger, path: Path, manifest: dict[str, Any] | None, recipe: dict[str, Any], bad: list[Bad]
 ) -> Ontology:
     """Check what the manifest says of itself; return the ontology that the rows are to be read with."""
-    name = str(recipe.get("ontology", "chest_xray"))
+    name = find_kept_ontology(path, recipe)
     if manifest is None:
         if bad:
             ledger.add("manifest", None, 1, bad)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from nastdata.checks.fact_rules import FACT, make_fact
+from nastdata.checks.rules.facts import FACT, make_fact
 from nastdata.checks.verdicts import Ledger
 from nastdata.engines.base import Engine
 from nastdata.ontology import Ontology

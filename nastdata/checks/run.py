@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from nastdata.checks import fact_rules, option_rules, row_rules
 from nastdata.checks.against_source import check_against
-from nastdata.checks.binding_rules import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.consistency import check_consistency
+from nastdata.checks.images.stored import check_images
 from nastdata.checks.integrity import Opened, open_folder
 from nastdata.checks.round_trip import check_fact_texts, check_option_texts
+from nastdata.checks.rules import facts as fact_rules
+from nastdata.checks.rules import options as option_rules
+from nastdata.checks.rules import rows as row_rules
+from nastdata.checks.rules.binding import check_binding, check_item_ids, check_provenance, check_splits
 from nastdata.checks.verdicts import Bad, Ledger, Report
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
@@ -32,6 +36,7 @@ def validate_folder(
     seeds: int = 1,
     folds: int = 5,
     engine: str = "local",
+    image_roots: Mapping[str, Path] | None = None,
     against: tuple[str, ...] = (),
 ) -> Report:
     """Check a dataset folder: integrity, rules, round trip, consistency, blind audit.
@@ -43,6 +48,8 @@ def validate_folder(
         seeds: of the audit: ways to divide the folds.
         folds: of the audit.
         engine: where texts are read back (``nastdata.engines``).
+        image_roots: source -> the folder of its images, whose headers are read for names that must not be in
+            the dataset.
         against: source files to compare every row with: ``auto``, PATH or SOURCE=PATH.
 
     Raises:
@@ -71,6 +78,7 @@ def validate_folder(
     if frames:
         row_rules.check_patients(ledger, frames)
         row_rules.check_studies(ledger, frames)
+    check_images(ledger, opened, image_roots)
     check_consistency(ledger, sound)
     if expectations:
         _expect(ledger, opened, sound)
@@ -128,7 +136,7 @@ def _check_captions(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine:
 
 
 def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
-    from nastdata.checks.pair_rules import check_probes, check_prompts
+    from nastdata.checks.rules.pairs import check_probes, check_prompts
 
     check = check_probes if "foil" in frame.columns else check_prompts
     check(ledger, frame, opened.ontology, engine)
@@ -136,7 +144,7 @@ def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: En
 
 
 def _check_protocols(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
-    from nastdata.checks.pair_rules import check_protocols
+    from nastdata.checks.rules.pairs import check_protocols
 
     check_protocols(ledger, frame, opened.ontology, engine)
     frame, _ = _leave_out(ledger, ("protocols", "required"), "protocols", frame)

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nastdata.checks.row_rules import is_optional, list_vocabularies
+from nastdata.checks.rules.rows import is_optional, list_vocabularies
 from nastdata.records import COLUMN_ORDER, CONFIG_ROWS, LETTERS, SPLITS, RejectRow, Row
 
 Expectation = dict[str, Any]

@@ -41,6 +41,8 @@ RULES: dict[str, str] = {
     "groups": "groups are complete: the same texts, each true in one row, in one split",
     "pairs": "the two texts of a pair contradict one another, and the negated one is named",
     "protocols": "options differ, and each says just its fact",
+    "images": "stored images are made of pixels alone, and can be decoded",
+    "names": "no name in the headers of the source's images is anywhere in the folder",
     "round_trip": "every distinct text, read back, says just what is on record",
     "consistency": "no two rows contradict one another about one study",
     "expectations": "the Great Expectations suites hold",

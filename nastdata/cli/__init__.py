@@ -14,16 +14,20 @@ import click
 
 from nastdata import __version__
 from nastdata.errors import CheckFailedError, UserError
-from nastdata.offline import go_offline
+from nastdata.offline import offline
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("nastdata.cli.data.build", "Build a dataset from a recipe."),
     "preview": ("nastdata.cli.data.preview", "Show a few rows of what a recipe would make."),
     "recipes": ("nastdata.cli.data.recipes", "List, show or copy the built-in recipes."),
     "sources": ("nastdata.cli.data.sources", "Say what each corpus needs, and what was found here."),
-    "parse": ("nastdata.cli.checking.parse", "Read sentences from stdin and print the facts they state."),
+    "images": ("nastdata.cli.data.images", "Show how images are read, in a page of small pictures."),
+    "parse": ("nastdata.cli.checking.parse", "Read sentences or reports and print the facts they state."),
     "prompts": ("nastdata.cli.data.prompts", "Print the 99 retrieval prompts of a condition."),
-    "validate": ("nastdata.cli.checking.validate", "Check a dataset folder, or a table of captions."),
+    "validate": (
+        "nastdata.cli.checking.validate",
+        "Check a dataset folder, or captions that others generated.",
+    ),
     "audit": ("nastdata.cli.checking.audit", "Try to solve a dataset without its images."),
     "report": ("nastdata.cli.checking.report", "Write the report page of a dataset folder."),
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
@@ -61,8 +65,6 @@ class LazyGroup(click.Group):
         """Import the module of one command."""
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name not in ONLINE:
-            go_offline()
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 
@@ -81,9 +83,11 @@ def cli() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted."""
     try:
-        cli.main(args=argv, prog_name="nastdata", standalone_mode=False)
+        words = sys.argv[1:] if argv is None else argv
+        with offline(unless=bool(words) and words[0] in ONLINE):
+            cli.main(args=argv, prog_name="nastdata", standalone_mode=False)
     except UserError as e:
-        _fail(str(e), 2)
+        _fail(str(e), e.exit_code)
     except CheckFailedError as e:
         _fail(str(e), 1)
     except click.ClickException as e:

@@ -17,7 +17,9 @@ def recipe_options(function: F) -> F:
     """Add the RECIPE argument and the options that change it."""
     decorators = [
         click.argument("recipe", required=False),
-        click.option("--source", help="Corpus or corpora, comma-separated (see `nastdata sources`)."),
+        click.option(
+            "--source", help="Corpora or YAML files of own tables, comma-separated (see `nastdata sources`)."
+        ),
         click.option(
             "--data",
             multiple=True,
@@ -86,17 +88,18 @@ def place_data(recipe: Any, data: tuple[str, ...]) -> Any:
     """Give each ``--data`` to the source that it names, or to the only one."""
     if not data:
         return recipe
-    from nastdata.sources import list_sources
+    from nastdata.sources import get_source, is_own, list_sources
 
-    known = list_sources()
+    given = {(get_source(s).name if is_own(s) else s): s for s in recipe.source} if len(data) else {}
+    known = {*list_sources(), *given, *recipe.source}
 
     paths: dict[str, Path] = dict(recipe.data)
     for item in data:
         name, equals, path = item.partition("=")
         if equals and name in known:
-            if name not in recipe.source:
+            if name not in given and name not in recipe.source:
                 raise UserError(f"'{name}' is not a source of this build", where=f"--data {item}")
-            paths[name] = Path(path)
+            paths[given.get(name, name)] = Path(path)
         elif len(recipe.source) == 1:
             paths[recipe.source[0]] = Path(item)
         else:
@@ -110,3 +113,15 @@ def place_data(recipe: Any, data: tuple[str, ...]) -> Any:
             how="name the corpus with --source, e.g. chexpert",
         )
     return recipe.model_copy(update={"data": paths})
+
+
+def read_image_root(item: str, option: str = "--image-root") -> tuple[str, Path]:
+    """Read SOURCE=FOLDER.
+
+    Raises:
+        UserError: if it is not of that form.
+    """
+    source, equals, path = item.partition("=")
+    if not equals or not source:
+        raise UserError("not of the form SOURCE=FOLDER", where=f"{option} {item}")
+    return source, Path(path)

@@ -20,8 +20,10 @@ from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
 from nastdata.dataset.binding import bind_images, bind_rows
 from nastdata.dataset.documents import render_documents
+from nastdata.dataset.kept import recall_recipe
 from nastdata.dataset.parquet import Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
+from nastdata.images.embed import Embedder
 from nastdata.images.find import ImageLoader, Tally
 from nastdata.records import COLUMN_ORDER, SPLITS
 
@@ -39,8 +41,8 @@ class DatasetFolder:
 
     @property
     def recipe(self) -> dict[str, Any] | None:
-        """The recipe that the manifest records; None for a folder without one."""
-        return (self.manifest or {}).get("recipe")
+        """The manifest's recipe, with the folder's own copy of the ontology as its ontology."""
+        return recall_recipe(self.path, (self.manifest or {}).get("recipe"))
 
     @property
     def configs(self) -> tuple[str, ...]:
@@ -127,8 +129,9 @@ def write_dataset(
     rejects: pl.DataFrame,
     manifest: Mapping[str, Any],
     *,
-    embed_images: bool = False,
+    embedder: Embedder | None = None,
     image_loader: ImageLoader | None = None,
+    kept: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Write a dataset folder in one step: a reader, or a crash, sees the old one or the new one.
 
@@ -137,33 +140,33 @@ def write_dataset(
         configs: config -> its columns (``records.COLUMN_ORDER``) plus ``split``.
         rejects: ``frames.REJECTS_SCHEMA``.
         manifest: the pipeline's account (``lineage.describe_build``); row counts and hashes are added.
-        embed_images: store the images in the parquet files.
-        image_loader: finds images; needed to embed them, and shows them in the report otherwise.
+        embedder: converted images, to be stored in the parquet files.
+        image_loader: finds images, to show some in the report.
+        kept: file name -> content of what the folder keeps of its origin (``kept.list_kept``).
 
     Raises:
-        UserError: if the place is not ours or not writable, the disk is full, or images can't be embedded.
+        UserError: if the place is not ours or not writable, or the disk is full.
     """
-    if embed_images and image_loader is None:
-        raise UserError(
-            "images can't be embedded: nobody said where they are",
-            where="images=embed",
-            how="--set image_root=FOLDER",
-        )
     check_output(out)
     with replace_folder(out) as partial:
         written: dict[str, Written] = {}
         tally = Tally()
         for name, frame in configs.items():
-            loader = image_loader if embed_images else None
-            written[name] = write_config(partial / "data" / name, name, frame, loader)
+            written[name] = write_config(partial / "data" / name, name, frame, embedder)
             tally.merge(written[name].images)
         write_rejects(partial / "rejects.parquet", rejects)
-        embedded = {"embedded": tally.found, "missing": tally.missing, "examples": tally.examples}
+        for name, content in (kept or {}).items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            (partial / name).write_bytes(content)
+        embedded: dict[str, Any] | None = None
+        if embedder is not None:
+            embedded = {"embedded": tally.found, "missing": tally.missing, "examples": tally.examples}
+            embedded |= embedder.describe()
         whole = manifests.finish_manifest(
             manifest,
             rows={name: w.rows for name, w in written.items()},
             arrow_bytes={name: w.arrow_bytes for name, w in written.items()},
-            images=embedded if embed_images else None,
+            images=embedded,
         )
         whole["bindings"] = {
             name: {

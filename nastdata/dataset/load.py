@@ -11,7 +11,7 @@ import polars as pl
 
 from nastdata.dataset.folder import read_dataset
 from nastdata.errors import UserError, name_nearest
-from nastdata.images.find import IMAGE_COLUMNS, ImageFinder, Tally
+from nastdata.images.find import IMAGE_COLUMNS, ImageFinder, Tally, make_roots
 
 
 def load(dir_or_repo: str | Path, config: str, split: str | None = None) -> Any:
@@ -72,10 +72,7 @@ def attach_images(rows: Any, roots: Mapping[str, str | Path]) -> Attached:
     Raises:
         UserError: if a root is no folder, or the rows have no image paths.
     """
-    for source, root in roots.items():
-        if not Path(root).expanduser().is_dir():
-            raise UserError("no such folder", where=f"{source}={root}", how="give the folder of its images")
-    finder, tally = ImageFinder(roots), Tally()
+    finder, tally = ImageFinder(make_roots(roots)), Tally()
     known: dict[tuple[str, str], str | None] = {}
     blank = 0
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nastdata.frames import REJECTS_SCHEMA, config_schema
-from nastdata.images.find import IMAGE_COLUMNS, ImageLoader, Tally, load_column
+from nastdata.images.embed import Embedder, embed_column
+from nastdata.images.find import IMAGE_COLUMNS, Tally
 from nastdata.records import COLUMN_ORDER, SPLITS
 
 SHARD_ROWS = 500_000
@@ -46,16 +47,14 @@ class Written:
     images: Tally = field(default_factory=Tally)
 
 
-def write_config(
-    folder: Path, config: str, frame: pl.DataFrame, loader: ImageLoader | None = None
-) -> Written:
+def write_config(folder: Path, config: str, frame: pl.DataFrame, embedder: Embedder | None = None) -> Written:
     """Write one config as ``<split>-00000-of-0000N.parquet`` files, a split without rows as no file.
 
     Args:
         folder: where to, created here (``data/<config>``).
         config: name of the config, which gives the columns and their types.
         frame: the config's columns plus ``split``.
-        loader: when given, image columns hold the images themselves.
+        embedder: when given, image columns hold the images themselves.
 
     Returns:
         Rows and bytes per split, and how many images were embedded and missing.
@@ -70,11 +69,11 @@ def write_config(
         part = frame.filter(pl.col("split") == split).select(COLUMN_ORDER[config])
         done.rows[split], done.arrow_bytes[split] = len(part), 0
         written: list[Path] = []
-        for shard in _cut_shards(config, part, loader, done.images):
+        for shard in _cut_shards(config, part, embedder, done.images):
             done.arrow_bytes[split] += shard.nbytes
             path = folder / f"{split}-{len(written):05d}.parquet"
             pq.write_table(
-                shard, path, row_group_size=IMAGE_ROW_GROUP if loader is not None else ROW_GROUP, **SETTINGS
+                shard, path, row_group_size=IMAGE_ROW_GROUP if embedder is not None else ROW_GROUP, **SETTINGS
             )
             written.append(path)
         for i, path in enumerate(written):
@@ -117,12 +116,12 @@ def to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
 
 
 def _cut_shards(
-    config: str, part: pl.DataFrame, loader: ImageLoader | None, tally: Tally
+    config: str, part: pl.DataFrame, embedder: Embedder | None, tally: Tally
 ) -> Iterator[pa.Table]:
     if not len(part):
         return
-    if loader is not None:
-        yield from _cut_image_shards(config, part, loader, tally)
+    if embedder is not None:
+        yield from _cut_image_shards(config, part, embedder, tally)
         return
     table = to_arrow(part, config_arrow_schema(config))
     shards = max(math.ceil(len(part) / SHARD_ROWS), math.ceil(table.nbytes / SHARD_BYTES))
@@ -132,7 +131,7 @@ def _cut_shards(
 
 
 def _cut_image_shards(
-    config: str, part: pl.DataFrame, loader: ImageLoader, tally: Tally
+    config: str, part: pl.DataFrame, embedder: Embedder, tally: Tally
 ) -> Iterator[pa.Table]:
     """Load images a few at a time, so that memory holds one shard."""
     schema = config_arrow_schema(config, embed=True)
@@ -143,7 +142,8 @@ def _cut_image_shards(
         table = to_arrow(batch, plain)
         for name in IMAGE_COLUMNS:
             if name in batch.columns:
-                images = load_column(batch["source"].to_list(), batch[name].to_list(), loader, tally)
+                sources, paths, ids = (batch[c].to_list() for c in ("source", name, f"{name}_id"))
+                images = embed_column(sources, paths, ids, embedder, tally)
                 table = table.set_column(
                     table.schema.get_field_index(name), name, pa.array(images, IMAGE_TYPE)
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
@@ -45,6 +45,21 @@ class Engine(Protocol):
         """
         ...
 
+    def stream(self, function: Function[T, R], items: Sequence[T], *, least: int, share: int) -> Iterator[R]:
+        """Apply ``function`` and yield the results in order, a few shares of them in memory at a time.
+
+        Args:
+            function: see ``Function``.
+            items: any number; small, since all are held.
+            least: items from which on a second process of this machine pays.
+            share: items that are worked on together.
+
+        Raises:
+            Exception: whatever ``function`` raised, as it raised it.
+            UserError: if a worker is lost for good.
+        """
+        ...
+
 
 class InProcess:
     """The simplest engine: this process."""
@@ -59,6 +74,11 @@ class InProcess:
     def map(self, function: Function[T, R], items: Sequence[T], least: int | None) -> list[R]:
         """Apply ``function`` to all items at once."""
         return function(items)
+
+    def stream(self, function: Function[T, R], items: Sequence[T], *, least: int, share: int) -> Iterator[R]:
+        """Apply ``function`` to one share after the other."""
+        for start in range(0, len(items), share):
+            yield from function(items[start : start + share])
 
 
 IN_PROCESS = InProcess()

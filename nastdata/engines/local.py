@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from nastdata.engines.base import Function, count_cores, cut, pack, run_packed
+from nastdata.engines.base import IN_PROCESS, Function, count_cores, cut, pack, run_packed
 from nastdata.errors import UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
 SHARES = 4
 """Pieces for each process, so that a slow one does not keep the others waiting."""
+AHEAD = 3
+"""Shares a process that a stream has under way or waiting."""
 
 
 class LocalEngine:
@@ -54,20 +58,51 @@ class LocalEngine:
         processes = min(self.cores, len(items) // least) if least else 1
         if processes < 2:
             return function(items)
+        run = partial(run_packed, pack(function))
+        with _told():
+            shares = self._open().map(run, cut(items, processes * SHARES))
+            return [r for results in shares for r in results]
+
+    def stream(self, function: Function[T, R], items: Sequence[T], *, least: int, share: int) -> Iterator[R]:
+        """Apply ``function`` here, or in all processes if there are enough items for two."""
+        if self.cores < 2 or len(items) < 2 * least:
+            yield from IN_PROCESS.stream(function, items, least=least, share=share)
+            return
+        run = partial(run_packed, pack(function))
+        waiting: deque[Future[list[Any]]] = deque()
+        try:
+            with _told():
+                pool = self._open()
+                for start in range(0, len(items), share):
+                    waiting.append(pool.submit(run, items[start : start + share]))
+                    if len(waiting) > AHEAD * self.cores:
+                        yield from waiting.popleft().result()
+                while waiting:
+                    yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def _open(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # Not fork: the program may hold threads (polars) that do not survive it.
             self._pool = ProcessPoolExecutor(
                 self.cores, mp_context=get_context("spawn"), initializer=_leave_interrupts
             )
-        run = partial(run_packed, pack(function))
-        try:
-            return [r for results in self._pool.map(run, cut(items, processes * SHARES)) for r in results]
-        except BrokenProcessPool as e:
-            raise UserError(
-                "a worker process was killed, perhaps for want of memory",
-                where="workers",
-                how="--set workers=1, a lower --limit, or a machine with more memory",
-            ) from e
+        return self._pool
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Put the death of a worker into plain words."""
+    try:
+        yield
+    except BrokenProcessPool as e:
+        raise UserError(
+            "a worker process was killed, perhaps for want of memory",
+            where="workers",
+            how="--set workers=1, a lower --limit, or a machine with more memory",
+        ) from e
 
 
 def _leave_interrupts() -> None:

@@ -25,6 +25,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 SHARES = 4
 """Pieces for each core, so that a slow one does not keep the others waiting."""
+ROUNDS = 4
+"""Rounds of shares of a stream whose results are held."""
 SMALLEST = 500
 """Items of a share at least: fewer are not worth the journey."""
 PATIENCE = 600.0
@@ -101,6 +103,20 @@ class RayEngine:
             for number, result in _run(pack(function), shares, self.workers or None):
                 done[number] = result
         return [r for number in range(len(shares)) for r in done[number]]
+
+    def stream(self, function: Function[T, R], items: Sequence[T], *, least: int, share: int) -> Iterator[R]:
+        """Apply ``function`` on the cluster, a few rounds of shares at a time."""
+        step = share * self.cores * SHARES * ROUNDS
+        packed = pack(function)
+        for start in range(0, len(items), step):
+            block = items[start : start + step]
+            shares = [block[i : i + share] for i in range(0, len(block), share)]
+            done: dict[int, list[R]] = {}
+            with _quiet(), _told():
+                for number, result in _run(packed, shares, self.workers or None):
+                    done[number] = result
+            for number in range(len(shares)):
+                yield from done.pop(number)
 
 
 def run_share(row: dict[str, Any], *, packed: bytes, version: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nastdata.dataset.kept import load_kept_ontology
 from nastdata.errors import UserError
 from nastdata.evaluation import outcomes as judge
 from nastdata.evaluation.outcomes import Features, Outcome
@@ -260,7 +261,7 @@ def _estimate_auc(
 def _find_ontology(data: Data) -> Ontology:
     recipe = (data.folder.manifest or {}).get("recipe", {})
     try:
-        return load_ontology(str(recipe.get("ontology", "chest_xray")))
+        return load_kept_ontology(data.folder.path, recipe)
     except UserError:
         return load_ontology("chest_xray")
 

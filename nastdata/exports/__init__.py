@@ -7,18 +7,22 @@ May import: dataset, images.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import polars as pl
 
 from nastdata.dataset.atomic import replace_folder
 from nastdata.dataset.folder import DatasetFolder, read_dataset
+from nastdata.engines import open_engine
 from nastdata.errors import UserError, name_nearest
 from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 from nastdata.exports.shared.summary import Account, describe_export, write_account
-from nastdata.images.export import Paths, place_films
+from nastdata.images.export import Paths, place_images
 from nastdata.registry import get_adapter, list_adapters
 
+IMAGE_NAMES = ("source", "image", "image_id", "distractor_image", "distractor_image_id")
 GROUP = "nastdata.exports"
 """Entry points: the name of ``--format`` -> an ``Export``."""
 
@@ -57,10 +61,12 @@ def export_dataset(
     folder = source if isinstance(source, DatasetFolder) else read_dataset(source)
     chosen = _choose_splits(folder, form, splits)
     check_place(out, folder.path)
-    with replace_folder(out) as partial:
+    with replace_folder(out) as partial, open_engine("local") as engine:
         account = Account()
-        films = place_films(folder.recipe, partial, out.absolute(), roots or {}, paths)
-        job = Job(folder, partial, chosen, films, account)
+        images = place_images(
+            folder.recipe, partial, out.absolute(), roots or {}, paths, partial_frames(folder)
+        )
+        job = Job(folder, partial, chosen, images, account, engine)
         form.write(job)
         if not account.files:
             raise UserError(
@@ -68,9 +74,24 @@ def export_dataset(
                 where=f"{folder.path} ({', '.join(chosen)})",
                 how=f"--split all, or another format; {to} needs: {form.needs}",
             )
-        account.note_films(films)
+        account.note_images(images)
         write_account(partial, describe_export(folder, to, chosen, account), form.how, out.absolute())
     return account
+
+
+def partial_frames(folder: DatasetFolder) -> Callable[[], Mapping[str, pl.DataFrame]]:
+    """Return what reads the columns that name images, when names are asked for."""
+
+    def read() -> Mapping[str, pl.DataFrame]:
+        out = {}
+        for config in folder.configs:
+            scan = folder.scan(config)
+            names = [c for c in IMAGE_NAMES if c in scan.collect_schema().names()]
+            frame = scan.select(names).unique(maintain_order=True).collect()
+            out[config] = frame.select(c for c in names if not isinstance(frame.schema[c], pl.Struct))
+        return out
+
+    return read
 
 
 def check_place(out: Path, dataset: Path) -> None:

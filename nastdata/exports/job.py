@@ -9,19 +9,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nastdata.dataset.folder import DatasetFolder
+from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.errors import UserError
 from nastdata.exports.shared.statements import CONFIGS_WITH_QUESTIONS, Question, read_questions
 from nastdata.exports.shared.summary import Account
 from nastdata.exports.shared.tokens import MOST_TOKENS, fits_clip
-from nastdata.images.export import NO_IMAGE, NOT_FOUND, FilmPlaces
+from nastdata.images.export import NO_IMAGE, NOT_FOUND, PNG, ImagePlaces, is_blank
 
 RECENT = 64
 """Images held in memory."""
 BATCH = 2_000
 """Rows held at a time."""
+IMAGE_BATCH = 50
+"""Rows held at a time that hold images."""
 TOO_LONG = f"more than {MOST_TOKENS} tokens"
 
 
@@ -33,8 +37,10 @@ class Job:
     out: Path
     """The folder to fill."""
     splits: tuple[str, ...]
-    films: FilmPlaces
+    images: ImagePlaces
     account: Account
+    engine: Engine = IN_PROCESS
+    """Where images are converted."""
     recent: dict[tuple[str, Any], bytes | None] = field(default_factory=dict)
     """The images read last."""
 
@@ -52,7 +58,8 @@ class Job:
         for path in self.folder.files.get(config, {}).get(split, ()):
             try:
                 with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(BATCH):
+                    embedded = isinstance(file.schema_arrow.field("image").type, pa.StructType)
+                    for batch in file.iter_batches(IMAGE_BATCH if embedded else BATCH):
                         yield from batch.to_pylist()
             except (OSError, ValueError) as e:
                 raise UserError(f"damaged ({str(e).splitlines()[0]})", where=str(path)) from e
@@ -65,21 +72,30 @@ class Job:
 
     def find_image(self, where: str, source: str, image: Any) -> str | None:
         """Return the path of a row's image; if there is none, count the row as left out of ``where``."""
-        path = self.films.place(source, image)
+        path = self.images.place(source, image)
         if path is None:
             self.account.leave_out(where, NO_IMAGE if image is None else NOT_FOUND)
         return path
 
     def read_image(self, source: str, image: Any) -> bytes | None:
-        """Return a row's encoded image, or None; the last ones are kept, since a row's uses come together."""
-        key = (source, image["path"] if isinstance(image, dict) else image)
-        if image is None or key[1] is None:
-            return self.films.read(source, image)
+        """Return a row's image as a new 8-bit PNG file made of its pixels alone, or None.
+
+        The last ones are kept, since a row's uses come together.
+        """
+        if is_blank(image):
+            return None
+        key = (source, str(image.get("path") or id(image)) if isinstance(image, dict) else str(image))
         if key not in self.recent:
             if len(self.recent) >= RECENT:
                 self.recent.pop(next(iter(self.recent)))
-            self.recent[key] = self.films.read(source, image)
+            self.recent[key] = next(iter(self.images.read([(source, image)], PNG)))
         return self.recent[key]
+
+    def has_image(self, source: str, image: Any) -> bool:
+        """Whether a row's image is there, as a file that a tool can open; it is put in its place."""
+        if is_blank(image) or self.images.place(source, image) is None:
+            return False
+        return source not in self.images.unplaced
 
     def fits(self, where: str, texts: Iterable[str]) -> bool:
         """Whether texts fit CLIP's text tower; if one does not, count the row as left out."""

@@ -32,7 +32,7 @@ def export(job: Job) -> None:
             (job.out / name).open("w", encoding="utf-8") as file,
         ):
             for row in job.rows("mednega", split):
-                path = job.films.place(row["source"], row["image"])
+                path = job.images.place(row["source"], row["image"])
                 images.write(row["study_id"], path or "")
                 file.write(("[\n" if rows == 0 else ",\n") + json.dumps(_translate(row), ensure_ascii=False))
                 rows += 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nastdata.dataset.kept import load_kept_ontology
 from nastdata.exports import negbench
 from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 from nastdata.exports.retrieval import CaptionsByImage
-from nastdata.ontology import Ontology, load_ontology
+from nastdata.ontology import Ontology
 from nastdata.records import LETTERS
 
 NEEDS = "mednega or contextual_captions"
@@ -89,8 +90,7 @@ def _join(names: list[str], word: str) -> str:
 
 
 def _find_ontology(job: Job) -> Ontology:
-    name = ((job.folder.manifest or {}).get("recipe") or {}).get("ontology") or "chest_xray"
-    return load_ontology(name)
+    return load_kept_ontology(job.folder.path, (job.folder.manifest or {}).get("recipe"))
 
 
 EXPORT = Export(

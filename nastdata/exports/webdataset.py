@@ -6,14 +6,14 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
+from itertools import tee
 
 from nastdata.errors import UserError
 from nastdata.exports.base import Export
 from nastdata.exports.job import Job
 from nastdata.exports.openclip import list_captions
-from nastdata.exports.shared.statements import Caption
 from nastdata.images.export import NO_IMAGE, NOT_FOUND
-from nastdata.images.jpeg import to_jpeg
+from nastdata.recipe import get_image_mode
 
 NEEDS = "any config, and its images"
 HOW = """
@@ -23,7 +23,7 @@ Read by open_clip's training:
         --train-num-samples {train_samples} --model ViT-B-32 --pretrained openai --batch-size 256 --epochs 5
 
 Each sample is an image, a true text and a JSON object with the row's key, config and source; `sizes.json`
-has the samples of each shard. Images are JPEG: those that were not have been converted, at quality 95.
+has the samples of each shard. Images are JPEG at quality 95, made anew from the pixels.
 """
 SHARD_SAMPLES = 10_000
 SHARD_BYTES = 500_000_000
@@ -67,14 +67,11 @@ def _write_split(job: Job, split: str, sizes: dict[str, int]) -> list[str]:
 
 
 def _list_samples(job: Job, split: str) -> Iterator[dict[str, bytes]]:
-    held: tuple[object, bytes | None] = (None, None)
-    for caption in list_captions(job, split):
-        if not job.fits(split, (caption.text,)):
-            continue
-        if held[0] != (caption.source, caption.image):
-            data = job.films.read(caption.source, caption.image)
-            held = ((caption.source, caption.image), None if data is None else to_jpeg(data, _name(caption)))
-        if held[1] is None:
+    fitting = (c for c in list_captions(job, split) if job.fits(split, (c.text,)))
+    first, second = tee(fitting)
+    images = job.images.read(((c.source, c.image) for c in first), engine=job.engine)
+    for caption, image in zip(second, images, strict=True):
+        if image is None:
             job.account.leave_out(split, NO_IMAGE if caption.image is None else NOT_FOUND)
             continue
         about = {
@@ -84,7 +81,7 @@ def _list_samples(job: Job, split: str) -> Iterator[dict[str, bytes]]:
             "negated": caption.negated,
         }
         yield {
-            "jpg": held[1],
+            "jpg": image,
             "txt": caption.text.encode(),
             "json": json.dumps({**about, "caption": caption.text}, ensure_ascii=False).encode(),
         }
@@ -97,17 +94,12 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(info, io.BytesIO(data))
 
 
-def _name(caption: Caption) -> str:
-    image = caption.image
-    return f"{caption.source}: {image if isinstance(image, str) else image['path']}"
-
-
 def _check_images(job: Job) -> None:
     manifest = job.folder.manifest or {}
-    if (manifest.get("recipe") or {}).get("images") == "embed":
+    if get_image_mode(manifest.get("recipe")) == "embed":
         return
     for source in [s["name"] for s in manifest.get("sources") or []]:
-        if source != "phantom" and source not in job.films.finder.roots:
+        if source != "phantom" and source not in job.images.store.finder.roots:
             raise UserError(
                 "the shards hold images, and it is not said where they are",
                 where=source,

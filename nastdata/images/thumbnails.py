@@ -1,50 +1,32 @@
-"""Small pictures for the report, inside the page itself."""
+"""Small pictures for pages, inside the page itself."""
 
 from __future__ import annotations
 
 import base64
-import io
-from importlib.util import find_spec
+
+from nastdata.images.decoding.picture import Picture, UnusableImageError
+from nastdata.images.decoding.reader import read_picture
+from nastdata.images.encode import Encoding, encode, shrink
 
 SIDE = 192
 """Pixels of the longer side."""
-LARGEST = 60_000
-"""Bytes of an image that is shown as it is, where it can't be made smaller."""
-KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
+QUALITY = 80
 
 
 def make_data_uri(image: bytes) -> str | None:
-    """Return an image as a small ``data:`` address; None if it is no image, or too large to be shown."""
-    kind = next((kind for magic, kind in KINDS.items() if image.startswith(magic)), None)
-    if kind is None:
-        return None
-    if find_spec("PIL") is not None:
-        small = _shrink(image)
-        if small is None:
-            return None
-        kind, image = "image/jpeg", small
-    if len(image) > LARGEST:
-        return None
-    return f"data:{kind};base64,{base64.b64encode(image).decode()}"
+    """Return an image file as a small ``data:`` address, made of its pixels alone.
 
-
-def _shrink(image: bytes) -> bytes | None:
-    from PIL import Image, UnidentifiedImageError
-
+    None if it can't be used: a page shows what there is, and counting what is broken is not its work.
+    """
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            picture = (
-                opened.convert("I").point(lambda v: v / 256).convert("L") if _is_deep(opened) else opened
-            )
-            picture = picture.convert("L" if picture.mode in ("1", "L", "I", "LA") else "RGB")
-            picture.thumbnail((SIDE, SIDE))
-            out = io.BytesIO()
-            picture.save(out, format="JPEG", quality=80)
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-        return None  # a damaged film is shown as none; checking films is not the report's work
-    return out.getvalue()
+        return draw_thumbnail(read_picture(image))
+    except UnusableImageError:
+        return None
 
 
-def _is_deep(image: object) -> bool:
-    """Whether an image has 16 bits a pixel, as PadChest's have; those would come out white."""
-    return str(getattr(image, "mode", "")).startswith("I")
+def draw_thumbnail(picture: Picture, side: int = SIDE) -> str | None:
+    """Return a picture as a small ``data:`` address; None if its header says that text is burnt in."""
+    if picture.burnt_in:
+        return None
+    small = encode(shrink(picture.pixels, side), Encoding("jpeg", QUALITY))
+    return f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"

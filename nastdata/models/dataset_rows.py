@@ -61,8 +61,19 @@ class Data:
         return f"{there}: --split {max(counts, key=lambda s: counts[s])}, or --split all"
 
 
-def open_data(path: Path, roots: Mapping[str, Path] | None = None, phantom_size: int = 128) -> Data:
+def open_data(
+    path: Path,
+    roots: Mapping[str, Path] | None = None,
+    phantom_size: int = 128,
+    templates: Mapping[str, str] | None = None,
+) -> Data:
     """Open a dataset folder (ours, or anybody's in our columns).
+
+    Args:
+        path: the folder.
+        roots: source -> folder of its images.
+        phantom_size: height and width of drawn images.
+        templates: source -> where its images are below that folder, in fields.
 
     Raises:
         UserError: if it is none.
@@ -76,7 +87,10 @@ def open_data(path: Path, roots: Mapping[str, Path] | None = None, phantom_size:
             if column in frame.columns and isinstance(frame.schema[column], pl.Struct):
                 frame = _take_embedded(frame, column, embedded)
         frames[config] = frame
-    return Data(folder, ImageStore(folder.manifest, roots, embedded, phantom_size), frames)
+    store = ImageStore({"recipe": folder.recipe or {}}, roots, embedded, phantom_size, templates)
+    for frame in frames.values():
+        store.finder.learn(frame)
+    return Data(folder, store, frames)
 
 
 def get_keys(frame: pl.DataFrame, column: str = "image") -> list[ImageKey]:

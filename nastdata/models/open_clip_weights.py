@@ -20,6 +20,8 @@ from nastdata.errors import UserError
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 PREFIXES = ("module.", "clip.")
+OF_TRANSFORMERS = ("text_model.", "vision_model.", "model.text_model.", "model.vision_model.")
+"""How names of weights begin that transformers has saved."""
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Entries of OpenAI's archives that are numbers, not weights."""
 
@@ -34,6 +36,12 @@ def load_weights(model: Any, path: Path) -> None:
     from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
 
     state = read_weights(path)
+    if any(name.startswith(OF_TRANSFORMERS) for name in state):
+        raise UserError(
+            f"these are weights of transformers ({next(iter(sorted(state)))} ...), not of open_clip",
+            where=str(path),
+            how="name the folder that they and their config.json are in: transformers:FOLDER",
+        )
     try:
         state = convert_state_dict(model, state)
         if "positional_embedding" in state and not hasattr(model, "positional_embedding"):

@@ -1,6 +1,7 @@
 """Bundles: what rebuilds a dataset on a licensed user's machine, byte for byte, without its rows.
 
-``bundle.json  recipe.yaml  ontology.yaml  wordings.parquet  README.md  SHA256SUMS.txt``; where
+``bundle.json  recipe.yaml  ontology.yaml  wordings.parquet  README.md  SHA256SUMS.txt``; for own tables
+``sources/NAME.yaml``; where
 the terms allow ``ids.parquet``, and ``answers.jsonl`` where a language model wrote.
 """
 
@@ -20,11 +21,11 @@ import yaml
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import replace_folder
 from nastdata.dataset.folder import DatasetFolder, read_dataset
+from nastdata.dataset.kept import SOURCES, find_kept_ontology
 from nastdata.errors import UserError
 from nastdata.exports import check_place
-from nastdata.ontology import load_ontology
+from nastdata.ontology import find_ontology_file, load_ontology
 from nastdata.publishing.bundle_readme import describe_bundle, tell_bundle
-from nastdata.resources import find_resource
 from nastdata.terms import inherit_terms
 
 NAME = "bundle.json"
@@ -67,7 +68,7 @@ def write_bundle(path: Path, out: Path, *, answers: Path | None = None) -> Bundl
     terms = inherit_terms(manifest.get("sources") or [])
     notes: list[str] = []
     with replace_folder(out) as partial:
-        _write_recipe(partial, manifest)
+        _write_recipe(partial, folder.path, manifest)
         _write_wordings(folder, partial / "wordings.parquet")
         if terms.may_publish == "yes":
             list_ids(folder).write_parquet(partial / "ids.parquet")
@@ -160,10 +161,10 @@ def _check_out(out: Path, dataset: Path) -> None:
     check_place(out, dataset)
 
 
-def _write_recipe(partial: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the recipe, and the ontology that it names, which must be as it was."""
+def _write_recipe(partial: Path, folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the recipe, its ontology, which must be as it was, and the descriptions of own tables."""
     recipe = manifest["recipe"]
-    name = recipe["ontology"]
+    name = find_kept_ontology(folder, recipe)
     ontology = load_ontology(name)
     if ontology.fingerprint != manifest["ontology"]["sha256"]:
         raise UserError(
@@ -171,8 +172,9 @@ def _write_recipe(partial: Path, manifest: Mapping[str, Any]) -> None:
             where=str(name),
             how=f"use the nastdata {manifest['nastdata']} that built it, or build anew",
         )
-    built_in = find_resource("ontologies") / f"{name}.yaml"
-    shutil.copyfile(built_in if built_in.is_file() else Path(name), partial / "ontology.yaml")
+    shutil.copyfile(find_ontology_file(name), partial / "ontology.yaml")
+    if (folder / SOURCES).is_dir():
+        shutil.copytree(folder / SOURCES, partial / SOURCES)
     text = yaml.safe_dump(dict(recipe), sort_keys=False, allow_unicode=True)
     (partial / "recipe.yaml").write_text(text, encoding="utf-8")
 

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from nastdata.dataset import manifest as manifests
+from nastdata.dataset.kept import SOURCES
 from nastdata.errors import UserError
 from nastdata.ontology import load_ontology
 from nastdata.publishing.bundle import NAME, SUMS
@@ -60,6 +61,8 @@ def recall_recipe(bundle: Bundle) -> Any:
     where = bundle.path / "recipe.yaml"
     data = yaml.safe_load(where.read_text(encoding="utf-8"))
     data["ontology"] = _choose_ontology(bundle, str(data["ontology"]))
+    own = {n: bundle.path / SOURCES / f"{n}.yaml" for n in data.get("source", ())}
+    data["source"] = [str(p) if p.is_file() else n for n, p in own.items()]
     answers = bundle.path / "answers.jsonl"
     if answers.is_file():
         data["writer"]["cache"] = str(_restore_answers(bundle, answers))

@@ -12,15 +12,24 @@ from nastdata.records import Denial, Existence, Fact
 
 _AHEAD = compile_pattern(
     "[place grade grade_adjective filler persisting unknown sign_of doubt doubt_next seen slash]{0,8}"
-    " (comma? [and or] [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
+    " ((?<! unknown ) comma? [and or] [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
     " [condition one adjective]"
 )
-_UNNAMED = compile_pattern("( and place )? [unknown subject]")
-_SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? auxiliary")
+_ALREADY = compile_pattern("[grade grade_adjective filler persisting]{0,3} [condition one]")
+"""A name that follows at once."""
+_UNNAMED = compile_pattern("( and place )? filler{0,3} [unknown subject]")
+_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject]")
+_OWN_CLAUSE = compile_pattern(
+    "[comma and contrast full_stop semicolon] [and comma contrast]? [article filler of persisting]{0,3}"
+    " [place domain subject unknown]{1,3} (preposition article? [place unknown domain]{1,2})?"
+    " filler{0,2} [auxiliary shows]"
+)
+"""A clause about something that is no finding."""
+_SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? [auxiliary shows]")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
 _ATTRIBUTES = _PLACES + _GRADES
 _PLACE, _GRADE, _COMMA, _CONTRAST = list(symbols("place grade comma contrast"))
-_NAMES = symbols("condition adjective one grade_adjective")
+_NAMES = symbols("condition adjective one grade_adjective none absent_name")
 _ENDS = symbols("full_stop semicolon")
 _CLAUSE_ENDS = _ENDS + _CONTRAST
 _BREAKS = symbols("comma full_stop semicolon colon contrast and")
@@ -37,6 +46,7 @@ class Attributes:
     def __init__(self, ontology: Ontology, vocabulary: Vocabulary) -> None:
         self.places = ontology.place_by_name
         self._by_region = {(p.side, p.region): p.name for p in reversed(ontology.places)}
+        self._inside = {r.name: r.within for r in ontology.regions}
         self._within = {r.name: {*r.within, *r.overlaps} for r in ontology.regions}
         self._grades: dict[str | None, dict[str, str]] = {
             scale: {" ".join(split_words(w)): g for w, g in words.items()}
@@ -46,15 +56,20 @@ class Attributes:
         for words in self._grades.values():
             for w, g in words.items():
                 self._other.setdefault(w, g)
+        self._in_lung = frozenset(
+            p.name for p in ontology.places if "lung" in (p.region, *self._inside.get(p.region or "", ()))
+        )
+        self._allowed = {c.name: frozenset(c.places) for c in ontology.conditions}
         self._scale = {c.name: c.scale for c in ontology.conditions}
         self._facts: dict[tuple[object, ...], Fact] = {}
 
-    def read(self, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
+    def read(self, kinds: str, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
         """Return each stated mention with its facts (one, or one for each place that is listed)."""
-        mentions = [m for m in scope.mentions if not m.alternative and m.polarity is not None]
+        mentions = [
+            m for m in scope.mentions if not m.alternative and m.polarity is not None and m.unread is None
+        ]
         if not mentions:
             return []
-        kinds = symbols.kinds
         if not any(k in kinds for k in _ATTRIBUTES):
             return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
         places: dict[int, list[Said]] = {}
@@ -77,6 +92,9 @@ class Attributes:
 
     def _combine(self, m: Mention, places: list[Said], grades: list[Said]) -> list[Fact]:
         existence = _EXISTENCE[m.polarity or 0]
+        places = self._restrict(m.condition, self._pair(places)) if places else places
+        if self._scale[m.condition] is None:
+            grades = []
         grades = [(i, self._grade(m.condition, g), no) for i, g, no in grades]
         facts = []
         if existence != "absent":
@@ -92,6 +110,32 @@ class Attributes:
         how: list[str | None] = list(dict.fromkeys(g for _, g, _ in grades)) or [None]
         facts += [self._fact(m.condition, existence, p, g) for p in where for g in how]
         return list(dict.fromkeys(facts))
+
+    def _pair(self, places: list[Said]) -> list[Said]:
+        """Join a bare side with the region that follows it at once: "left 6th rib"."""
+        out: list[Said] = []
+        for said in places:
+            if out and said[0] - out[-1][0] <= 3 and out[-1][2] == said[2]:
+                first = self.places[out[-1][1]]
+                joined = self._join(first.name, said[1]) if first.region is None else None
+                if joined and first.side in ("left", "right") and self.places[said[1]].side is None:
+                    out[-1] = (said[0], joined, said[2])
+                    continue
+            out.append(said)
+        return out
+
+    def _restrict(self, condition: str, places: list[Said]) -> list[Said]:
+        """Keep where the condition can be; of other places only the side."""
+        allowed = self._allowed[condition]
+        out = []
+        for i, name, no in places:
+            if name not in allowed and not (name in self._in_lung and self._in_lung & allowed):
+                side = self._by_region.get((self.places[name].side, None))
+                if side not in allowed or no:
+                    continue
+                name = side
+            out.append((i, name, no))
+        return out
 
     def _grade(self, condition: str, said: str) -> str:
         own = self._grades.get(self._scale[condition], {})
@@ -142,10 +186,14 @@ class _Owners:
         self.kinds, self.denied, self.bare = kinds, scope.denied, bare
         self.at = [m.at for m in scope.mentions]
         self.turn = [m.turn for m in scope.mentions]
+        self.clauses = [m.start() for m in _OWN_CLAUSE.finditer(kinds)]
+        """Where clauses begin that have a subject of their own."""
 
     def find_place(self, i: int) -> list[int]:
         """Return the positions of the mentions that the place at ``i`` is said of."""
         kinds = self.kinds
+        if kinds[i] == _PLACE and i not in self.denied and (found := _ALREADY.match(kinds, i + 1)):
+            return [found.end() - 1]
         if kinds[i] == _PLACE and i not in self.denied and not self._after_preposition(i):
             ahead = _AHEAD.match(kinds, i + 1)
             if ahead:
@@ -153,12 +201,18 @@ class _Owners:
             if self._is_of_something_else(i):
                 return []
             before = self._before(i)
-            if before and kinds[i - 1] in _BREAKS and _SUBJECT.match(kinds, i + 1):
+            if before and self._begins_clause(i) and _SUBJECT.match(kinds, i + 1):
                 return self._after(i)
             return before or self._after(i)
-        if self._is_of_something_else(i):
+        if kinds[i] == _PLACE and self._is_of_something_else(i):
             return []
         return self._before(i) or self._after(i)
+
+    def _begins_clause(self, i: int) -> bool:
+        j = i - 1
+        while j >= 0 and i - j < 4 and self.kinds[j] in _SMALL:
+            j -= 1
+        return j < 0 or self.kinds[j] in _BREAKS
 
     def _is_of_something_else(self, i: int) -> bool:
         """Before a word that is no name: a bare side ("the right atrium"), or any place after a comma."""
@@ -175,6 +229,8 @@ class _Owners:
             ahead = _AHEAD.match(self.kinds, i + 1)
             if ahead:
                 return [ahead.end() - 1]
+            if _UNNAMED_GRADE.match(self.kinds, i + 1):
+                return []
         return self._before(i)
 
     def _after_preposition(self, i: int) -> bool:
@@ -184,8 +240,11 @@ class _Owners:
         return j >= 0 and self.kinds[j] in _PREPOSITIONS
 
     def _before(self, i: int) -> list[int]:
+        first = max((c for c in self.clauses if c < i), default=-1)
         for j in range(i - 1, max(-1, i - 40), -1):
             k = self.kinds[j]
+            if j == first and k not in _ENDS:
+                return []
             if k in _ENDS and "pronoun" in self.entries[j + 1].roles:
                 continue
             if k in _ENDS or (k == _CONTRAST and j + 4 < i and not (self.denied)):

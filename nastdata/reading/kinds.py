@@ -5,9 +5,10 @@ out here, from the names, and nowhere else. Patterns over kinds are written with
 
     compile_pattern("[filler article]{0,4} (condition | alternative)")
 
-where ``[a b]`` is one of several kinds, ``[^ a b]`` any other, ``any`` one kind whatever it is and ``end``
-the end of the text; ``( | )``, ``?`` and ``{0,4}`` are those of regular expressions. Every repetition has a
-bound, so that no text makes a match expensive.
+where ``[a b]`` is one of several kinds, ``[^ a b]`` any other, ``any`` one kind whatever it is, ``start`` the
+beginning of a sentence and ``end`` the end of the text; ``( | )``, ``?`` and ``{0,4}`` are those of regular
+expressions. In brackets, ``small``, ``verb`` and ``modifier`` are short for several kinds. Every repetition
+has a bound, so that no text makes a match expensive.
 """
 
 from __future__ import annotations
@@ -98,6 +99,75 @@ class Kind(StrEnum):
     FILLER = "filler"
     """A word that may be anywhere and changes nothing."""
     UNKNOWN = "unknown"
+    # Finer kinds, which constructs tell apart; scope takes each for its base (``BASES``).
+    NEITHER = "neither"
+    NONE = "none"
+    ABSENT_NAME = "absent_name"
+    """Says that a finding is gone without its name: "extubated"."""
+    RELATIVE = "relative"
+    """"That", "which"."""
+    WHAT = "what"
+    IMAGE = "image"
+    PROPERTY = "property"
+    """Says of a finding how it is: "calcified", "new"; to deny it doesn't deny the finding."""
+    NEARLY = "nearly"
+    RESOLVED = "resolved"
+    """Was there and isn't any more."""
+    RESOLVE = "resolve"
+    RESOLUTION = "resolution"
+    """"Resolution of", "removal of"."""
+    RECURRED = "recurred"
+    DOUBT_NOUN = "doubt_noun"
+    """"Doubt", "question": "no doubt that X" says that X is there."""
+    FAILS = "fails"
+    MISS = "miss"
+    """"Overlook", "denied": "cannot be overlooked" says that it is there."""
+    HARD = "hard"
+    MIMICS = "mimics"
+    LOOKS_LIKE = "looks_like"
+    TURNS_OUT = "turns_out"
+    SPARES = "spares"
+    """Denies the place that follows."""
+    ONLY = "only"
+    JUST = "just"
+    ALL = "all"
+    BUT = "but"
+    THEREBY = "thereby"
+    EXCLUDING = "excluding"
+    HIDDEN = "hidden"
+    """"Occult", "missed": what may be so is not said to be there."""
+    ASSESSED = "assessed"
+    SUCH_AS = "such_as"
+    UNLIKE = "unlike"
+    TOO = "too"
+    ENOUGH = "enough"
+    CALLED = "called"
+    PAST = "past"
+    MODAL = "modal"
+    CAN_BE = "can_be"
+    NOW = "now"
+    NUMBER = "number"
+    DIAGNOSIS = "diagnosis"
+    """Another thing that an image may show: "scarring", "artifact"."""
+    ACCOMPANIED = "accompanied"
+    CAUSES = "causes"
+    FOLLOWS = "follows"
+    """"Evaluation of": what follows may be there."""
+    FINDING_OUT = "finding_out"
+    """"Convinced", "certain": doubt when it is denied."""
+    ADVICE = "advice"
+    OTHER_BODY = "other_body"
+    """Another part of the body, another examination: the sentence isn't about this image."""
+    GRADE_ADVERB = "grade_adverb"
+    # What constructs become.
+    EARLIER = "earlier"
+    """"On the prior study": what was there then is not said to be there now."""
+    UNSAYS = "unsays"
+    """The names before it are neither there nor not."""
+    UNCLEAR = "unclear"
+    """The clause's findings are left unread."""
+    UNREAD_NAME = "unread_name"
+    """A name that is left unread."""
     # Marks.
     FULL_STOP = "full_stop"
     SEMICOLON = "semicolon"
@@ -105,15 +175,76 @@ class Kind(StrEnum):
     COMMA = "comma"
     SLASH = "slash"
     QUESTION_MARK = "question_mark"
-    HEADING = "heading"
-    """Begins a section that states findings."""
 
 
-_ALPHABET = ascii_letters + digits + "".join(map(chr, range(0xC0, 0xD7)))
+BASES: dict[Kind, Kind] = {
+    Kind.NEITHER: Kind.DENIAL,
+    Kind.RELATIVE: Kind.ARTICLE,
+    Kind.WHAT: Kind.ARTICLE,
+    Kind.IMAGE: Kind.DOMAIN,
+    Kind.PROPERTY: Kind.FILLER,
+    Kind.NEARLY: Kind.FILLER,
+    Kind.RESOLVED: Kind.ABSENT,
+    Kind.RESOLVE: Kind.FILLER,
+    Kind.RESOLUTION: Kind.DENIAL,
+    Kind.RECURRED: Kind.SEEN,
+    Kind.DOUBT_NOUN: Kind.FILLER,
+    Kind.FAILS: Kind.NOT,
+    Kind.MISS: Kind.FILLER,
+    Kind.HARD: Kind.FILLER,
+    Kind.MIMICS: Kind.UNCLEAR,
+    Kind.LOOKS_LIKE: Kind.DOUBT_NEXT,
+    Kind.TURNS_OUT: Kind.AUXILIARY,
+    Kind.ONLY: Kind.CONTRAST,
+    Kind.JUST: Kind.FILLER,
+    Kind.UNLIKE: Kind.CONTRAST,
+    Kind.TOO: Kind.FILLER,
+    Kind.ENOUGH: Kind.FILLER,
+    Kind.CALLED: Kind.FILLER,
+    Kind.ALL: Kind.ARTICLE,
+    Kind.BUT: Kind.CONTRAST,
+    Kind.THEREBY: Kind.FILLER,
+    Kind.EXCLUDING: Kind.EXCEPT,
+    Kind.HIDDEN: Kind.FILLER,
+    Kind.ASSESSED: Kind.FILLER,
+    Kind.SUCH_AS: Kind.SLASH,
+    Kind.PAST: Kind.AUXILIARY,
+    Kind.MODAL: Kind.AUXILIARY,
+    Kind.CAN_BE: Kind.AUXILIARY,
+    Kind.NOW: Kind.FILLER,
+    Kind.NUMBER: Kind.FILLER,
+    Kind.DIAGNOSIS: Kind.UNKNOWN,
+    Kind.ACCOMPANIED: Kind.DOMAIN,
+    Kind.CAUSES: Kind.DOMAIN,
+    Kind.FOLLOWS: Kind.ASKS,
+    Kind.FINDING_OUT: Kind.FILLER,
+    Kind.ADVICE: Kind.FILLER,
+    Kind.OTHER_BODY: Kind.UNCLEAR,
+    Kind.GRADE_ADVERB: Kind.GRADE,
+}
+"""Finer kind -> the kind that scope takes it for, where no construct says otherwise."""
+_ALPHABET = ascii_letters + digits + "".join(map(chr, range(0xC0, 0x180)))
 SYMBOL: dict[str, str] = {k.value: _ALPHABET[i] for i, k in enumerate(Kind)}
 """Kind's name -> its one character."""
 NAME: dict[str, str] = {s: n for n, s in SYMBOL.items()}
 """Character -> the kind's name."""
+
+
+_TO_BASE = str.maketrans({SYMBOL[fine]: SYMBOL[base] for fine, base in BASES.items()})
+
+
+def coarsen(kinds: str) -> str:
+    """Replace every finer kind by its base."""
+    return kinds.translate(_TO_BASE)
+
+
+_CLASSES = {
+    "small": "filler article all relative now number nearly thereby property just",
+    "verb": "auxiliary past modal can_be",
+    "modifier": "filler article all number now property grade grade_adjective grade_adverb place persisting"
+    " unknown diagnosis sign_of of adjective domain image nearly just thereby",
+}
+"""Names that patterns may use for several kinds at once, within brackets."""
 
 
 def symbols(names: str) -> str:
@@ -131,11 +262,19 @@ def compile_pattern(readable: str) -> re.Pattern[str]:
         KeyError: if a name is no kind.
     """
     out = []
+    inside = False
     for piece in _TOKEN.findall(readable):
+        if piece[0] in "[]":
+            inside = piece[0] == "["
         if piece == "any":
             out.append(".")
         elif piece == "end":
             out.append(r"\Z")
+        elif piece == "start":
+            out.append(f"(?:^|(?<={SYMBOL['full_stop']}))")
+        elif piece in _CLASSES:
+            any_of = symbols(_CLASSES[piece])
+            out.append(any_of if inside else f"[{any_of}]")
         elif piece[0].isalpha():
             out.append(SYMBOL[piece])
         else:

@@ -12,6 +12,8 @@ import yaml
 from nastdata.reading.register import DEFAULT, LOADER, list_registers, load_register
 
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_ENOUGH = 0.9
+"""Least score of another language: a word that no other language has, or a few that some share."""
 _BEGINNING = 4000
 """Characters that are looked at."""
 
@@ -58,4 +60,5 @@ def find_language(text: str) -> Language:
     for m in _WORD.findall(text[:_BEGINNING].lower()):
         for language, weight in by_word.get(m, ()):
             score[language] = score.get(language, 0.0) + weight
-    return max(score, key=lambda x: score[x])
+    best = max(score, key=lambda x: score[x])
+    return best if score[best] >= _ENOUGH and score[best] > 1.5 * score[default] else default

@@ -5,30 +5,44 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from nastdata.reading.kinds import SYMBOL, Kind
+from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.register import Register
 from nastdata.reading.vocabulary import Vocabulary
 
 WORD = re.compile(
-    r"\([+-]\)|(?:w/o|w/|r/o|h/o|and/or|c/w)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
+    r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
     r"|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
 _MARK_KINDS: dict[str, Kind] = {
     **dict.fromkeys((".", "!", "\u2026", "\u2022"), Kind.FULL_STOP),
     **dict.fromkeys((",", "(", ")", "[", "]"), Kind.COMMA),
-    **dict.fromkeys((":", "-", "--", "\u2013", "\u2014"), Kind.COLON),
+    **dict.fromkeys((":", "=", "-", "--", "\u2013", "\u2014"), Kind.COLON),
     "?": Kind.QUESTION_MARK,
     ";": Kind.SEMICOLON,
     "/": Kind.SLASH,
     "&": Kind.AND,
+    "//": Kind.FULL_STOP,
+    "///": Kind.FULL_STOP,
     "(+)": Kind.SEEN,
     "(-)": Kind.ABSENT,
 }
 MARKS = {mark: SYMBOL[kind] for mark, kind in _MARK_KINDS.items()}
-PLAINLY = str.maketrans({"\u2019": "'", "\u2018": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "_": " "})
+PLAINLY = str.maketrans(
+    {
+        "\u2019": "'",
+        "\u2018": "'",
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u00a0": " ",
+        "_": " ",
+        "*": " ",
+        "`": " ",
+        "#": " ",
+    }
+)
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 Payload = Any
 """Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""
@@ -59,9 +73,14 @@ class Symbols:
 
 Node = dict[str, Any]
 _END = ""
+STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
+"""The end of a sentence."""
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
-_HEADING = Entry(SYMBOL[Kind.HEADING], None, "")
+_ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
+"""A word in "-ly" that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
+_STOP = SYMBOL[Kind.FULL_STOP]
+_BEFORE_QUESTION = symbols("full_stop comma colon semicolon slash")
 _QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
 
@@ -70,15 +89,30 @@ class Lexicon:
 
     def __init__(self, vocabulary: Vocabulary, register: Register) -> None:
         self.root: Node = {}
-        self.spelling: dict[str, str] = {}
-        """American form -> the form in the trie, where they differ."""
+        self.spelling: dict[str, list[str]] = {}
+        """American form -> the forms in the trie."""
         self.words: set[str] = set()
+        self.of_places = {
+            " ".join(split_words(a)): p.condition
+            for p in vocabulary.predicates
+            if not p.subjects
+            for a in p.adjectives
+        }
+        """Adjective -> condition that it states of a place."""
         self.predicates = _collect_predicates(vocabulary)
         self._fold = str.maketrans(_ACCENTS) if register.fold_accents else None
-        self._headings = frozenset(register.sections.findings)
-        for phrase, entry in _list_entries(vocabulary, register):
+        self._joined = frozenset(register.abbreviations.joining)
+        self._abbreviated = frozenset(register.abbreviations.inside)
+        own: set[str] = set()
+        for phrase, entry, general in _list_entries(vocabulary, register):
+            spelt = " ".join(map(_americanise, split_words(phrase)))
+            if not general:
+                own.add(spelt)
+            elif spelt in own:
+                continue
             self._add(phrase, entry)
-        self.spelling = {_americanise(w): w for w in sorted(self.words)}
+        for w in sorted(self.words):
+            self.spelling.setdefault(_americanise(w), []).append(w)
 
     def _add(self, phrase: str, entry: Entry) -> None:
         node = self.root
@@ -117,19 +151,20 @@ class Lexicon:
             node = root.get(word)
             if node is None:
                 mark = MARKS.get(word)
+                if mark is None and word[-1] == ")" and len(word) > 1:
+                    mark = _STOP
                 if mark is not None:
-                    if (
-                        mark == _QUESTION_MARK
-                        and plain[end : end + 1].isalpha()
-                        and not plain[start - 1 : start].strip()
-                    ):
+                    if mark == _STOP and word == "." and i and self._is_inside(found, i, text):
+                        i += 1
+                        continue
+                    if mark == _QUESTION_MARK and self._asks_ahead(plain, start, end, kinds):
                         mark = _DOUBT
                     kinds.append(mark)
                     entries.append(_UNKNOWN)
                     spans.append((start, end))
                     i += 1
                     continue
-                node = root.get(self._respell(word))
+                node = self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -137,7 +172,7 @@ class Lexicon:
                 j = i + 1
                 while j < count:
                     nxt = found[j][0]
-                    node = node.get(nxt) or node.get(self._respell(nxt))
+                    node = node.get(nxt) or self._respell(node, nxt)
                     if node is None:
                         break
                     if _END in node:
@@ -146,12 +181,10 @@ class Lexicon:
                 if best is not None:
                     end = found[last][2]
                     i = last
-            if word in self._headings and i + 1 < count and found[i + 1][0] == ":":
-                best = _HEADING
-            elif best is not None and "free" in best.roles and plain[start - 1] == "-":
+            if best is not None and "free" in best.roles and plain[start - 1] == "-":
                 best = _FREE
             if best is None:
-                best = _UNKNOWN
+                best = _ADVERB if word.endswith("ly") else _UNKNOWN
                 unknown.append(text[start:end])
             elif not best.licensed:
                 unknown.append(text[start:end])
@@ -161,11 +194,27 @@ class Lexicon:
             i += 1
         return Symbols("".join(kinds), entries, spans, unknown)
 
-    def _respell(self, word: str) -> str:
-        """Return the spelling in the trie of a word in the other English, or the word itself."""
-        if word in self.words:
-            return word
-        return self.spelling.get(_americanise(word), word)
+    def _asks_ahead(self, plain: str, start: int, end: int, kinds: list[str]) -> bool:
+        """Tell whether a question mark is before what it asks: "?pneumonia", "opacity, ? pneumonia"."""
+        if plain[start - 1 : start].strip():
+            return False
+        return plain[end : end + 1].isalpha() or not kinds or kinds[-1] in _BEFORE_QUESTION
+
+    def _is_inside(self, found: list[tuple[str, int, int]], i: int, text: str) -> bool:
+        """Tell whether a full stop belongs to the abbreviation before it: "vs.", "approx.", "neg. for"."""
+        word, _, end = found[i - 1]
+        if end != found[i][1]:
+            return False
+        if word in self._joined:
+            return True
+        return word in self._abbreviated and i + 1 < len(found) and text[found[i + 1][1]].islower()
+
+    def _respell(self, node: Node, word: str) -> Node | None:
+        """Return what follows in the trie on a word in the other English, or None."""
+        for spelt in self.spelling.get(_americanise(word), ()):
+            if found := node.get(spelt):
+                return cast(Node, found)
+        return None
 
 
 def split_words(phrase: str) -> list[str]:
@@ -210,8 +259,18 @@ def _collect_predicates(v: Vocabulary) -> dict[str, dict[str, str]]:
     return out
 
 
-def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
-    """All phrases with their entries; of equal phrases the first counts."""
+def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry, bool]]:
+    """All phrases with their entries, the ontology's first, and whether they belong to the language in general."""
+    for text, entry in _list_own(v, register):
+        yield text, entry, False
+    for cue in register.cues:
+        roles = frozenset(cue.roles)
+        for text in cue.words:
+            yield text, Entry(SYMBOL[cue.kind], None, text, cue.licensed, roles), True
+
+
+def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
+    """The ontology's phrases with their entries; of equal phrases the first counts."""
     for text in v.others:
         for form in (text, pluralise(text)):
             yield form, Entry(SYMBOL[Kind.UNKNOWN], None, text, False)
@@ -223,10 +282,15 @@ def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entr
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)
+    for condition, phrases in v.gone.items():
+        for text in phrases:
+            yield text, Entry(SYMBOL[Kind.ABSENT_NAME], condition, condition, False)
     adjectives = {a for by in _collect_predicates(v).values() for a in by}
+    adjectives |= {" ".join(split_words(a)) for p in v.predicates if not p.subjects for a in p.adjectives}
     for g in dict.fromkeys(w for words in v.grades.values() for w in words):
         key = " ".join(split_words(g))
-        yield g, Entry(SYMBOL[Kind.GRADE_ADJECTIVE if key in adjectives else Kind.GRADE], key, key)
+        kind = Kind.GRADE_ADVERB if key.endswith("ly") else Kind.GRADE
+        yield g, Entry(SYMBOL[Kind.GRADE_ADJECTIVE if key in adjectives else kind], key, key)
     prepositions = {w for c in register.cues if c.kind == Kind.PREPOSITION for w in c.words}
     for text, names in places.items():
         first, _, rest = text.partition(" ")
@@ -236,12 +300,11 @@ def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entr
         yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
     for text in sorted(adjectives):
         yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
+    images = {w for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
     for text in (*v.own, *map(pluralise, v.own)):
+        if " ".join(split_words(text)) in images:
+            continue
         yield text, Entry(SYMBOL[Kind.DOMAIN], None, text)
-    for cue in register.cues:
-        roles = frozenset(cue.roles)
-        for text in cue.words:
-            yield text, Entry(SYMBOL[cue.kind], None, text, cue.licensed, roles)
 
 
 def _list_names(

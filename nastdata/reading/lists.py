@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nastdata.reading import lookahead as look
 from nastdata.reading.kinds import symbols
+from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
 _COMMA, _AND, _OR, _NOR, _SLASH = list(symbols("comma and or nor slash"))
@@ -15,7 +16,7 @@ Polarity = int | None
 class Mention:
     """A condition, or its affirmative alternative, at a place in the symbols."""
 
-    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "turn")
+    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "time", "turn", "unread")
 
     def __init__(
         self, condition: str, at: int, polarity: Polarity, joint: str, turn: int, alternative: bool
@@ -26,6 +27,9 @@ class Mention:
         self.turn = turn
         """Number of the list that it stands in."""
         self.alternative = alternative
+        self.unread: str | None = None
+        """Why it is left unread, if it is."""
+        self.time: Time = "now"
 
 
 class Lists:

@@ -32,7 +32,7 @@ LATER_OR = compile_pattern(
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
-    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition]"
+    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
 )
 DOUBLE = compile_pattern("[filler article sign_of auxiliary]{0,4} denial")
 NOT_NO = compile_pattern("[filler auxiliary article]{0,4} denial")
@@ -70,6 +70,10 @@ ELSEWHERE = compile_pattern(
 ELLIPSIS = compile_pattern(
     "[filler auxiliary article]{0,4} (?= [full_stop semicolon comma colon contrast with "
     "question_mark and or nor]| end )"
+)
+EXCEPTED = compile_pattern(
+    "[preposition article filler of]{0,4} [place place_adverbial]"
+    " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
 )
 ANY_NAME = compile_pattern("[^full_stop semicolon]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 from nastdata.ontology import Ontology
 from nastdata.reading.attributes import Attributes
+from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
-from nastdata.reading.lexicon import Lexicon
+from nastdata.reading.layout import Layout
+from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
 from nastdata.records import ParsedFact, Unread
 
-_NEGATIVE = frozenset(symbols("denial not absent lacking excluded nor"))
+_NEGATIVE = frozenset(
+    symbols("denial neither not fails absent resolved resolution lacking excluded excluding spares nor")
+)
 """Negation cues, wherever they are."""
 _WEIGHT = {1: 2, -1: 1, 0: 0}
 
@@ -52,6 +56,8 @@ class Parser:
         self._language = register.language
         vocabulary = build_vocabulary(ontology, register)
         self._lexicon = Lexicon(vocabulary, register)
+        self._layout = Layout(register.sections)
+        self._constructs = Constructs(register.constructs)
         self._attributes = Attributes(ontology, vocabulary)
 
     def parse(self, text: str, *, report: bool = False) -> Reading:
@@ -60,10 +66,12 @@ class Parser:
         Where a text says several things about one condition, present beats uncertain beats absent.
         """
         symbols = self._lexicon.read(text)
-        scope = Scope(symbols, self._lexicon).run()
+        symbols, sections = self._layout.apply(text, symbols)
+        kinds, reasons = self._constructs.apply(symbols.kinds)
+        scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         labels: dict[str, int] = {}
         facts: dict[ParsedFact, None] = {}
-        for mention, stated in self._attributes.read(symbols, scope):
+        for mention, stated in self._attributes.read(kinds, symbols, scope):
             polarity = mention.polarity
             if polarity is None:
                 continue
@@ -73,6 +81,7 @@ class Parser:
             start, end = symbols.spans[mention.at]
             for fact in stated:
                 facts[ParsedFact(fact, start, end)] = None
+        unread = _collect_unread(text, symbols, scope) if scope.has_unread else ()
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
         negative = _NEGATIVE.intersection(symbols.kinds)
         found = (
@@ -87,9 +96,26 @@ class Parser:
             tuple(dict.fromkeys(alternatives)),
             tuple(found),
             tuple(symbols.unknown),
-            (),
+            unread,
             self._language,
         )
+
+
+_STOP = symbols("full_stop")
+
+
+def _collect_unread(text: str, symbols: Symbols, scope: Scope) -> tuple[Unread, ...]:
+    """Return the sentences that hold unread names, each once, with the first reason."""
+    out: dict[tuple[int, int], Unread] = {}
+    for m in scope.mentions:
+        if m.unread is None:
+            continue
+        first = scope.kinds.rfind(_STOP, 0, m.at) + 1
+        last = scope.kinds.find(_STOP, m.at)
+        start = symbols.spans[first][0]
+        end = symbols.spans[last - 1 if last > 0 else -1][1]
+        out.setdefault((start, end), Unread(start, end, text[start:end], m.unread))
+    return tuple(out.values())
 
 
 _KEPT: list[tuple[Ontology, str, Parser]] = []

@@ -6,6 +6,7 @@ example of every register (``list_examples``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from nastdata.errors import UserError
 from nastdata.ontology import Name, Predicate
-from nastdata.reading.kinds import Kind
+from nastdata.reading.kinds import SYMBOL, Kind, compile_pattern
 
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Reads every value as text, so that "no" and "on" are words, not false and true."""
@@ -49,6 +50,8 @@ REACHES: dict[Kind, Reach] = {
     Kind.VERSUS: "joint",
     Kind.SAME: "next",
     Kind.PERSISTING: "next",
+    Kind.RESOLUTION: "next",
+    Kind.NEITHER: "next",
 }
 """How far a kind reaches; a kind that isn't here reaches nothing ("itself")."""
 Role = Literal[
@@ -58,10 +61,11 @@ Role = Literal[
     "have",
     "other_view",
     "pronoun",
-    "only",
     "rule_out",
     "well",
     "free",
+    "only",
+    "all_but",
 ]
 """Finer differences within a kind:
 
@@ -71,16 +75,28 @@ Role = Literal[
 * have: "has", a main verb or an auxiliary;
 * other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
 * pronoun: at the head of a sentence it stands for what the sentence before named;
-* only: after "not", no negation; rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free".
+* rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
+* all_but: "all but resolved" says that a rest is left.
 """
 UNLICENSED = frozenset(
     {
+        *(
+            Kind.RESOLVED,
+            Kind.RESOLUTION,
+            Kind.RESOLVE,
+            Kind.NEARLY,
+            Kind.RECURRED,
+            Kind.DOUBT_NOUN,
+            Kind.MISS,
+        ),
+        *(Kind.HARD, Kind.MIMICS, Kind.LOOKS_LIKE, Kind.TURNS_OUT, Kind.SPARES, Kind.ONLY, Kind.EXCEPT),
         *(Kind.DOUBT, Kind.DOUBT_NEXT, Kind.HISTORY, Kind.PREVIOUS, Kind.ASKS, Kind.SUPPOSES),
         *(Kind.PERSISTING, Kind.CHANGE, Kind.EXCLUDE, Kind.EXCLUDED, Kind.VERSUS, Kind.ONE),
     }
 )
 """Kinds that no caption of a definite fact needs: doubt, history, change."""
 CUE = "{cue}"
+KEEP = "="
 
 
 class _Part(BaseModel):
@@ -130,13 +146,53 @@ class Cue(_Part):
         return self
 
 
+class Construct(_Part):
+    """A sequence of kinds that together say something else than one by one."""
+
+    name: Name
+    pattern: tuple[str, ...] = Field(min_length=1)
+    """Pieces, each a pattern over kinds (``kinds.compile_pattern``)."""
+    becomes: tuple[str, ...]
+    """For each piece the kind that takes its place; "=" keeps it."""
+    reason: str | None = None
+    """Why what it makes unread isn't understood."""
+    examples: tuple[Example, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Construct:
+        if len(self.becomes) != len(self.pattern):
+            raise ValueError(f"{self.name}: {len(self.pattern)} pieces become {len(self.becomes)}")
+        for kind in self.becomes:
+            if kind not in SYMBOL and kind != KEEP:
+                raise ValueError(f"{self.name}: no kind '{kind}'")
+        for piece in self.pattern:
+            try:
+                compile_pattern(piece)
+            except (KeyError, re.error) as e:
+                raise ValueError(f"{self.name}: '{piece}': {e}") from None
+        return self
+
+
 class Sections(_Part):
     """Headings of a report's sections, lower case."""
 
     findings: tuple[Name, ...] = ()
     """What is seen."""
+    certain: tuple[Name, ...] = ()
+    """Those that are headings without a colon even where all is in capitals."""
+    parts: tuple[Name, ...] = ()
+    """A part of the chest, within the findings: "Lungs:"."""
     silent: tuple[Name, ...] = ()
     """Why and how the image was made, and what it was compared with: nothing is said about this image."""
+
+
+class Abbreviations(_Part):
+    """Words whose full stop ends no sentence."""
+
+    joining: tuple[Name, ...] = ()
+    """Never: "vs.", "approx."."""
+    inside: tuple[Name, ...] = ()
+    """Not before a small letter: "neg. for"."""
 
 
 class Names(_Part):
@@ -148,6 +204,8 @@ class Names(_Part):
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: dict[Name, tuple[Predicate, ...]] = {}
     """Condition -> subjects and adjectives that state it together: "the heart is enlarged"."""
+    gone: dict[Name, tuple[Name, ...]] = {}
+    """Condition -> words that say that it is gone without naming it."""
     places: dict[Name, tuple[Name, ...]] = {}
     """Place -> its names, with or without a preposition."""
     grades: dict[Name, tuple[Name, ...]] = {}
@@ -167,6 +225,9 @@ class Register(_Part):
     fold_accents: bool = False
     """Read "\u00f3" as "o"; the words below are written without accents then."""
     cues: tuple[Cue, ...]
+    constructs: tuple[Construct, ...] = ()
+    """Applied from first to last before scope is read."""
+    abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
     """Ontology's name -> its names in this language; without them the ontology's own are read."""
@@ -187,6 +248,8 @@ class Register(_Part):
 
     def list_examples(self) -> Iterator[Example]:
         """Return every example, once for each word of its cue where it holds ``{cue}``."""
+        for construct in self.constructs:
+            yield from construct.examples
         for cue in self.cues:
             for example in cue.examples:
                 if CUE not in example.text:
@@ -194,7 +257,14 @@ class Register(_Part):
                     continue
                 for word in cue.words:
                     text = example.text.replace(CUE, word)
-                    yield example.model_copy(update={"text": text[0].upper() + text[1:]})
+                    unread = example.unread and tuple(
+                        _capitalize(u.replace(CUE, word)) for u in example.unread
+                    )
+                    yield example.model_copy(update={"text": _capitalize(text), "unread": unread})
+
+
+def _capitalize(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def list_registers() -> list[str]:

@@ -23,30 +23,41 @@ _PASSIVE = frozenset(
 )
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
+_UNKNOWN = symbols("unknown")
+_DENIALS = symbols("denial not")
 _WHY = symbols("asks history")
-_HEADING = symbols("heading")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
 _FILLER_SEEN = symbols("filler seen")
 _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
+_PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
 
 
 class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
-    __slots__ = ("_last", "_lexicon", "_section", "_skip", "denied", "entries", "unsaid")
+    __slots__ = (
+        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_unclear"),
+        *("denied", "entries", "unsaid"),
+    )
 
-    def __init__(self, symbols: Symbols, lexicon: Lexicon) -> None:
-        super().__init__(symbols.kinds)
+    def __init__(self, kinds: str, symbols: Symbols, lexicon: Lexicon, reasons: dict[int, str]) -> None:
+        super().__init__(kinds)
+        self._reasons = reasons
+        self._unclear = ""
+        """Why the rest of the clause is left unread."""
+        self._excepted = False
+        """Whether a place is excepted from what is still to come."""
+        self._clause = self._sentence = 0
+        """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
         self.denied: set[int] = set()
         self.unsaid = False
         """Whether the sentence or section asks or supposes, and states nothing."""
         self._last = False
         """Whether the sentence has named a condition."""
-        self._section = False
         self._skip = -1
 
     def run(self) -> Scope:
@@ -62,15 +73,11 @@ class Scope(Lists):
     # What opens and ends scopes.
 
     def _end_sentence(self, i: int) -> None:
-        if not self._section:
-            self.unsaid = False
+        self.unsaid = self._excepted = False
         self._end_clause(i)
+        self._sentence = len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
             self._closed, self._last = PRESENT, False
-
-    def _head_section(self, i: int) -> None:
-        self._section = self.unsaid = False
-        self._end_sentence(i)
 
     def _ask(self, i: int) -> None:
         """A question mark: "Fracture? No." or an open question."""
@@ -83,6 +90,7 @@ class Scope(Lists):
     def _end_clause(self, i: int) -> None:
         if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
+        self._clause, self._unclear = len(self.mentions), ""
         self._open(UNSAID if self.unsaid else PRESENT, "")
 
     def _break(self, i: int) -> None:
@@ -95,7 +103,6 @@ class Scope(Lists):
             return
         if i and self.kinds[i - 1] in _WHY:
             self.unsaid = True
-            self._section = _HEADING in self.kinds[i:]
             self._open(UNSAID, "asks")
             return
         if self._group and self._polarity == PRESENT:
@@ -121,13 +128,81 @@ class Scope(Lists):
 
     def _versus(self, i: int) -> None:
         if not self._group:
+            if self._polarity == PRESENT and look.NAME.match(self.kinds, i + 1):
+                self._open(DOUBTFUL, "doubt")
             return
         if self._polarity == PRESENT:
             self._group[-1].polarity = DOUBTFUL
             self._open(DOUBTFUL, "doubt")
+        else:
+            self._joint += _OR
 
     def _except(self, i: int) -> None:
-        self._open(PRESENT, "except")
+        """ "No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
+        found = look.EXCEPTED.match(self.kinds, i + 1)
+        if not found or look.NAME_NEAR.match(self.kinds, found.end()):
+            self._open(PRESENT, "except")
+        elif len(self.mentions) == self._sentence:
+            self._excepted = True
+        elif self.mentions[-1].polarity == ABSENT:
+            turn = self.mentions[-1].turn
+            for m in self.mentions[self._sentence :]:
+                if m.turn == turn:
+                    m.polarity = PRESENT
+            self._open(PRESENT, "except")
+        else:
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+            self._skip = found.end()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether any name is left unread."""
+        return any(m.unread is not None for m in self.mentions)
+
+    def _set_unclear(self, reason: str) -> None:
+        self._unclear = reason
+        for m in self.mentions[self._clause :]:
+            m.unread = reason
+
+    def _mark_unclear(self, i: int) -> None:
+        self._set_unclear(self._reasons.get(i, "something else that looks like it"))
+
+    def _unread_name(self, i: int) -> None:
+        self._mention(self.entries[i].value, i, PRESENT)
+        self.mentions[-1].unread = self._reasons.get(i, "")
+
+    def _spare(self, i: int) -> None:
+        """ "X spares the left base": the place is denied."""
+        found = look.EXCEPTED.match(self.kinds, i + 1)
+        if not (found and self._deny(found, _PLACES)):
+            self._set_unclear("what is spared isn't known")
+
+    def _was_earlier(self, i: int) -> None:
+        """What was so on an earlier image isn't said of this one; a cue after it may say what became of it."""
+        if not self._group and len(self.mentions) > self._clause:
+            self._group = [m for m in self.mentions[self._clause :] if m.turn == self.mentions[-1].turn]
+            self._joint = ""
+        for m in self._group:
+            m.polarity = UNSAID
+            m.time = "earlier"
+        self._polarity, self._opener = PRESENT, "previous"
+
+    def _none(self, i: int) -> None:
+        """ "Fractures on the right, none on the left": there it is absent."""
+        if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
+            self._open(ABSENT, "determiner")
+            self._mention(self.mentions[-1].condition, i, ABSENT)
+        else:
+            self._absent(i)
+
+    def _absent_name(self, i: int) -> None:
+        """A word that says that the finding is gone: "extubated"."""
+        self._mention(self.entries[i].value, i, self._polarity if self._polarity is UNSAID else ABSENT)
+
+    def _unsay(self, i: int) -> None:
+        for m in self._group or self.mentions[self._clause :]:
+            m.polarity = UNSAID
+        self._open(PRESENT, "")
 
     def _same(self, i: int) -> None:
         self._open(self._closed, "same")
@@ -175,11 +250,18 @@ class Scope(Lists):
     def _show(self, i: int) -> None:
         if "have" in self.entries[i].roles and look.AUXILIARY.match(self.kinds, i + 1):
             return
-        if self._polarity == ABSENT and not self._group and self._opener in ("determiner", "denial"):
+        denied = self._polarity == ABSENT and not self._group and not self._has_own_object(i)
+        if denied and self._opener in ("determiner", "denial"):
             return  # "no film shows X"
         if self._opener == "doubt" and not self._group:
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
+
+    def _has_own_object(self, i: int) -> bool:
+        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
+        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
+        comma = self.kinds.find(_COMMA, start, i)
+        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
 
     def _head(self, i: int) -> None:
         if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:
@@ -234,6 +316,8 @@ class Scope(Lists):
         self._close(PRESENT, i)
 
     def _doubt(self, i: int) -> None:
+        if self.unsaid and self._polarity == UNSAID and self._opener != "previous":
+            return
         ahead = look.NAME.match(self.kinds, i + 1) or look.SHOWN_NAME.match(self.kinds, i + 1)
         if self._group and not ahead:
             if not (self._joint and self._polarity == ABSENT):
@@ -256,8 +340,6 @@ class Scope(Lists):
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
-        if kinds.startswith(_FILLER, at) and "only" in self.entries[at].roles:
-            return
         if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")
@@ -282,9 +364,10 @@ class Scope(Lists):
         elif found := look.NOT_SHOW.match(kinds, at):
             self._skip = found.end()
             self._open(ABSENT, "determiner")
-        elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and self._predicate(found.end() - 1) is not None:
+        elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and (named := self._predicate(found.end() - 1)):
             self._skip = found.end()
-            self._mention(str(self._predicate(found.end() - 1)), found.end() - 1, ABSENT)
+            for condition in named:
+                self._mention(condition, found.end() - 1, ABSENT)
         elif (found := look.NOT_GRADE.match(kinds, at)) and self._deny(found, _GRADES):
             pass
         elif found := look.NOT_CHANGED.match(kinds, at):
@@ -328,6 +411,10 @@ class Scope(Lists):
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
         self._add(condition, i, polarity, alternative)
+        if self._unclear:
+            self.mentions[-1].unread = self._unclear
+        elif self._excepted and polarity == ABSENT:
+            self.mentions[-1].unread = "an exception before what it is an exception from"
         self._last = True
 
     def _name(self, i: int) -> None:
@@ -337,29 +424,33 @@ class Scope(Lists):
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=True), alternative=True)
 
     def _adjective(self, i: int) -> None:
-        condition = self._predicate(i)
-        if condition is None:
+        conditions = self._predicate(i)
+        if not conditions:
             return
         if self._group and self._joint and look.OWN_CLAUSE.search(self.kinds, max(0, i - 12), i):
             self._open(UNSAID if self.unsaid else PRESENT, "")  # "no X, and the heart is enlarged"
-        self._mention(condition, i, self._polarity)
+        for condition in conditions:
+            self._mention(condition, i, self._polarity)
 
-    def _predicate(self, i: int) -> str | None:
-        """Return the condition that the adjective at ``i`` states of a subject before it in the clause."""
+    def _predicate(self, i: int) -> list[str]:
+        """Return the conditions that the adjective at ``i`` states of the subjects before it in the clause."""
         adjective = self.entries[i].text
         if look.NAME_NEAR.match(self.kinds, i + 1):
-            return None
-        for j in range(i - 1, max(-1, i - 12), -1):
+            return []
+        found: list[str] = []
+        for j in range(i - 1, max(-1, i - 14), -1):
             kind = self.kinds[j]
-            if kind in _PREDICATE_STOPS:
-                return None
-            if kind in _SUBJECTS and (
-                _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
-            ):
-                by = self._lexicon.predicates.get(self.entries[j].text)
-                if by and adjective in by:
-                    return by[adjective]
-        return None
+            if kind in _PREDICATE_STOPS or (found and kind in _PREDICATE_LINKS):
+                break
+            if kind in _SUBJECTS:
+                text = self.entries[j].text
+                verb = _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
+                condition = self._lexicon.predicates.get(text, {}).get(adjective) if verb else None
+                if condition is None and verb and kind in _PLACES:
+                    condition = self._lexicon.of_places.get(adjective)
+                if condition is not None and condition not in found:
+                    found.insert(0, condition)
+        return found
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
@@ -380,12 +471,18 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.NOR: Scope._nor,
     Kind.VERSUS: Scope._versus,
     Kind.EXCEPT: Scope._except,
+    Kind.SPARES: Scope._spare,
+    Kind.EARLIER: Scope._was_earlier,
+    Kind.UNSAYS: Scope._unsay,
+    Kind.NONE: Scope._none,
+    Kind.ABSENT_NAME: Scope._absent_name,
+    Kind.UNCLEAR: Scope._mark_unclear,
+    Kind.UNREAD_NAME: Scope._unread_name,
     Kind.SAME: Scope._same,
     Kind.DENIAL: Scope._no,
     Kind.NOT: Scope._not,
     Kind.ABSENT: Scope._absent,
     Kind.LACKING: Scope._lacking,
-    Kind.HEADING: Scope._head_section,
     Kind.QUESTION_MARK: Scope._ask,
     Kind.ONE: Scope._one,
     Kind.EXCLUDED: Scope._absent,

@@ -29,6 +29,8 @@ class Vocabulary:
     places: dict[str, tuple[str, ...]]
     sideless: frozenset[str]
     """Places without a side: their phrases may be in the plural."""
+    gone: dict[str, tuple[str, ...]]
+    """Condition -> words that say that it is gone without naming it."""
     grades: dict[str, dict[str, str]]
     """Scale -> phrase -> grade."""
     others: tuple[str, ...]
@@ -65,6 +67,7 @@ def _collect(o: Ontology) -> Vocabulary:
             for p in o.places
         },
         sideless=frozenset(p.name for p in o.places if p.side is None),
+        gone={c.name: c.gone for c in o.conditions},
         grades=grades,
         others=o.others,
         own=_distinct(o.subject.text, *o.subject_synonyms, *o.vocabulary),
@@ -83,6 +86,7 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
         ),
         places={p.name: names.places.get(p.name, ()) for p in o.places},
         sideless=frozenset(p.name for p in o.places if p.side is None),
+        gone=names.gone,
         grades=grades,
         others=names.others,
         own=names.vocabulary,

@@ -114,7 +114,7 @@ def describe(manifest: Mapping[str, Any]) -> Description:
         private=list_private(manifest),
         uses=USES,
         not_for=NOT_FOR,
-        embedded="images" in manifest,
+        embedded="embedded" in (manifest.get("images") or {}),
     )
 
 

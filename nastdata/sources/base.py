@@ -41,6 +41,12 @@ class Loaded:
     """Reason -> input units that carry nothing usable (not mistakes: uncertain, not mapped ...)."""
     report: dict[str, object] = field(default_factory=dict)
     """Counts for the source's report: facts by condition, existence, place, grade."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know and do something about, a plain sentence each."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, without having to do anything."""
+    sentences: pl.DataFrame | None = None
+    """Some sentences of reports with their readings, for the user to look at; never part of a dataset."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Options:
     phantom_patients: int = 4000
     strength: tuple[str, ...] = ("exact",)
     closed_world: bool = False
+    views: str = "frontal"
+    """Which images of a study (``sources.views``)."""
 
 
 Loader = Callable[[Path | None, Ontology, Options], Loaded]
@@ -70,3 +78,17 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    labels: tuple[str, ...] | None = None
+    """Names of the corpus's own labels, where it has a fixed set: other data are not passed off as its."""
+    description: bytes | None = None
+    """Of an own table: its YAML without local paths, which a dataset folder keeps."""
+    ontology: str | None = None
+    """Ontology that an own table names for itself."""
+    image_root: Path | None = None
+    """Where an own table says that its images are."""
+    max_rejected: float | None = None
+    """Highest share of unusable rows with which an own table is built."""
+    tolerate: Callable[[], Source] | None = None
+    """Returns the same source with any number of unusable rows, for people to look at."""
+    views: tuple[str, ...] = ("frontal",)
+    """Choices of ``images.views`` that its tables allow."""

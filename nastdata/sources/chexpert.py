@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import CHEXPERT
+from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, Views
 
 NEEDS = (
     "train.csv of CheXpert (plain or .gz), or its folder",
@@ -19,7 +27,9 @@ NEEDS = (
 )
 TABLES = ("train.csv", "valid.csv", "train.csv.gz", "valid.csv.gz", "chexpert_train.csv.gz")
 FOLDERS = ("", "CheXpert-v1.0-small", "CheXpert-v1.0")
-PATH = r"(patient[^/\\]+)[/\\](study[^/\\]+)[/\\]([^/\\]+)$"
+PATH = r"(patient\d+)[/\\](study\d+)[/\\]([^/\\]+)$"
+OWN = r"(^|[/\\])(train|valid|test)[/\\]patient|view\d+_(frontal|lateral)"
+"""What a path of CheXpert's has: other people's folders of patients and studies are not passed off as its."""
 
 
 def find(data: Path | None) -> tuple[list[Path], list[str]]:
@@ -46,16 +56,16 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
     Raises:
         UserError: if files are missing, or a row, column or cell is not as it should be.
     """
-    return account_labels(*_load(data, ontology))
+    return account_labels(*_load(data, ontology, options))
 
 
 def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
     """Load definite labels as facts without place and grade."""
-    return account_facts(*_load(data, ontology))
+    return account_facts(*_load(data, ontology, options))
 
 
 def _load(
-    data: Path | None, ontology: Ontology
+    data: Path | None, ontology: Ontology, options: Options
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[InputFile, ...], Ontology, dict[str, object]]:
     files, looked = find(data)
     if not files:
@@ -65,7 +75,7 @@ def _load(
     if any(NO_FINDING in t.frame.columns for t in tables) and NO_FINDING not in labels:
         labels.append(NO_FINDING)
     rows = pl.concat([_read_rows(t, labels) for t in tables], how="diagonal")
-    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank")
+    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank", views=options.views)
     return studies, rejects, tuple(t.file for t in tables), ontology, {"images": len(rows)}
 
 
@@ -78,15 +88,16 @@ def _read_rows(table: Table, labels: list[str]) -> pl.DataFrame:
         parts.struct.field("2").alias("#study"),
         parts.struct.field("3").alias("#view"),
     )
-    bad = frame.filter(pl.col("patient_id").is_null())
+    bad = frame.filter(pl.col("patient_id").is_null() | ~pl.col("Path").str.contains(OWN))
     if len(bad):
-        wanted = "a path like train/patient00001/study1/view1_frontal.jpg"
+        wanted = "a path of CheXpert, like train/patient00001/study1/view1_frontal.jpg"
         reject_cell(table, int(bad[ROW][0]), "Path", bad["Path"][0], wanted, len(bad))
     blank = pl.lit(None, pl.String)
     side = pl.col("Frontal/Lateral") if "Frontal/Lateral" in frame.columns else blank
     view = pl.col("AP/PA") if "AP/PA" in frame.columns else blank
     frontal = side.str.to_lowercase().str.starts_with("f").fill_null(pl.col("#view").str.contains("frontal"))
-    rank = pl.when(~frontal).then(3).when(view == "PA").then(0).when(view == "AP").then(1).otherwise(2)
+    said = pl.when(~frontal).then(LATERAL).when(view == "PA").then(PA).when(view == "AP").then(AP)
+    rank = said.otherwise(FRONTAL)
     folder = pl.col("Path").str.extract(r"[/\\]?(train|valid|test)[/\\]patient", 1)
     study = pl.format("{}/{}", "patient_id", "#study")
     return frame.select(
@@ -108,4 +119,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
+    views=get_args(Views),
 )

@@ -5,15 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.locate import list_places, tell_missing, walk_tables
-from nastdata.sources.studies import NO_FINDING, account_facts, account_labels, collapse_studies
+from nastdata.sources.studies import (
+    CHEXPERT_LABELS,
+    NO_FINDING,
+    account_facts,
+    account_labels,
+    collapse_studies,
+)
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import MIMIC_CXR
+from nastdata.sources.views import AP, FRONTAL, LATERAL, NO_VIEW, PA, RANK, UNKNOWN, Views, choose_views
 
 NEEDS = (
     "mimic-cxr-2.x.0-chexpert.csv.gz (or -negbio), in PhysioNet's folder or any other",
@@ -72,18 +80,19 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
     Raises:
         UserError: if files are missing, or a row, column or cell is not as it should be.
     """
-    return account_labels(*_load(data, ontology))
+    return account_labels(*_load(data, ontology, options))
 
 
 def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
     """Load definite labels as facts without place and grade."""
-    return account_facts(*_load(data, ontology))
+    return account_facts(*_load(data, ontology, options))
 
 
-def load_images(files: Files) -> tuple[pl.DataFrame, tuple[InputFile, ...]]:
+def load_images(files: Files, views: str = "frontal") -> tuple[pl.DataFrame, tuple[InputFile, ...]]:
     """Load one row a study: ``patient_id, study_id, image_id, image, own_split``, and ``images`` counted.
 
-    The preferred image is PA, then AP, then another frontal view, then any.
+    The preferred image is PA, then AP, then another frontal view, then any. ``views`` (``sources.views``) may
+    ask for others: ``all`` gives a row an image, and studies without the wanted view have no row.
     """
     read: list[InputFile] = []
     frames = []
@@ -115,16 +124,23 @@ def load_images(files: Files) -> tuple[pl.DataFrame, tuple[InputFile, ...]]:
     view = pl.col("view").fill_null("")
     lateral = view.str.contains("LAT") | view.is_in(["LL", "RL"])
     frontal = view.str.contains("^(PA|AP)")
-    rank = pl.when(view == "PA").then(0).when(view == "AP").then(1).when(frontal).then(2)
+    rank = pl.when(view == "PA").then(PA).when(view == "AP").then(AP).when(frontal).then(FRONTAL)
+    rows = rows.with_columns(rank.when(lateral).then(LATERAL).otherwise(UNKNOWN).alias(RANK))
+    if views in NO_VIEW:
+        rows = choose_views(rows, views).filter(pl.col(RANK).is_not_null())
     images = (
-        rows.sort(*keys[:2], rank.when(lateral).then(4).otherwise(3), "dicom_id")
-        .group_by(*keys[:2], maintain_order=True)
+        rows.sort(*keys[:2], RANK, "dicom_id")
+        .group_by(*(keys if views == "all" else keys[:2]), maintain_order=True)
         .agg(
-            pl.col("dicom_id").first().alias("image_id"),
+            (pl.col("dicom_id") if views != "all" else pl.col(RANK).cast(pl.String))
+            .first()
+            .alias("image_id"),
             pl.col("own_split").drop_nulls().first(),
             pl.len().alias("images"),
         )
     )
+    if views == "all":
+        images = images.drop("image_id").rename({"dicom_id": "image_id"})
     path = pl.format(
         "files/{}/{}/{}/{}.jpg", pl.col("patient_id").str.head(3), "patient_id", "study_id", "image_id"
     )
@@ -132,7 +148,7 @@ def load_images(files: Files) -> tuple[pl.DataFrame, tuple[InputFile, ...]]:
 
 
 def _load(
-    data: Path | None, ontology: Ontology
+    data: Path | None, ontology: Ontology, options: Options
 ) -> tuple[pl.DataFrame, pl.DataFrame, tuple[InputFile, ...], Ontology, dict[str, object]]:
     looked = [str(p) for p in list_places("mimic-cxr", data)]
     files = next((f for p in looked if (f := find_tables(Path(p)))), None)
@@ -144,9 +160,12 @@ def _load(
         labels.append(NO_FINDING)
     parsed = Table(table.path, parse_labels(table, labels), table.sha256)
     rows = _name_ids(parsed, [], [pl.col(c) for c in labels])
-    images, read = load_images(files)
-    rows = rows.join(images, on=["patient_id", "study_id"], how="left").with_columns(pl.lit(0).alias("#rank"))
-    studies, rejects = collapse_studies(rows, labels, SOURCE.name, "#rank")
+    images, read = load_images(files, options.views)
+    rows = rows.join(images, on=["patient_id", "study_id"], how="left")
+    found = LATERAL if options.views == "lateral" else PA
+    rank = pl.when(pl.col("image").is_null() & (options.views in NO_VIEW)).then(UNKNOWN).otherwise(found)
+    rows = rows.with_columns(rank.alias(RANK))
+    studies, rejects = collapse_studies(rows, labels, SOURCE.name, RANK, views=options.views)
     report: dict[str, object] = {
         "label_file": files.labels.name,
         "images": int(images["images"].sum()),
@@ -193,4 +212,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    labels=CHEXPERT_LABELS,
+    views=get_args(Views),
 )

@@ -10,16 +10,28 @@ import polars as pl
 from nastdata.frames import FACTS_SCHEMA, REJECTS_SCHEMA, STUDY_COLUMNS, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import InputFile, Loaded
+from nastdata.sources.views import NO_VIEW, RANK, choose_views
 
 NO_FINDING = "No Finding"
 """Label column that is no condition; kept where the corpus has it."""
+CHEXPERT_LABELS = (
+    *("Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation"),
+    *("Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture"),
+    *("Support Devices", NO_FINDING),
+)
+"""The labels of CheXpert, MIMIC-CXR-JPG and BRAX."""
 IMAGES = "#images"
 """Column of ``collapse_studies``: how many rows (images) a study had."""
 KEYS = list(STUDY_COLUMNS)
 
 
 def collapse_studies(
-    rows: pl.DataFrame, labels: Sequence[str], source: str, rank: str, keep: Sequence[str] = ()
+    rows: pl.DataFrame,
+    labels: Sequence[str],
+    source: str,
+    rank: str,
+    keep: Sequence[str] = (),
+    views: str = "frontal",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Fold image rows into one row a study.
 
@@ -30,16 +42,18 @@ def collapse_studies(
         source: Name of the corpus.
         rank: Name of the rank column.
         keep: Other columns to keep, of the preferred image's row.
+        views: Which images are wanted (``views.choose_views``).
 
     Returns:
         Studies sorted by (patient_id, study_id), with ``IMAGES``, and one reject for each row of a study
-        whose rows conflict.
+        whose rows conflict, or which has none of the wanted views.
     """
     differs = [pl.col(c).n_unique().gt(1).alias(c) for c in labels]
     if not labels:
         rows, labels = rows.with_columns(pl.lit(None, pl.Int8).alias("#none")), ["#none"]
-        studies, rejects = collapse_studies(rows, labels, source, rank, keep)
+        studies, rejects = collapse_studies(rows, labels, source, rank, keep, views)
         return studies.drop("#none"), rejects
+    rows = choose_views(rows.with_columns(pl.col(rank).alias(RANK)), views)
     conflicts = (
         rows.group_by("patient_id", "study_id")
         .agg(differs)
@@ -50,10 +64,13 @@ def collapse_studies(
     studies = (
         rows.join(conflicts, on=["patient_id", "study_id"], how="anti")
         .with_columns(pl.lit(source).alias("source"), pl.len().over("patient_id", "study_id").alias(IMAGES))
-        .sort("patient_id", "study_id", rank, "image_id", "image")
+        .sort(
+            "patient_id", "study_id", RANK, "image_id", "image", nulls_last=[False, False, True, False, False]
+        )
         .unique(["patient_id", "study_id"], keep="first", maintain_order=True)
-        .select(*KEYS, *labels, *keep, IMAGES)
     )
+    without = studies.filter(pl.col(RANK).is_null()).select("patient_id", "study_id")
+    studies = studies.filter(pl.col(RANK).is_not_null()).select(*KEYS, *labels, *keep, IMAGES)
     rejects = (
         rows.join(conflicts, on=["patient_id", "study_id"], how="inner")
         .sort("patient_id", "study_id", "image_id")
@@ -65,7 +82,17 @@ def collapse_studies(
             pl.format("{}: {}", pl.col("image_id"), pl.col("#differs")).alias("text"),
         )
     )
-    return studies, rejects.cast(pl.Schema(REJECTS_SCHEMA))
+    lacking = reject_rows(
+        [
+            (NO_VIEW.get(views, "no view"), study, image)
+            for study, image in rows.join(without, on=["patient_id", "study_id"], how="semi")
+            .sort("patient_id", "study_id", "image_id")
+            .select("study_id", "image_id")
+            .iter_rows()
+        ],
+        source,
+    )
+    return studies, pl.concat([rejects.cast(pl.Schema(REJECTS_SCHEMA)), lacking])
 
 
 def account_labels(

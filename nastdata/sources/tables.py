@@ -47,6 +47,8 @@ def read_table(path: Path, need: Sequence[str] = (), optional: Sequence[str] = (
     """
     raw = read_bytes(path)
     sha = hashlib.sha256(raw).hexdigest()
+    if raw[:4] == b"PAR1":
+        return Table(path, _read_parquet(path, need, optional), sha)
     data = unpack(raw, path)
     header = _read_header(data, path)
     check_columns(header, need, path)
@@ -68,6 +70,19 @@ def read_table(path: Path, need: Sequence[str] = (), optional: Sequence[str] = (
     if frame.is_empty():
         raise UserError("no rows below the header", where=str(path))
     return Table(path, frame, sha)
+
+
+def _read_parquet(path: Path, need: Sequence[str], optional: Sequence[str]) -> pl.DataFrame:
+    """Read a table that was saved as Parquet, as text like any other."""
+    from nastdata.sources.own.files.typed_tables import read_parquet, read_parquet_header
+
+    header = read_parquet_header(path)
+    check_columns(header, need, path)
+    kept = [c for c in header if not (need or optional) or c in {*need, *optional}]
+    parts = [batch.frame for batch in read_parquet(path, kept)]
+    if not sum(map(len, parts)):
+        raise UserError("no rows in it", where=str(path))
+    return pl.concat(parts).with_columns(pl.col(ROW) + 1)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -137,9 +137,10 @@ def test_malformed_rows_do_not_keep_the_rest_from_being_checked(good: Path, tmp_
 
 def test_a_table_needs_its_columns_named(tmp_path: Path) -> None:
     path = tmp_path / "captions.csv"
-    path.write_text("caption,finding,label\nThere is no edema.,Edema,0\n")
+    path.write_text("caption,topic\nThere is no edema.,chest\n")
     done = call(path, "--text", "caption")
-    assert isinstance(done.exception, UserError) and "--condition COLUMN" in str(done.exception)
+    assert isinstance(done.exception, UserError) and "--condition and --existence" in str(done.exception)
+    path.write_text("caption,finding,label\nThere is no edema.,Edema,0\n")
     named = ["--text", "caption", "--condition", "finding", "--existence", "label"]
     assert call(path, *named).exit_code == 0
     path.write_text("caption,finding,label\nThere is edema.,Edema,0\n")

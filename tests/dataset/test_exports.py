@@ -27,8 +27,8 @@ from tool_readers import (
 from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.errors import UserError
 from nastdata.exports import export_dataset, list_formats
-from nastdata.images.export import FilmPlaces
-from nastdata.images.find import ImageFinder
+from nastdata.images.export import ImagePlaces
+from nastdata.images.store import ImageStore
 from nastdata.pipeline import build
 from nastdata.progress import Progress
 from nastdata.recipe import load_recipe
@@ -312,7 +312,7 @@ def test_embedded_images_are_unpacked(tmp_path: Path) -> None:
 
 
 def test_an_embedded_name_can_not_lead_out_of_the_export(tmp_path: Path) -> None:
-    places = FilmPlaces(tmp_path, tmp_path, ImageFinder({}), None)
+    places = ImagePlaces(tmp_path, tmp_path, ImageStore())
     for name in ("../x.png", "/etc/x.png", "a/../../x.png"):
         with pytest.raises(UserError, match="leads out"):
             places.place("chexpert", {"path": name, "bytes": b"x"})

@@ -15,7 +15,12 @@ from dataset_frames import make_frame, make_frames, make_manifest, make_rejects
 import nastdata
 from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.errors import UserError
+from nastdata.images.build import open_images
+from nastdata.images.convert import ImageFile
+from nastdata.images.encode import Encoding
 from nastdata.images.find import ImageFinder
+from nastdata.images.prepare import list_wanted, prepare_images
+from nastdata.recipe import load_recipe
 
 
 @pytest.fixture
@@ -105,9 +110,10 @@ def test_embedded_images_come_back_as_images(tmp_path: Path, monkeypatch: pytest
         return make_png(int(path.split("/p")[1].split("/")[0])) if source == "chexpert" else None
 
     frames = {"opposition": make_frame("opposition", 20), "mednega": make_frame("mednega", 20)}
-    out = write_dataset(
-        tmp_path / "out", frames, make_rejects(), make_manifest(), embed_images=True, image_loader=load
+    prepared = prepare_images(
+        list_wanted(frames), lambda s, i: ImageFile(s, i, data=load(s, i)), Encoding(), tmp_path / "work"
     )
+    out = write_dataset(tmp_path / "out", frames, make_rejects(), make_manifest(), embedder=prepared)
     rows = datasets.load_dataset(str(out), "opposition", cache_dir=str(tmp_path / "c"))["train"]
     assert isinstance(rows.features["image"], datasets.Image)
     assert isinstance(rows.features["distractor_image"], datasets.Image)
@@ -130,7 +136,7 @@ def test_embedded_images_come_back_as_images(tmp_path: Path, monkeypatch: pytest
 IMAGES = ("image", "distractor_image")
 
 
-def test_embedding_needs_to_know_where_images_are(tmp_path: Path) -> None:
+def test_embedding_needs_to_know_where_images_are() -> None:
+    recipe = load_recipe("mednega", [("source", "chexpert"), ("images", "embed")])
     with pytest.raises(UserError, match="image_root"):
-        write_dataset(tmp_path / "o", make_frames(2), make_rejects(), make_manifest(), embed_images=True)
-    assert not list(tmp_path.iterdir())
+        open_images(recipe)

@@ -30,7 +30,6 @@ from nastdata.evaluation.generative.images import Encoder
 from nastdata.evaluation.generative.questions import draw_orders, read_questions
 from nastdata.evaluation.outcomes import Outcome
 from nastdata.evaluation.run import EvaluateSettings
-from nastdata.images.eight_bit import flatten
 from nastdata.models.dataset_rows import Data, open_data
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=20)
@@ -532,14 +531,6 @@ def test_names_of_servers(spec: str, found: tuple[str, str]) -> None:
 def test_names_of_no_server(spec: str) -> None:
     with pytest.raises(UserError):
         split_spec(spec)
-
-
-def test_sixteen_bits_are_not_cut_off() -> None:
-    from PIL import Image
-
-    deep = Image.fromarray(np.array([[0, 1000], [30000, 60000]], dtype=np.uint16))
-    assert np.array(flatten(deep)).tolist() == [[0, 4], [128, 255]]
-    assert flatten(Image.new("RGBA", (2, 2))).mode == "RGB"
 
 
 def test_the_empty_split_says_where_rows_are(tiny: Tiny) -> None:

@@ -128,8 +128,13 @@ def serve(
     slots: int = 10_000,
     honours: tuple[str, ...] = ("json_schema",),
     dress: Callable[[str], str | None] = str,
+    write: Callable[[str, str], list[str]] | None = None,
 ) -> Iterator[tuple[str, Served]]:
-    """Run the server; yields (base URL, what it saw)."""
+    """Run the server; yields (base URL, what it saw).
+
+    ``write`` answers a prompt in place of ``write_sentences``; it is given a hash of the whole request too,
+    so that it can answer otherwise when asked again.
+    """
     faults = faults or Faults()
     served = Served()
     seen: Counter[str] = Counter()
@@ -191,7 +196,7 @@ def serve(
                 time.sleep(faults.hang_seconds)
                 self.close_connection = True
                 return None
-            sentences = write_sentences(first)
+            sentences = write(first, mark) if write else write_sentences(first)
             if "was refused:" in prompt:
                 again = re.findall(r"^- sentence (\d+): ", prompt, re.M)
                 sentences = [sentences[int(i) - 1] for i in again]

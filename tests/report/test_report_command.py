@@ -11,7 +11,7 @@ from dataset_frames import make_frames, make_manifest, make_rejects
 
 from nastdata.dataset.folder import write_dataset
 from nastdata.errors import UserError
-from nastdata.images.build_images import find_films
+from nastdata.images.store import open_store
 
 
 @pytest.fixture
@@ -54,20 +54,20 @@ def test_wrong_use_is_told(out: Path, images: str, said: str) -> None:
 
 def test_phantom_films_are_drawn_when_asked_for() -> None:
     recipe = {"source": ["phantom"], "ontology": "chest_xray", "seed": 0, "phantom_patients": 3}
-    films = find_films(recipe)
-    assert films is not None
+    store = open_store(recipe)
+    assert store is not None
     from nastdata.ontology import load_ontology
     from nastdata.sources.phantom.source import draw_phantoms
 
     image = draw_phantoms(load_ontology("chest_xray"), 0, 3).labels["image"][0]
-    film = films("phantom", image)
+    film = store.read("phantom", image)
     assert film is not None and film.startswith(b"\x89PNG")
-    assert films("phantom", "nothing.png") is None
-    assert films("chexpert", image) is None
+    assert store.read("phantom", "nothing.png") is None
+    assert store.read("chexpert", image) is None
 
 
 def test_films_of_real_corpora_need_a_folder(tmp_path: Path) -> None:
-    assert find_films(None) is None
-    assert find_films({"source": ["chexpert"]}) is None
+    assert open_store(None) is None
+    assert open_store({"source": ["chexpert"]}) is None
     with pytest.raises(UserError, match="no such folder"):
-        find_films({"source": ["chexpert"]}, {"chexpert": tmp_path / "no"})
+        open_store({"source": ["chexpert"]}, {"chexpert": tmp_path / "no"})

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA
-from nastdata.images.phantom import PhantomImages, load_image, render, write_phantom_images
+from nastdata.images.phantom import PhantomImages, render, write_phantom_images
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.records import Fact
 
@@ -129,14 +128,6 @@ def test_films_on_disk_are_marked_and_equal_those_on_demand(tmp_path: Path) -> N
     data = PhantomImages(facts, seed=5, size=64).load("phantom", "phantom/p1/s1.png")
     assert data == path.read_bytes()
     assert "SYNTHETIC" in Image.open(io.BytesIO(data)).info["Description"]
-    assert load_image(path).shape == (64, 64)
+    assert Image.open(io.BytesIO(data)).size == (64, 64)
     assert PhantomImages(facts).load("chexpert", "phantom/p1/s1.png") is None
     assert not list(tmp_path.rglob("*.partial"))
-
-
-def test_a_missing_or_broken_image_is_told_plainly(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such image"):
-        load_image(tmp_path / "no.png")
-    (tmp_path / "bad.png").write_bytes(b"\x89PNG rubbish")
-    with pytest.raises(UserError, match="not a readable image"):
-        load_image(tmp_path / "bad.png")

@@ -39,14 +39,14 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
     from nastdata.checks.audit_folder import audit_folder
     from nastdata.dataset.folder import read_dataset, update_dataset
     from nastdata.errors import CheckFailedError
-    from nastdata.images.build_images import find_films
+    from nastdata.images.store import open_store
 
     dataset = read_dataset(folder)
     report = audit_folder(dataset, seeds=seeds, folds=folds)
     written = dataset.manifest is not None and not no_write
     if written:
-        films = find_films((dataset.manifest or {}).get("recipe"))
-        update_dataset(dataset, {"audit": report.to_json()}, films)
+        store = open_store(dataset.recipe)
+        update_dataset(dataset, {"audit": report.to_json()}, store.read if store is not None else None)
     if as_json:
         import json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nastdata.errors import UserError
+from nastdata.cli.options import read_image_root
 
 
 @click.command("report", short_help="Write the report page of a dataset folder.")
@@ -15,7 +15,7 @@ from nastdata.errors import UserError
     "--images",
     multiple=True,
     metavar="SOURCE=FOLDER",
-    help="Image folder of a source, to show films beside the examples; may be given several times.",
+    help="Image folder of a source, to show them beside the examples; may be given several times.",
 )
 def command(folder: Path, images: tuple[str, ...]) -> None:
     """Write DIR/report.html anew from the rows and the manifest; card and Croissant with it.
@@ -23,19 +23,13 @@ def command(folder: Path, images: tuple[str, ...]) -> None:
     Data files are not touched. In a folder without a manifest, made by others in our columns, the page is
     all that is written.
     """
-    roots = dict(_read_root(item) for item in images)
+    roots = dict(read_image_root(item, "--images") for item in images)
     from nastdata.dataset.folder import read_dataset, update_dataset
-    from nastdata.images.build_images import find_films
+    from nastdata.images.store import open_store
 
     opened = read_dataset(folder)
     for note in opened.notes:
         click.echo(f"nastdata: {note}", err=True)
-    update_dataset(opened, {}, find_films((opened.manifest or {}).get("recipe"), roots))
+    store = open_store(opened.recipe, roots)
+    update_dataset(opened, {}, store.read if store is not None else None)
     click.echo(f"report: {folder / 'report.html'}")
-
-
-def _read_root(item: str) -> tuple[str, Path]:
-    source, equals, path = item.partition("=")
-    if not equals or not source:
-        raise UserError("not of the form SOURCE=FOLDER", where=f"--images {item}")
-    return source, Path(path)

@@ -1,9 +1,9 @@
-"""``nastdata validate``: check a dataset folder, or a table of captions."""
+"""``nastdata validate``: check a dataset folder, or captions of whatever origin."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,27 +11,71 @@ if TYPE_CHECKING:
     from nastdata.checks.verdicts import Report
 
 
-@click.command("validate", short_help="Check a dataset folder, or a table of captions.")
-@click.argument("path", metavar="DIR|FILE", type=click.Path(path_type=Path))
-@click.option("--text", metavar="COLUMN", help="Of a FILE: the captions.")
-@click.option("--condition", metavar="COLUMN", help="Of a FILE: what each caption is about.")
-@click.option("--existence", metavar="COLUMN", help="Of a FILE: present or absent (1, 0, yes, no ...).")
-@click.option("--location", metavar="COLUMN", help="Of a FILE: place, where one is stated.")
-@click.option("--severity", metavar="COLUMN", help="Of a FILE: grade, where one is stated.")
+@click.command("validate", short_help="Check a dataset folder, or captions that others generated.")
+@click.argument("paths", metavar="DIR|FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="PATH|auto|SOURCE=PATH",
+    help="Of a FILE: what is on record: labels, facts, or a dataset folder.  [default: FILE itself]  "
+    "Of a DIR: its source's files, read once more; may be given several times.",
+)
+@click.option("--text-key", "--text", "text", metavar="COLUMN", help="Of a FILE: the captions or reports.")
+@click.option("--id-key", metavar="COLUMN", help="Of a FILE: joins it with --against.")
+@click.option("--against-id-key", metavar="COLUMN", help="Of --against: joins it with the FILE.")
+@click.option("--patient-key", metavar="COLUMN", help="Of a FILE: what intervals resample as a whole.")
+@click.option("--by-row", is_flag=True, help="FILE and --against have the same rows, in order.")
+@click.option("--condition", metavar="COLUMN", help="Of one finding a row: what it is about.")
+@click.option(
+    "--existence", metavar="COLUMN", help="Of one finding a row: present or absent (1, 0, yes ...)."
+)
+@click.option("--location", metavar="COLUMN", help="Of one finding a row: place, where one is stated.")
+@click.option("--severity", metavar="COLUMN", help="Of one finding a row: grade, where one is stated.")
+@click.option("--facts-key", metavar="COLUMN", help="Of a list of facts in one cell or key.")
+@click.option(
+    "--blank",
+    type=click.Choice(["unknown", "absent"]),
+    default="unknown",
+    show_default=True,
+    help="What a blank or unlisted label means.",
+)
+@click.option(
+    "--no-finding",
+    type=click.Choice(["absent", "unknown"]),
+    default="absent",
+    show_default=True,
+    help="What a label No Finding makes of the conditions that have no label.",
+)
+@click.option(
+    "--max-contradicted",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Highest share of contradicted findings with exit code 0.",
+)
+@click.option("--bootstrap", type=click.IntRange(10, 100_000), default=1000, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Where verdicts on captions are saved: PATH.findings.parquet, .texts.parquet, .totals.csv, .json; "
+    "as CSV if PATH ends with .csv.  [default: FILE.verdicts]",
+)
 @click.option("--ontology", metavar="NAME|FILE", default="chest_xray", show_default=True, help="Of a FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 @click.option(
     "--failures",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where what did not hold is saved (parquet).  [default: DIR.failures.parquet]",
+    help="Of a DIR: where what did not hold is saved (parquet).  [default: DIR.failures.parquet]",
 )
+@click.option("--no-audit", is_flag=True, help="Of a DIR: leave out the blind solvers.")
 @click.option(
-    "--against",
+    "--image-root",
+    "image_roots",
     multiple=True,
-    metavar="auto|PATH|SOURCE=PATH",
-    help="Compare every row with its source's files, read once more; may be given several times.",
+    metavar="SOURCE=FOLDER",
+    help="Of a DIR: your copy of a corpus's images; names in their headers are looked for in it.",
 )
-@click.option("--no-audit", is_flag=True, help="Leave out the blind solvers, which take most of the time.")
 @click.option(
     "--seeds",
     type=click.IntRange(1, 100),
@@ -46,54 +90,128 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where texts are read back: here, or on a Ray cluster (RAY_ADDRESS).",
 )
-def command(
-    path: Path,
-    text: str | None,
-    condition: str | None,
-    existence: str | None,
-    location: str | None,
-    severity: str | None,
-    ontology: str,
-    as_json: bool,
-    failures: Path | None,
-    no_audit: bool,
-    seeds: int,
-    engine: str,
-    against: tuple[str, ...],
-) -> None:
+def command(paths: tuple[Path, ...], **options: Any) -> None:
     """Check the dataset folder DIR: files, columns, rows, the round trip of every text, the blind audit.
 
     \b
     nastdata validate mednega
     nastdata validate mednega --json | jq .failed_rules
     nastdata validate mednega --against /data/CheXpert
+
+    Or judge every finding of captions or reports that others generated (csv, tsv, JSON lines, Parquet):
+    supported, contradicted (in existence, place or grade), not supported, missed, or unread. Several files
+    are compared with the first.
+
+    \b
+    nastdata validate reports.csv --against chexpert_labels.csv
+    nastdata validate model_a.jsonl model_b.jsonl --against DIR --out verdicts
     nastdata validate captions.csv --text caption --condition finding --existence label
 
-    A FILE (csv, tsv, parquet, JSON lines) of captions of whatever origin is checked against its own columns.
-    Exit code 1: something did not hold; what did not is saved beside the folder or file.
+    The last form, with one fact a caption, checks a table of captions against its own columns word by word.
+    Exit code 1: something did not hold, or more findings are contradicted than --max-contradicted.
     """
     from nastdata.errors import UserError
+    from nastdata.text_input.records import kind_of
 
-    named = {"text": text, "condition": condition, "existence": existence}
-    if path.is_dir() or not path.exists():
-        if any((*named.values(), location, severity)):
-            what = "columns are named, but this is " + ("a folder" if path.is_dir() else "no file")
+    path, against = paths[0], options["against"]
+    columns = ("text", "id_key", "condition", "existence", "location", "severity", "facts_key")
+    named = [c for c in columns if options[c]]
+    folders = [p for p in paths if p.is_dir()]
+    is_file = path.exists() or kind_of(path) is not None
+    if len(paths) == 1 and (folders or not is_file):
+        if named:
+            what = "columns are named, but this is " + ("a folder" if folders else "no file")
             raise UserError(what, where=str(path), how="--text and the like are for a table of captions")
-        from nastdata.checks.run import validate_folder
-
-        report = validate_folder(path, audit=not no_audit, seeds=seeds, engine=engine, against=against)
+        _check_folder(path, options)
+    elif folders:
+        how = "nastdata validate captions.csv --against DIR"
+        raise UserError("one folder at a time, or files only", where=str(folders[0]), how=how)
+    elif len(against) > 1:
+        raise UserError("captions are judged by one record", where="--against", how="give it once")
+    elif not against and len(paths) == 1 and all(options[c] for c in ("text", "condition", "existence")):
+        _check_table(path, options)
     else:
-        from nastdata.checks.table_file import Columns, validate_table
-        from nastdata.ontology import load_ontology
+        _judge_captions(paths, Path(against[0]) if against else None, options)
 
-        lacking = [f"--{k} COLUMN" for k, v in named.items() if v is None]
-        if text is None or condition is None or existence is None:
-            what = "a table of captions needs " + ", ".join(lacking)
-            raise UserError(what, where=str(path), how="a dataset is given as its folder")
-        columns = Columns(text, condition, existence, location, severity)
-        report = validate_table(path, columns, load_ontology(ontology), engine)
+
+def _check_folder(path: Path, options: dict[str, Any]) -> None:
+    from nastdata.checks.run import validate_folder
+    from nastdata.cli.options import read_image_root
+
+    report = validate_folder(
+        path,
+        audit=not options["no_audit"],
+        seeds=options["seeds"],
+        engine=options["engine"],
+        image_roots=dict(read_image_root(item) for item in options["image_roots"]),
+        against=options["against"],
+    )
+    _finish(report, options["failures"], _beside(path), options["as_json"])
+
+
+def _check_table(path: Path, options: dict[str, Any]) -> None:
+    """One fact a caption, each text exactly that fact."""
+    from nastdata.checks.table_file import Columns, validate_table
+    from nastdata.ontology import load_ontology
+
+    names = ("text", "condition", "existence", "location", "severity")
+    columns = Columns(*(options[n] for n in names))
+    report = validate_table(path, columns, load_ontology(options["ontology"]), options["engine"])
+    _finish(report, options["failures"], _beside(path), options["as_json"])
+
+
+def _beside(path: Path) -> Path:
     beside = path.absolute()
-    _finish(report, failures, beside.with_name(beside.name + ".failures.parquet"), as_json)
+    return beside.with_name(beside.name + ".failures.parquet")
+
+
+def _judge_captions(paths: tuple[Path, ...], against: Path | None, options: dict[str, Any]) -> None:
+    """Many findings a text, against labels, facts or a dataset folder."""
+    from nastdata.checks.generated.inputs import Options
+    from nastdata.checks.generated.run import Settings, save, validate_captions
+    from nastdata.checks.generated.tables import Given
+    from nastdata.cli.checking.caption_tables import print_report, say_inputs
+    from nastdata.errors import CheckFailedError
+
+    given = Given(*(options[n] for n in ("condition", "existence", "location", "severity", "facts_key")))
+    settings = Settings(
+        Options(
+            text=options["text"],
+            key=options["id_key"],
+            against_key=options["against_id_key"],
+            patient=options["patient_key"],
+            given=given,
+            by_row=options["by_row"],
+            closed=options["blank"] == "absent",
+        ),
+        options["ontology"],
+        options["no_finding"] == "absent",
+        options["max_contradicted"],
+        options["bootstrap"],
+        options["seed"],
+        engine=options["engine"],
+    )
+    report, results = validate_captions(paths, against, settings)
+    first = paths[0].absolute()
+    saved = save(options["out"] or first.with_name(first.name + ".verdicts"), report, results)
+    if options["as_json"]:
+        import json
+
+        click.echo(json.dumps({**report, "saved": saved}, indent=2))
+    else:
+        say_inputs(report)
+        print_report(report)
+        click.echo("\nsaved: " + ", ".join(saved.values()))
+    if not report["passed"]:
+        shares = [(n, f["rates"]["contradicted"]) for n, f in report["files"].items()]
+        unread = report["files_without_a_readable_finding"]
+        above = [
+            f"{n} {s['count']:,} of {s['of']:,} findings contradicted"
+            for n, s in shares
+            if s["value"] is not None and s["value"] > settings.max_contradicted
+        ]
+        above += [f"{n} states no finding that could be read" for n in unread]
+        raise CheckFailedError("failed: " + "; ".join(above))
 
 
 def _finish(report: Report, failures: Path | None, default: Path, as_json: bool) -> None:

@@ -30,6 +30,7 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
     nastdata build mednega
     nastdata build mednega --source chexpert --out mednega
     nastdata build contextual --source padchest,openi --data padchest=/data/padchest.csv.gz
+    nastdata build mednega --source mydata.yaml
     nastdata build --from-bundle mednega-bundle --data /data/CheXpert --out mednega
 
     An existing dataset folder is replaced in one step when the new one is complete; a folder that holds
@@ -44,7 +45,7 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
     from nastdata.pipeline import build, tell_fallback
     from nastdata.progress import Progress
 
-    folder = out or Path(f"nast-{recipe.recipe}-{'-'.join(recipe.source)}")
+    folder = out or _name_folder(recipe)
     progress = Progress()
     built = build(recipe, folder, progress, fresh=fresh)
     if said := tell_fallback(built.manifest):
@@ -58,6 +59,8 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
         if recipe.writer.realizer != "template" and writers:
             shares = (f"{writer} {n / len(frame):.1%}" for writer, n in writers.items())
             click.echo(f"  written by {', '.join(shares)}")
+    for name, why in built.empty.items():
+        click.echo(f"{name}: none: {why}")
     click.echo(f"rejected: {len(built.rejects):,} (reasons in {folder / 'rejects.parquet'})")
     if bundle is not None:
         _compare(bundle, folder)
@@ -66,6 +69,13 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
     click.echo(f"next:    nastdata validate {folder}   |   nastdata audit {folder}")
     if built.problems:
         raise CheckFailedError("built, but a check failed: " + "; ".join(built.problems))
+
+
+def _name_folder(recipe: Any) -> Path:
+    from nastdata.sources import get_source, is_own
+
+    names = [get_source(s).name if is_own(s) else s for s in recipe.source]
+    return Path(f"nast-{recipe.recipe}-{'-'.join(names)}")
 
 
 def _recall(bundle: Path, *, data: tuple[str, ...], **given: Any) -> Any:

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.settings import Permission
-from nastdata.images.eight_bit import flatten
 from nastdata.images.store import ImageKey, ImageStore
 from nastdata.llm.connection import is_loopback
 from nastdata.sources import get_source
@@ -95,7 +94,7 @@ class Encoder:
         with self._lock:
             if key not in self._kept:
                 out = io.BytesIO()
-                flatten(self._store.load(key)).save(out, "PNG")
+                self._store.load(key).save(out, "PNG")
                 data = out.getvalue()
                 if len(self._kept) >= KEEP:
                     self._kept.pop(next(iter(self._kept)))

@@ -12,7 +12,6 @@ from typing import Any
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.asking import Answered
 from nastdata.evaluation.page.charts import draw_bars, draw_heat
-from nastdata.images.eight_bit import flatten
 from nastdata.llm.answers.reader import LETTERS
 from nastdata.models.dataset_rows import Data
 from nastdata.seeded import draw_int
@@ -154,7 +153,7 @@ def _explain_gaps(results: Report) -> list[dict[str, Any]]:
 
 
 def _draw_controls(results: Report) -> str:
-    rows = []
+    rows: list[tuple[str, str, Mapping[str, Any]]] = []
     for model, r in results.items():
         for key in r:
             metric, at, control = key.partition("@")
@@ -274,7 +273,7 @@ def _embed(key: tuple[str, str], data: Sequence[Data]) -> str | None:
     """Return a small version of an image as a data URL, or None if no dataset has it."""
     for d in data:
         try:
-            image = flatten(d.store.load(key))
+            image = d.store.load(key)
         except UserError:
             continue
         image.thumbnail((PIXELS, PIXELS))

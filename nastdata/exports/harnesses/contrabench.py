@@ -36,7 +36,7 @@ def export(job: Job) -> None:
         records: dict[str, list[dict[str, object]]] = {}
         for item in list_items(job, config):
             image = write_image(job, item)
-            path = str(job.films.final / image) if job.films.paths == "absolute" else image
+            path = str(job.images.final / image) if job.images.paths == "absolute" else image
             for wording, options in item.wordings.items():
                 name = f"{task}_{wording}" if len(item.wordings) > 1 else task
                 records.setdefault(name, []).append(

@@ -12,8 +12,7 @@ from typing import Any
 import polars as pl
 
 from nastdata.exports.job import Job
-from nastdata.images.eight_bit import to_eight_bit
-from nastdata.images.export import NO_IMAGE, NOT_FOUND
+from nastdata.images.export import NO_IMAGE, NOT_FOUND, is_blank
 from nastdata.llm.answers.questions import CLAIM_QUESTION
 from nastdata.llm.answers.reader import LETTERS
 
@@ -59,8 +58,14 @@ def list_tasks(job: Job) -> list[tuple[str, str]]:
     return [(config, CONFIGS[config]) for config in job.folder.files if config in CONFIGS]
 
 
-def list_items(job: Job, config: str, where: str | None = None) -> Iterator[Item]:
-    """Yield a config's items of all chosen splits, group by group; ``where`` names them in the account.
+def list_items(job: Job, config: str, where: str | None = None, *, files: bool = False) -> Iterator[Item]:
+    """Yield a config's items of all chosen splits, group by group.
+
+    Args:
+        job: the export.
+        config: whose rows.
+        where: what they are called in the account.
+        files: whether images are named as files (``job.images.place``), or read.
 
     Rows without an image are left out and counted, and so is the rest of their group: a group that lacks one
     of its truths can be solved without the image.
@@ -69,7 +74,7 @@ def list_items(job: Job, config: str, where: str | None = None) -> Iterator[Item
     for split in job.splits:
         for _, members in groupby(_list_rows(job, config, split), key=lambda row: str(row["group_id"])):
             rows = list(members)
-            missing = [_lacks(job, row) for row in rows]
+            missing = [_lacks(job, row, files) for row in rows]
             for reason in missing:
                 if reason or any(missing):
                     job.account.leave_out(task, reason or BROKEN_GROUP)
@@ -116,27 +121,17 @@ def read_item(config: str, row: Mapping[str, Any], split: str, group_size: int) 
 
 
 def read_image(job: Job, item: Item) -> bytes:
-    """Return the item's image as an 8-bit PNG or JPEG.
-
-    Raises:
-        UserError: if the file is no image.
-    """
+    """Return the item's image as an 8-bit PNG."""
     data = job.read_image(item.source, item.image)
     assert data is not None, item.key  # ``list_items`` has seen it
-    return to_eight_bit(data, f"{item.source}: {item.key}")
-
-
-def name_image(item: Item, data: bytes) -> str:
-    """Return a file name for an item's image."""
-    ending = "png" if data.startswith(b"\x89PNG") else "jpg"
-    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in item.key)
-    return f"{safe}.{ending}"
+    return data
 
 
 def write_image(job: Job, item: Item) -> str:
     """Write an item's image into the export; return its path relative to it."""
     data = read_image(job, item)
-    path = job.out / "images" / name_image(item, data)
+    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in item.key)
+    path = job.out / "images" / f"{safe}.png"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
     return path.relative_to(job.out).as_posix()
@@ -159,11 +154,13 @@ READER = {"nast_answer_reader.py": "reader.py", "forms.json": "forms.json"}
 """Name in an export -> file beside the reader."""
 
 
-def _lacks(job: Job, row: Mapping[str, Any]) -> str | None:
+def _lacks(job: Job, row: Mapping[str, Any], files: bool) -> str | None:
     """Return why a row has no image, or None."""
-    if row["image"] is None:
+    source, image = row["source"], row["image"]
+    if is_blank(image):
         return NO_IMAGE
-    return None if job.read_image(row["source"], row["image"]) is not None else NOT_FOUND
+    there = job.has_image(source, image) if files else job.read_image(source, image) is not None
+    return None if there else NOT_FOUND
 
 
 def _list_rows(job: Job, config: str, split: str) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from nastdata.terms import inherit_terms
 
 if TYPE_CHECKING:
     from nastdata.dataset.folder import DatasetFolder
-    from nastdata.images.export import FilmPlaces
+    from nastdata.images.export import ImagePlaces
 
 
 @dataclass
@@ -38,12 +38,14 @@ class Account:
         if text not in self.notes:
             self.notes.append(text)
 
-    def note_films(self, films: FilmPlaces) -> None:
+    def note_images(self, images: ImagePlaces) -> None:
         """Say which images were missing, and whether paths lead anywhere."""
-        if films.tally.missing:
-            some = ", ".join(films.tally.examples)
-            self.note(f"{films.tally.missing:,} times an image was not found, e.g. {some}")
-        for source in sorted(films.unplaced):
+        if images.tally.missing:
+            some = ", ".join(images.tally.examples)
+            self.note(f"{images.tally.missing:,} times an image was not found or not usable, e.g. {some}")
+        for reason, n in sorted(Counter(images.unusable.values()).items()):
+            self.note(f"{n:,} image{'s' * (n != 1)} left out: {reason}")
+        for source in sorted(images.unplaced):
             self.note(
                 f"image paths of {source} are as the corpus has them; "
                 f"give --image-root {source}=FOLDER to have them lead to your files"

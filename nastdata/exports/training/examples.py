@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from nastdata.exports.harnesses.items import Item, list_items, list_tasks
 from nastdata.exports.job import Job
-from nastdata.images.export import NO_IMAGE, NOT_FOUND
+from nastdata.images.export import NO_IMAGE, NOT_FOUND, is_blank
 from nastdata.llm.answers.questions import list_letters, word_question
 from nastdata.seeded import choose
 
@@ -50,7 +50,7 @@ def list_examples(job: Job, split: str, kind: Kind) -> Iterator[Example]:
     for config, _ in list_tasks(job):
         if kind == "dpo" and config != "contextual_claims":
             continue
-        for item in list_items(one, config, f"{kind} {split}"):
+        for item in list_items(one, config, f"{kind} {split}", files=True):
             made = _make_pairs(job.seed, item) if kind == "dpo" else _make_questions(job.seed, item)
             for example in made:
                 texts = (example.request, example.answer, example.rejected or "")
@@ -93,8 +93,8 @@ def _make_pairs(seed: int, item: Item) -> Iterator[Example]:
 
 def _list_captions(job: Job, split: str) -> Iterator[Example]:
     for row in job.rows("contextual_captions", split):
-        if row["image"] is None or job.read_image(row["source"], row["image"]) is None:
-            job.account.leave_out(f"captions {split}", NO_IMAGE if row["image"] is None else NOT_FOUND)
+        if is_blank(row["image"]) or not job.has_image(row["source"], row["image"]):
+            job.account.leave_out(f"captions {split}", NO_IMAGE if is_blank(row["image"]) else NOT_FOUND)
             continue
         if PLACEHOLDER in row["caption"]:
             job.account.leave_out(f"captions {split}", f"a text holds {PLACEHOLDER}")

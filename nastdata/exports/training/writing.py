@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from nastdata.exports.job import Job
 from nastdata.exports.training.examples import KINDS, Example, Kind, list_examples
-from nastdata.images.eight_bit import to_eight_bit
 
 ROWS = 100
 """Of a row group of a parquet file with images."""
@@ -25,30 +24,16 @@ COLUMNS = ("item_id", "group_id", "patient_id", "config", "wording", "negation_t
 
 
 def place_image(job: Job, example: Example) -> str:
-    """Write an example's image as an 8-bit file, once; return its path below the export.
-
-    The name comes from the image's own, so that examples of one image share a file.
-
-    Raises:
-        UserError: if the file is no image.
-    """
-    name = example.image["path"] if isinstance(example.image, dict) else example.image
-    data = job.read_image(example.source, example.image)
-    assert data is not None, example.key  # ``list_examples`` has seen it
-    data = to_eight_bit(data, f"{example.source}: {example.key}")
-    ending = ".png" if data.startswith(b"\x89PNG") else ".jpg"
-    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{example.source}-{name or example.key}")
-    path = Path("images", Path(safe).stem + ending)
-    target = job.out / path
-    if not target.is_file():
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(data)
-    return path.as_posix()
+    """Return an image's path: below the export if it is there, else where the user's own file lies."""
+    path = job.images.place(example.source, example.image)
+    assert path is not None, example.key  # ``list_examples`` has seen it
+    place = Path(path)
+    return place.relative_to(job.images.final).as_posix() if place.is_relative_to(job.images.final) else path
 
 
 def state_path(job: Job, relative: str) -> str:
     """Return an image's path as the user wants paths written."""
-    return relative if job.films.paths == "relative" else str(job.films.final / relative)
+    return relative if job.images.paths == "relative" else str(job.images.final / relative)
 
 
 @contextmanager
@@ -129,8 +114,7 @@ class MessageTable:
     def write(self, example: Example, **conversations: list[dict[str, Any]]) -> None:
         """Write one row, its image within."""
         data = self.job.read_image(example.source, example.image)
-        assert data is not None, example.key
-        image = {"bytes": to_eight_bit(data, f"{example.source}: {example.key}"), "path": None}
+        image = {"bytes": data, "path": None}
         columns = {c: example.columns.get(c, "") for c in COLUMNS}
         self._held.append({**conversations, "images": [image], **columns})
         self.rows += 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -20,8 +21,10 @@ from nastdata.sources.denials import find_conflict
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
 from nastdata.sources.openi.files import Report, hash_input, read_members, read_report
 from nastdata.sources.openi.headings import HeadingReader, HeadingTally
+from nastdata.sources.openi.image_views import pick_images, read_views
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import OPENI
+from nastdata.sources.views import NO_VIEW, Views
 
 NEEDS = (
     "NLMCXR_reports.tgz, or the folder of its XML files",
@@ -61,7 +64,8 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     tally, counts = HeadingTally(), Counter[str]()
     left_out = Counter[str]()
     rejects: list[tuple[str, str, str | None]] = []
-    rows: list[tuple[str, str, Fact]] = []
+    rows: list[tuple[str, str, str, Fact]] = []
+    known = read_views() if options.views in NO_VIEW else {}
     names: set[str] = set()
     total = 0
     for member, content in read_members(found[0]):
@@ -81,7 +85,12 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         elif not facts:
             left_out["no definite fact"] += 1
         else:
-            rows += [(report.name, report.images[0], fact) for fact in facts]
+            chosen = pick_images(report.images, options.views, known)
+            if not chosen:
+                left_out[NO_VIEW[options.views]] += 1
+            for image in chosen:
+                study = f"{report.name}/{image}" if options.views == "all" else report.name
+                rows += [(report.name, study, image, fact) for fact in facts]
     if not names:
         reason = f" (the first: {rejects[0][1]}, {rejects[0][2]})" if rejects else ""
         raise UserError(f"no report in it{reason}", where=str(found[0]), how=f"needed: {NEEDS[0]}")
@@ -164,10 +173,10 @@ def _is_redacted(text: str, parsed: ParsedFact) -> bool:
     return text[: parsed.start].rstrip().endswith(REDACTED)
 
 
-def _make_frame(rows: list[tuple[str, str, Fact]], ontology: Ontology) -> pl.DataFrame:
+def _make_frame(rows: list[tuple[str, str, str, Fact]], ontology: Ontology) -> pl.DataFrame:
     cells = [
-        (SOURCE.name, n, n, i, f"{i}.png", None, f.condition, f.existence, f.location, f.severity)
-        for n, i, f in rows
+        (SOURCE.name, n, s, i, f"{i}.png", None, f.condition, f.existence, f.location, f.severity)
+        for n, s, i, f in rows
     ]
     return sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
 
@@ -181,4 +190,5 @@ SOURCE = Source(
     load_labels=load_labels,
     load_facts=load_facts,
     one_report_one_patient=True,
+    views=get_args(Views),
 )

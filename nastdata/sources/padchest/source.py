@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 
@@ -22,11 +23,12 @@ from nastdata.sources.studies import (
 )
 from nastdata.sources.tables import ROW, read_table, reject_cell
 from nastdata.sources.terms import PADCHEST
+from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, UNKNOWN, Views
 
 FILE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
 NEEDS = (f"{FILE} (plain or .gz), or its folder", "or the Python package torchxrayvision, which has it")
 LIST, LABELS = "LabelsLocalizationsBySentence", "Labels"
-RANKS = {"PA": 0, "AP": 1, "AP_horizontal": 2, "COSTAL": 3, "L": 4}
+RANKS = {"PA": PA, "AP": AP, "AP_horizontal": FRONTAL, "COSTAL": UNKNOWN, "L": LATERAL}
 
 
 def find(data: Path | None) -> tuple[list[Path], list[str]]:
@@ -72,7 +74,9 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     doubtful = doubtful.filter((pl.col("n") > 1) | (pl.col(LIST) > 1)).select("study_id")
     torn = rows.join(wrong.select("image_id"), on="image_id", how="anti").join(doubtful, on="study_id")
     good = rows.join(pl.concat([wrong, torn]).select("image_id"), on="image_id", how="anti")
-    studies, _ = collapse_studies(good, [], SOURCE.name, "#rank", keep=(LIST, LABELS))
+    studies, lacking = collapse_studies(
+        good, [], SOURCE.name, "#rank", keep=(LIST, LABELS), views=options.views
+    )
     studies = studies.join(kinds, on=LABELS, how="left")
     present = studies.join(findings, on=LIST, maintain_order="left").select(
         *KEYS, "condition", pl.lit("present").alias("existence"), "location", pl.lit(None).alias("severity")
@@ -96,6 +100,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         ],
         SOURCE.name,
     )
+    rejects = pl.concat([rejects, lacking])
     return Loaded(
         frame=facts,
         rejects=rejects,
@@ -213,4 +218,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    views=get_args(Views),
 )

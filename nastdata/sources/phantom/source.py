@@ -206,4 +206,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    views=("frontal", "frontal-only", "all"),
 )

@@ -1,0 +1,98 @@
+"""Nothing empties in silence: what came out empty, why, and what to do about it, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from nastdata.recipe import BuildRecipe, ContextualRecipe
+from nastdata.records import SPLITS
+
+
+def explain_empty(
+    made: Mapping[str, pl.DataFrame], studies: pl.DataFrame, recipe: BuildRecipe
+) -> dict[str, str]:
+    """Return config without rows -> why it has none, with the next step.
+
+    Args:
+        made: config -> its rows.
+        studies: label or fact frame with ``split``.
+        recipe: of the build.
+    """
+    return {config: _explain(config, studies, recipe) for config, frame in made.items() if not len(frame)}
+
+
+def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
+    if studies.is_empty():
+        return "the source says nothing of the ontology's conditions: its labels are blank, or about others"
+    if isinstance(recipe, ContextualRecipe):
+        located = int(studies["location"].is_not_null().sum())
+        graded = int(studies["severity"].is_not_null().sum())
+        known = (
+            f"{_count(len(studies), 'fact')} with {_count(located, 'place')} and {_count(graded, 'grade')}"
+        )
+        if config == "contextual_claims":
+            k = recipe.claims.k_min
+            return (
+                f"K={k} claims need {_spell(k)} states of a finding that exclude one another, by place or "
+                f"grade, each seen in some study of the same split; {known}. Use a source with places or "
+                "grades, add studies, or leave claims out (--set claims.enabled=false)"
+            )
+        return (
+            "no finding is both present in one study and absent in another of the same split, which balanced "
+            f"captions need; {known}. Add studies, or --set captions.balanced=false"
+        )
+    n = studies.select("source", "patient_id", "study_id").n_unique()
+    return f"{_count(n, 'study', 'studies')} gave no row. Add studies, or choose a source with more findings"
+
+
+def find_empty_splits(
+    configs: Mapping[str, pl.DataFrame], studies: pl.DataFrame, recipe: BuildRecipe
+) -> list[str]:
+    """Return a warning for each config that has rows, but none in some split."""
+    people = dict(
+        studies.select("split", "source", "patient_id").unique()["split"].value_counts().iter_rows()
+    )
+    total = sum(people.values())
+    out = []
+    for config, frame in configs.items():
+        there = set(frame["split"].unique().to_list())
+        lacking = [s for s in SPLITS if s not in there and getattr(recipe.splits, s) > 0]
+        if not lacking:
+            continue
+        deserted = [s for s in lacking if not people.get(s)]
+        told = f"{config}: no rows in {' or '.join(lacking)}"
+        if deserted and (len(deserted) == len(lacking) or recipe.limit is None):
+            why = f"{_count(total, 'patient')} did not reach all splits. Add patients, or change splits.train"
+        elif recipe.limit is not None:
+            why = f"a limit of {recipe.limit} leaves nothing for it. Raise --limit"
+        else:
+            have = ", ".join(f"{s} {people.get(s, 0):,}" for s in lacking)
+            why = f"its patients ({have}) were too few or too alike. Add patients, or give it a larger share"
+        out.append(f"{told}: {why}")
+    return out
+
+
+def find_blank(source: str, report: Mapping[str, object]) -> list[str]:
+    """Return a warning if a label source says nothing at all of some conditions."""
+    labels = report.get("labels")
+    if not isinstance(labels, dict):
+        return []
+    blank = [c for c, n in labels.items() if not n["present"] and not n["absent"] and not n["uncertain"]]
+    if not blank:
+        return []
+    shown = ", ".join(blank[:6]) + (f" and {len(blank) - 6} more" if len(blank) > 6 else "")
+    return [f"{source}: says nothing of {shown}: blank in every study, so no row will be about {_it(blank)}"]
+
+
+def _it(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "them"
+
+
+def _count(n: int, one: str, many: str | None = None) -> str:
+    return f"1 {one}" if n == 1 else f"{n or 'no':{',' if n else ''}} {many or one + 's'}"
+
+
+def _spell(n: int) -> str:
+    return {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven"}.get(n, str(n))

@@ -1,0 +1,1 @@
+"""What `validate` asks of stored images: pixels alone, whole, and without a name of their headers."""

@@ -1,1 +1,0 @@
-"""How the phantom film is drawn: anatomy, places, findings, mark."""

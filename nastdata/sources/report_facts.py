@@ -1,0 +1,236 @@
+"""From the reports of a study to its facts: what is said of now, and nothing that is denied as well.
+
+    reader = ReportReader(ontology)
+    facts = reader.read(["No pneumothorax. Small left effusion."], key="s1")
+    reader.account()     # counts for the source's report
+    reader.sample        # sentences with their readings, to look at
+
+Every source that has reports reads them here, so that all of them decide alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from nastdata.frames import FACTS_SCHEMA
+from nastdata.ontology import Ontology
+from nastdata.reading.parse import get_parser
+from nastdata.records import Fact
+from nastdata.seeded import draw_int
+from nastdata.sources.base import InputFile, Loaded
+from nastdata.sources.denials import find_conflict
+from nastdata.sources.studies import KEYS, reject_rows, report_facts, sort_facts
+
+BOTH = "findings both said and denied in one study"
+KEPT_TIMES = frozenset({"now", "new"})
+"""A new finding is there now; what was earlier or has resolved is not."""
+REMEMBERED = 20_000
+"""Distinct texts whose readings are kept: reports of normal studies repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSentence:
+    """One sentence of a report with what was read from it, for people to look at."""
+
+    key: str
+    """The study."""
+    text: str
+    facts: tuple[str, ...]
+    """In words: "Pleural Effusion present, left lung base, small (now)"."""
+    unread: tuple[str, ...]
+    """Parts that could not be read, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one text says, before the texts of a study are held against one another."""
+
+    present: tuple[Fact, ...]
+    absent: tuple[Fact, ...]
+    doubtful: tuple[Fact, ...]
+    counts: tuple[tuple[str, int], ...]
+    sentences: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
+
+
+class ReportReader:
+    """Reads the reports of studies one after another, and counts what it could not use.
+
+    Args:
+        ontology: Whose findings are wanted.
+        language: Of the texts; None: told by the reader.
+        seed: Of the recipe; decides which sentences are sampled.
+        sample_size: How many sentences to keep for people to look at.
+    """
+
+    def __init__(
+        self, ontology: Ontology, *, language: str | None = None, seed: int = 0, sample_size: int = 50
+    ) -> None:
+        self._ontology, self._language = ontology, language
+        self._seed, self._sample_size = seed, sample_size
+        self._known: dict[str, _Said] = {}
+        self._sample: dict[int, ReadSentence] = {}
+        self.counts: Counter[str] = Counter()
+
+    def read(self, texts: Iterable[str], key: str) -> list[Fact]:
+        """Return the facts of one study: present and absent, each only if nothing speaks against it.
+
+        Args:
+            texts: The study's reports, or the sections of one.
+            key: The study's id.
+        """
+        said = [self._read_text(text, key) for text in texts if text.strip()]
+        self.counts["reports"] += len(said)
+        for one in said:
+            self.counts.update(dict(one.counts))
+        present = list(dict.fromkeys(f for s in said for f in s.present))
+        absent = list(dict.fromkeys(f for s in said for f in s.absent))
+        doubtful = [f for s in said for f in s.doubtful]
+        return self._settle(present, absent, doubtful)
+
+    def account(self) -> dict[str, Any]:
+        """Return counts for the source's report; shares are null where nothing was read."""
+        naming = self.counts["sentences that name a finding"]
+        unread = self.counts["sentences with a part that could not be read"]
+        return {
+            **{k: n for k, n in sorted(self.counts.items()) if n},
+            "share of such sentences that could not be read": round(unread / naming, 4) if naming else None,
+        }
+
+    @property
+    def sample(self) -> list[ReadSentence]:
+        """Sentences that name a finding, picked by a hash of study and text: the same in every run."""
+        return [self._sample[code] for code in sorted(self._sample)]
+
+    def _settle(self, present: list[Fact], absent: list[Fact], doubtful: list[Fact]) -> list[Fact]:
+        contradicted: set[Fact] = set()
+        kept_absent = []
+        for fact in absent:
+            against = [f for f in present if find_conflict(fact, [f], self._ontology)]
+            same = [f for f in against if f.condition == fact.condition]
+            if same:
+                # nobody knows which of the two holds
+                self.counts[BOTH] += 1
+                contradicted.update(same)
+            elif against or find_conflict(fact, doubtful, self._ontology):
+                self.counts["denials that another sentence speaks against"] += 1
+            else:
+                kept_absent.append(fact)
+        return [f for f in present if f not in contradicted] + kept_absent
+
+    def _read_text(self, text: str, key: str) -> _Said:
+        said = self._known.get(text)
+        if said is None:
+            said = _read(text, self._ontology, self._language)
+            if len(self._known) < REMEMBERED:
+                self._known[text] = said
+        for number, (sentence, facts, unread) in enumerate(said.sentences):
+            code = draw_int(self._seed, "read sentence", key, number, sentence)
+            if len(self._sample) < self._sample_size:
+                self._sample[code] = ReadSentence(key, sentence, facts, unread)
+            elif code < max(self._sample):
+                del self._sample[max(self._sample)]
+                self._sample[code] = ReadSentence(key, sentence, facts, unread)
+        return said
+
+
+def load_reports(
+    studies: pl.DataFrame,
+    texts: str,
+    reader: ReportReader,
+    ontology: Ontology,
+    *,
+    files: tuple[InputFile, ...],
+    rejects: pl.DataFrame | None = None,
+    report: dict[str, object] | None = None,
+) -> Loaded:
+    """Read one report a study into a fact frame; every study is accounted for.
+
+    Args:
+        studies: ``frames.STUDY_COLUMNS`` and the column of texts, one row a study.
+        texts: Name of that column: strings, or lists of strings; null or blank is "no text".
+        reader: To read with; it keeps the counts.
+        ontology: The reader's.
+        files: What was read.
+        rejects: Rows that were refused before (``frames.REJECTS_SCHEMA``); they count as input.
+        report: More for the source's report.
+    """
+    rows: list[tuple[Any, ...]] = []
+    left_out: Counter[str] = Counter()
+    keys = studies.select(KEYS).rows()
+    for names, text in zip(keys, studies[texts].to_list(), strict=True):
+        parts = [t for t in (text if isinstance(text, list) else [text]) if t and t.strip()]
+        if not parts:
+            left_out["no report text"] += 1
+            continue
+        facts = reader.read(parts, names[KEYS.index("study_id")])
+        if not facts:
+            left_out["no definite finding in the report"] += 1
+        rows += [(*names, f.condition, f.existence, f.location, f.severity) for f in facts]
+    frame = sort_facts(pl.DataFrame(rows, schema=FACTS_SCHEMA, orient="row"), ontology)
+    refused = reject_rows([], "") if rejects is None else rejects
+    return Loaded(
+        frame=frame,
+        rejects=refused,
+        files=files,
+        rows_in=len(studies) + len(refused),
+        rows_out=len(studies) - sum(left_out.values()),
+        left_out=dict(sorted(left_out.items())),
+        report={**report_facts(frame), "reading": reader.account(), **(report or {})},
+    )
+
+
+def _read(text: str, ontology: Ontology, language: str | None) -> _Said:
+    reading = get_parser(ontology).parse(text)
+    counts: Counter[str] = Counter()
+    groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
+    by_sentence: dict[tuple[int, int], list[str]] = {}
+    for parsed in reading.facts:
+        fact: Fact = parsed.fact
+        time = getattr(parsed, "time", "now")
+        certain = getattr(parsed, "certainty", "definite") == "definite"
+        span = getattr(parsed, "sentence_span", (0, len(text)))
+        by_sentence.setdefault(span, []).append(_describe(fact, time))
+        if time not in KEPT_TIMES or (time == "new" and fact.existence == "absent"):
+            # "no new effusion" leaves an old one open
+            counts[f"findings not of now ({'no new' if time == 'new' else time})"] += 1
+            continue
+        kind = fact.existence if certain else "uncertain"
+        if kind == "uncertain":
+            counts["uncertain findings"] += 1
+        if fact.denies:
+            # "not in the right lower lobe" says that it is there, and one place where it is not
+            fact = replace(fact, denies=None, **{fact.denies: None})
+        groups[kind].append(fact)
+    unread_in: dict[tuple[int, int], list[str]] = {}
+    for unread in getattr(reading, "unread", ()):
+        span = next((s for s in by_sentence if s[0] <= unread.start < s[1]), (unread.start, unread.end))
+        unread_in.setdefault(span, []).append(f"{unread.text} ({unread.reason})")
+    spans = sorted({*by_sentence, *unread_in})
+    counts["sentences that name a finding"] += len(spans)
+    counts["sentences with a part that could not be read"] += len(unread_in)
+    sentences = tuple(
+        (
+            " ".join(text[a:b].split()),
+            tuple(dict.fromkeys(by_sentence.get((a, b), ()))),
+            tuple(unread_in.get((a, b), ())),
+        )
+        for a, b in spans
+    )
+    return _Said(
+        tuple(dict.fromkeys(groups["present"])),
+        tuple(dict.fromkeys(groups["absent"])),
+        tuple(dict.fromkeys(groups["uncertain"])),
+        tuple(sorted(counts.items())),
+        sentences,
+    )
+
+
+def _describe(fact: Fact, time: str) -> str:
+    parts = [f"{fact.condition} {fact.existence}", fact.location, fact.severity]
+    denied = f" (not this {fact.denies})" if fact.denies else ""
+    return ", ".join(p for p in parts if p) + denied + (f" ({time})" if time != "now" else "")
