@@ -181,7 +181,7 @@ def describe_model(encoder: DualEncoder) -> dict[str, Any]:
         "model": encoder.spec,
         "text_tower": fingerprint_text(encoder),
         "image_tower": fingerprint_images(encoder),
-        "depth": encoder.text.depth,
+        "depth": None if encoder.spec.startswith("python:") else encoder.text.depth,
     }
 
 
