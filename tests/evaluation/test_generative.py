@@ -493,17 +493,40 @@ def test_restricted_images_meet_no_proxy(data: Data, monkeypatch: pytest.MonkeyP
 
 def test_restricted_images_need_a_statement() -> None:
     with pytest.raises(UserError, match="mimic-cxr may not leave") as told:
-        check_images_may_go(["mimic-cxr", "phantom"], "https://gpu.hospital.example/v1")
-    assert "--own-server gpu.hospital.example" in str(told.value)
-    who = Permission("gpu.hospital.example", "A. Name, data protection officer")
-    gate = check_images_may_go(["mimic-cxr"], "https://gpu.hospital.example/v1", who)
-    assert gate.to_json()["permission"] == {"host": who.host, "stated_by": who.stated_by}
-    with pytest.raises(UserError, match="the model is at api"):
-        check_images_may_go(["mimic-cxr"], "https://api.example.com/v1", who)
+        check_images_may_go(["mimic-cxr", "phantom"], "https://10.1.2.3/v1")
+    assert "--own-server 10.1.2.3" in str(told.value)
+    who = Permission("10.1.2.3", "A. Name, data protection officer")
+    gate = check_images_may_go(["mimic-cxr"], "https://10.1.2.3:8000/v1", who).to_json()
+    assert gate["endpoint"] == "own network"
+    assert gate["permission"] == {"host": who.host, "stated_by": who.stated_by}
+    with pytest.raises(UserError, match="the model is at 192"):
+        check_images_may_go(["mimic-cxr"], "https://192.0.2.7/v1", who)
     with pytest.raises(UserError, match="name who states"):
-        check_images_may_go(["mimic-cxr"], "https://h.example/v1", Permission("h.example", "yes"))
+        check_images_may_go(["mimic-cxr"], "https://10.1.2.3/v1", Permission("10.1.2.3", "yes"))
+    with pytest.raises(UserError, match="not at a private address"):
+        check_images_may_go(["mimic-cxr"], "https://8.8.8.8/v1", Permission("8.8.8.8", "A. Name, officer"))
     assert check_images_may_go(["mimic-cxr"], "http://127.0.0.1:8000/v1").endpoint == "loopback"
     assert check_images_may_go(["phantom"], "https://api.openai.com/v1").restricted == ()
+
+
+def test_the_other_end_is_looked_at_before_anything_is_sent(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that was loopback when it was checked, and leads elsewhere when the connection is opened."""
+    from nastdata.evaluation.generative import endpoint
+
+    monkeypatch.setattr(endpoint, "read_address", lambda _text: endpoint_address("192.0.2.9"))
+    with serve_vision(lambda _: "A") as (url, seen):
+        with pytest.raises(UserError, match="leads to 192.0.2.9") as told:
+            judge_vlm(f"vlm:m@{url}", only(data, "mednega"), SETTINGS, None, replace(QUICK, retries=0))
+        assert "nothing was sent" in str(told.value)
+        assert not seen.questions
+
+
+def endpoint_address(text: str) -> Any:
+    import ipaddress
+
+    return ipaddress.ip_address(text)
 
 
 def test_a_statement_without_a_server_is_refused(tiny: Tiny) -> None:

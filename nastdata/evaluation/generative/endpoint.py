@@ -22,7 +22,7 @@ from nastdata.evaluation.generative.questions import Asked
 from nastdata.evaluation.generative.settings import VisionSettings
 from nastdata.llm.base import Answer, CallFailure, Outcome
 from nastdata.llm.chat import DEFAULT_URL
-from nastdata.llm.connection import is_loopback
+from nastdata.llm.connection import Reach, fits, is_loopback, read_address
 from nastdata.llm.openai_client import import_openai
 
 TOP = 20
@@ -73,6 +73,7 @@ class Endpoint:
         self._limit_name, self._temperature = "max_tokens", True
         self._lock = threading.Lock()
         self._pause_until = 0.0
+        self._refused: str | None = None
         self._client = self._openai.OpenAI(
             base_url=self.url,
             api_key=self._key,
@@ -100,7 +101,12 @@ class Endpoint:
                 return CallFailure(self._tell(e))
             except o.APITimeoutError:
                 return CallFailure("no answer in time", retryable=True)
-            except o.APIConnectionError as e:
+            except (o.APIConnectionError, OSError) as e:
+                if self._refused:
+                    what = (
+                        f"the connection leads to {self._refused}, too far for these images; nothing was sent"
+                    )
+                    raise self._refuse(what, "check the address, the hosts file and DNS") from None
                 return CallFailure(f"no connection ({_first_line(e.__cause__ or e)})", retryable=True)
             except o.APIStatusError as e:
                 if 300 <= e.status_code < 400:
@@ -192,26 +198,35 @@ class Endpoint:
         return False
 
     def _open_http(self, restricted: bool) -> Any:
-        """Return the HTTP client; restricted images meet no proxy and no redirect, and stay on loopback."""
+        """Return the HTTP client; restricted images meet no proxy and no redirect, and go no further.
+
+        The address at the other end is read from the open connection, before anything is sent: a name may
+        resolve to something else by then.
+        """
 
         def watch(response: Any) -> None:
             if response.status_code in (429, 503):
                 self._slow_down(response.headers.get("retry-after"))
 
-        hooks = {"response": [watch]}
+        def trace(event: str, info: dict[str, Any]) -> None:
+            if event.endswith(".connect_tcp.complete"):
+                there = read_address(str(info["return_value"].get_extra_info("server_addr")[0]))
+                if not fits(there, reach):
+                    self._refused = str(there)
+                    info["return_value"].close()
+                    raise ConnectionRefusedError(f"{there} is too far")
+
+        def look(request: Any) -> None:
+            request.extensions = {**request.extensions, "trace": trace}
+
+        hooks: dict[str, list[Any]] = {"response": [watch]}
+        # a proxy has no business between this machine and itself
+        loopback = is_loopback(self.url)
         if not restricted:
-            # a proxy has no business between this machine and itself
-            return self._openai.DefaultHttpxClient(event_hooks=hooks, trust_env=not is_loopback(self.url))
-        kind = type(self._openai.DefaultHttpxClient()).__mro__[1].__module__.partition(".")[0]
-        httpx = __import__(kind)
-        source = None
-        if is_loopback(self.url):
-            # A socket bound to a loopback address reaches nothing else, whatever a name resolves to later.
-            source = "::1" if ":" in (urlsplit(self.url).hostname or "") else "127.0.0.1"
-        transport = httpx.HTTPTransport(local_address=source)
-        return self._openai.DefaultHttpxClient(
-            event_hooks=hooks, trust_env=False, follow_redirects=False, transport=transport
-        )
+            return self._openai.DefaultHttpxClient(event_hooks=hooks, trust_env=not loopback)
+        reach: Reach = "loopback" if loopback else "own network"
+        hooks["request"] = [look]
+        return self._openai.DefaultHttpxClient(event_hooks=hooks, trust_env=False, follow_redirects=False)
 
     def _slow_down(self, after: str | None) -> None:
         try:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.settings import Permission
 from nastdata.images.store import ImageKey, ImageStore
-from nastdata.llm.connection import is_loopback
+from nastdata.llm.connection import is_loopback, is_own_network
 from nastdata.sources import get_source
 
 KEEP = 256
@@ -28,7 +28,7 @@ class Gate:
     restricted: tuple[str, ...]
     """Sources whose images may not leave the machine."""
     endpoint: str
-    """``loopback``, ``remote`` or ``in this process``."""
+    """``loopback``, ``own network``, ``remote`` or ``in this process``."""
     permission: Permission | None
 
     def to_json(self) -> dict[str, Any]:
@@ -66,7 +66,13 @@ def check_images_may_go(sources: Sequence[str], url: str, permission: Permission
             where="--stated-by",
             how="e.g. --stated-by 'A. Name, data protection officer, 2026-11-20'",
         )
-    return Gate(held, "remote", permission)
+    if not is_own_network(url):
+        raise UserError(
+            f"{host} is not at a private address, so it is not taken for a server of your own network",
+            where="--own-server",
+            how="use a server on your institution's network, or on this machine",
+        )
+    return Gate(held, "own network", permission)
 
 
 def _may_leave(source: str) -> bool:
