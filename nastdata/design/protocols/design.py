@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
 from nastdata.design.protocols import wording as say
-from nastdata.design.protocols.pairing import Pool, Study, read_pools
+from nastdata.design.protocols.pairing import UNKNOWN, Pool, read_pools
 from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
@@ -43,8 +44,9 @@ class Group:
     options: tuple[str, ...]
     facts: tuple[tuple[str, bool], ...]
     """For each option, the finding that it turns on, and whether it says that it is present."""
-    members: tuple[tuple[Study, int], ...]
-    """Study, and the number of its true option."""
+    pool: Pool
+    members: tuple[tuple[int, int], ...]
+    """Number of a study in the pool, and the number of its true option."""
 
 
 def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: ProtocolsRecipe) -> Design:
@@ -64,7 +66,7 @@ def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: Protocol
                 f"no such condition '{name}'", where="conditions", how=name_nearest(name, ontology.order)
             )
     conditions = [c for c in ontology.order if not recipe.conditions or c in recipe.conditions]
-    pools = read_pools(studies, conditions)
+    pools = read_pools(studies, conditions, recipe.seed)
     groups: list[Group] = []
     for pool in pools:
         if recipe.design == "unpaired":
@@ -83,7 +85,7 @@ def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: Protocol
         without.update(pool.without_partner)
     report = {
         "studies": len(studies),
-        "studies_with_a_known_label": sum(len(p.studies) for p in pools),
+        "studies_with_a_known_label": sum(len(p.frame) for p in pools),
         "questions": len(frame),
         "groups": frame["group_id"].n_unique() if len(frame) else 0,
         "by_protocol": dict(sorted(Counter(frame["protocol"].to_list()).items())),
@@ -105,6 +107,7 @@ def _yes_no(
                 yield Group(
                     *("presence_yes_no", c, None, polarity, ask(ontology, c), say.YES_NO),
                     ((c, yes), (c, not yes)),
+                    pool,
                     ((a, 0 if yes else 1), (b, 1 if yes else 0)),
                 )
 
@@ -117,11 +120,13 @@ def _which(pool: Pool, ontology: Ontology, recipe: ProtocolsRecipe, conditions: 
             yield Group(
                 *("which_present", x, y, "affirmative", say.PRESENT_QUESTION, names),
                 ((x, True), (y, True)),
+                pool,
                 ((a, 0), (b, 1)),
             )
             yield Group(
                 *("which_absent", x, y, "negated", say.ABSENT_QUESTION, names),
                 ((x, False), (y, False)),
+                pool,
                 ((a, 1), (b, 0)),
             )
 
@@ -138,6 +143,7 @@ def _two_way(
                 yield Group(
                     *("two_way", x, y, polarity, say.TRUE_QUESTION, texts),
                     ((x, present), (y, present)),
+                    pool,
                     ((a, first), (b, second)),
                 )
     for c in conditions:
@@ -146,6 +152,7 @@ def _two_way(
             yield Group(
                 *("two_way", c, None, "mixed", say.TRUE_QUESTION, texts),
                 ((c, True), (c, False)),
+                pool,
                 ((a, 0), (b, 1)),
             )
 
@@ -158,19 +165,20 @@ def _reports(
         others = [o for o in conditions if o != c and _unrelated(ontology, c, o)]
         if len(others) < OTHERS:
             continue
-        used: set[str] = set()
+        used: set[int] = set()
         made = 0
         for lap in range(TRIES):
             shared = sorted(
                 shuffle(others, recipe.seed, "report", c, lap)[:OTHERS], key=ontology.order.__getitem__
             )
-            cells: dict[tuple[int, ...], tuple[list[Study], list[Study]]] = {}
-            for s in pool.studies:
-                if s.key in used or c not in s.labels or any(o not in s.labels for o in shared):
-                    continue
-                cell = cells.setdefault(tuple(s.labels[o] for o in shared), ([], []))
-                cell[1 - s.labels[c]].append(s)
-            for values, (having, lacking) in sorted(cells.items()):
+            open_ = np.ones(len(pool.labels), dtype=bool)
+            open_[sorted(used)] = False
+            around = pool.labels[:, [pool.column[o] for o in shared]]
+            open_ &= (around != UNKNOWN).all(axis=1)
+            own = pool.labels[:, pool.column[c]]
+            for values in product((0, 1), repeat=OTHERS):
+                here = open_ & (around == values).all(axis=1)
+                having, lacking = np.flatnonzero(here & (own == 1)), np.flatnonzero(here & (own == 0))
                 left = None if recipe.per_condition is None else recipe.per_condition - made
                 if left is not None and left <= 0:
                     break
@@ -183,11 +191,12 @@ def _reports(
                     for present in (True, False)
                 )
                 for a, b in pairs:
-                    used |= {a.key, b.key}
+                    used |= {a, b}
                     made += 1
                     yield Group(
                         *("report_alignment", c, None, "mixed", say.REPORT_QUESTION, texts),
                         ((c, True), (c, False)),
+                        pool,
                         ((a, 0), (b, 1)),
                     )
 
@@ -197,16 +206,13 @@ def _unpaired(
 ) -> Iterator[Group]:
     """The presence probe as published: X, a finding that is absent, and "No X"; X is always right."""
     for c in conditions:
-        some = sorted(
-            (s for s in pool.studies if s.labels.get(c) == 1),
-            key=lambda s: draw_int(recipe.seed, "unpaired", c, s.key),
-        )
-        for s in some[: recipe.per_condition]:
-            absent = [o for o in conditions if s.labels.get(o) == 0]
+        having = pool.order(recipe.seed, f"unpaired_presence|{c}", pool.find({c: 1}))
+        for s in having[: recipe.per_condition].tolist():
+            absent = [o for o in conditions if pool.labels[s, pool.column[o]] == 0]
             if not absent:
                 pool.count_lone("unpaired_presence", 1)
                 continue
-            o = shuffle(absent, recipe.seed, "distractor", c, s.key)[0]
+            o = shuffle(absent, recipe.seed, "distractor", c, pool.row(s)["study_id"])[0]
             names = (
                 say.name_finding(ontology, c),
                 say.name_finding(ontology, o),
@@ -215,19 +221,18 @@ def _unpaired(
             yield Group(
                 *("unpaired_presence", c, o, "affirmative", say.PRESENT_QUESTION, names),
                 ((c, True), (o, True), (c, False)),
+                pool,
                 ((s, 0),),
             )
 
 
-def _pair_states(pool: Pool, recipe: ProtocolsRecipe, name: str, c: str) -> list[tuple[Study, Study]]:
-    having = [s for s in pool.studies if s.labels.get(c) == 1]
-    lacking = [s for s in pool.studies if s.labels.get(c) == 0]
-    return pool.pair(recipe.seed, name, having, lacking, recipe.per_condition)
+def _pair_states(pool: Pool, recipe: ProtocolsRecipe, name: str, c: str) -> list[tuple[int, int]]:
+    return pool.pair(recipe.seed, name, pool.find({c: 1}), pool.find({c: 0}), recipe.per_condition)
 
 
 def _pair_opposites(
     pool: Pool, ontology: Ontology, recipe: ProtocolsRecipe, conditions: list[str], name: str
-) -> Iterator[tuple[str, str, list[tuple[Study, Study]]]]:
+) -> Iterator[tuple[str, str, list[tuple[int, int]]]]:
     """For each two unrelated findings, pair images that have the one only with such that have the other."""
     most = recipe.per_condition
     if most is not None:
@@ -235,8 +240,7 @@ def _pair_opposites(
     for x, y in combinations(conditions, 2):
         if not _unrelated(ontology, x, y):
             continue
-        first = [s for s in pool.studies if (s.labels.get(x), s.labels.get(y)) == (1, 0)]
-        second = [s for s in pool.studies if (s.labels.get(x), s.labels.get(y)) == (0, 1)]
+        first, second = pool.find({x: 1, y: 0}), pool.find({x: 0, y: 1})
         yield x, y, pool.pair(recipe.seed, f"{name}|{x}|{y}", first, second, most)
 
 
@@ -270,7 +274,7 @@ def _lay_out(groups: list[Group], recipe: ProtocolsRecipe) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
     for g in groups:
-        split = g.members[0][0].row["split"]
+        split = g.pool.row(g.members[0][0])["split"]
         counts[f"{g.protocol}-{split}"] += 1
         group = f"{g.protocol}-{split}-{counts[f'{g.protocol}-{split}']:06d}"
         order = list(range(len(g.options)))
@@ -279,7 +283,7 @@ def _lay_out(groups: list[Group], recipe: ProtocolsRecipe) -> pl.DataFrame:
         for n, (study, answer) in enumerate(g.members):
             rows.append(
                 {
-                    **study.row,
+                    **g.pool.row(study),
                     "item_id": f"{group}-{n + 1}",
                     "protocol": g.protocol,
                     "design": recipe.design,

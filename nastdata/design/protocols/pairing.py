@@ -6,41 +6,50 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from nastdata.seeded import draw_int
+from nastdata.seeded import draw_int, mix_codes
 
-
-@dataclass(frozen=True)
-class Study:
-    """One study with what is known of its findings."""
-
-    row: dict[str, Any]
-    """Its study columns and split."""
-    labels: dict[str, int]
-    """Condition -> 1 or 0, where known."""
-
-    @property
-    def patient(self) -> tuple[str, str]:
-        """Source and patient."""
-        return self.row["source"], self.row["patient_id"]
-
-    @property
-    def key(self) -> str:
-        """Source and study."""
-        return f"{self.row['source']}/{self.row['study_id']}"
+Ints = npt.NDArray[np.int64]
+COLUMNS = ("source", "patient_id", "study_id", "image_id", "image", "split")
+UNKNOWN = -1
 
 
 @dataclass
 class Pool:
-    """The studies of one split and source, and a count of those for which no partner was found."""
+    """The studies of one split and source, by number; and for how many of them no partner was found."""
 
-    studies: list[Study]
+    frame: pl.DataFrame
+    """Their study columns."""
+    labels: npt.NDArray[np.int8]
+    """(studies, conditions) 1, 0 or ``UNKNOWN``."""
+    column: dict[str, int]
+    """Condition -> its column of ``labels``."""
+    draw: npt.NDArray[np.uint64]
+    """(studies,) a hashed draw each."""
+    patient: Ints
+    """(studies,) a number for each patient."""
     without_partner: dict[str, int] = field(default_factory=dict)
 
+    def find(self, states: dict[str, int]) -> Ints:
+        """Return the numbers of studies with these states, condition -> 1 or 0."""
+        keep = np.ones(len(self.labels), dtype=bool)
+        for condition, value in states.items():
+            keep &= self.labels[:, self.column[condition]] == value
+        found: Ints = np.flatnonzero(keep)
+        return found
+
+    def order(self, seed: int, name: str, some: Ints) -> Ints:
+        """Return studies in a hashed order that belongs to a name."""
+        codes = mix_codes(self.draw[some], draw_int(seed, "protocol", name))
+        ordered: Ints = some[np.argsort(codes, kind="stable")]
+        return ordered
+
     def pair(
-        self, seed: int, name: str, first: Sequence[Study], second: Sequence[Study], most: int | None
-    ) -> list[tuple[Study, Study]]:
+        self, seed: int, name: str, first: Ints, second: Ints, most: int | None
+    ) -> list[tuple[int, int]]:
         """Pair studies of two kinds, each used once, in a hashed order; partners are of different patients.
 
         Args:
@@ -50,37 +59,47 @@ class Pool:
             second: studies of which the other is.
             most: highest number of pairs.
         """
-
-        def order(some: Sequence[Study]) -> list[Study]:
-            return sorted(some, key=lambda s: draw_int(seed, "protocol", name, s.key))
-
-        left, right = order(first), order(second)
-        pairs: list[tuple[Study, Study]] = []
-        waiting = list(right)
-        for study in left:
+        left = self.order(seed, name, first)
+        waiting = self.order(seed, name, second)[::-1].tolist()
+        pairs: list[tuple[int, int]] = []
+        for study in left.tolist():
             if most is not None and len(pairs) >= most:
                 break
-            at = next((i for i, other in enumerate(waiting) if other.patient != study.patient), None)
-            if at is None:
-                break
-            pairs.append((study, waiting.pop(at)))
-        lacking = len(left) + len(right) - 2 * len(pairs)
+            own = self.patient[study]
+            at = next((i for i in range(len(waiting) - 1, -1, -1) if self.patient[waiting[i]] != own), None)
+            if at is not None:
+                pairs.append((study, waiting.pop(at)))
         if most is None or len(pairs) < most:
-            self.count_lone(name.partition("|")[0], lacking)
+            self.count_lone(name.partition("|")[0], len(first) + len(second) - 2 * len(pairs))
         return pairs
 
     def count_lone(self, protocol: str, studies: int) -> None:
         """Count studies for which a protocol found no partner."""
         self.without_partner[protocol] = self.without_partner.get(protocol, 0) + studies
 
+    def row(self, study: int) -> dict[str, Any]:
+        """Return a study's columns."""
+        return self.frame.row(study, named=True)
 
-def read_pools(studies: pl.DataFrame, conditions: Sequence[str]) -> list[Pool]:
-    """Return the studies with an image, one pool a split and source; uncertain labels count as unknown."""
-    pools: dict[tuple[str, str], list[Study]] = {}
-    columns = ("source", "patient_id", "study_id", "image_id", "image", "split")
-    for row in studies.select(*columns, *conditions).iter_rows(named=True):
-        labels = {c: row[c] for c in conditions if row[c] in (0, 1)}
-        if labels:
-            study = Study({k: row[k] for k in columns}, labels)
-            pools.setdefault((row["split"], row["source"]), []).append(study)
-    return [Pool(some) for _, some in sorted(pools.items())]
+
+def read_pools(studies: pl.DataFrame, conditions: Sequence[str], seed: int) -> list[Pool]:
+    """Return the studies with a known label, one pool a split and source; uncertain ones count as unknown."""
+    known = pl.any_horizontal(pl.col(c).is_in([0, 1]) for c in conditions)
+    frame = studies.filter(known).sort("split", "source", "study_id", "image_id")
+    pools = []
+    for _, part in frame.group_by("split", "source", maintain_order=True):
+        labels = part.select(
+            pl.when(pl.col(c).is_in([0, 1])).then(pl.col(c)).otherwise(UNKNOWN).cast(pl.Int8)
+            for c in conditions
+        ).to_numpy()
+        keys = part.select("source", "study_id").iter_rows()
+        pools.append(
+            Pool(
+                frame=part.select(COLUMNS),
+                labels=labels,
+                column={c: i for i, c in enumerate(conditions)},
+                draw=np.array([draw_int(seed, "protocol", *k) for k in keys], np.uint64),
+                patient=part["patient_id"].rank("dense").to_numpy().astype(np.int64),
+            )
+        )
+    return pools
