@@ -107,6 +107,8 @@ class Condition(Phrase):
     """Where it can be."""
     gone: tuple[Name, ...] = ()
     """Words that say that it is gone without naming it: "extubated"."""
+    narrower: tuple[Name, ...] = ()
+    """Names of one kind of it only: without a "tension pneumothorax" there may still be a pneumothorax."""
     only_with_place: tuple[Name, ...] = ()
     """Names that the reader takes for this finding only where one of its places is said too: "lesion"."""
     predicates: tuple[Predicate, ...] = ()

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
-from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits
+from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits, tell_empty
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
@@ -54,6 +54,7 @@ from nastdata.recipe import (
 )
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
+from nastdata.sources.options import make_options
 from nastdata.writing.base import Writer
 from nastdata.writing.registry import make_writer
 
@@ -186,7 +187,12 @@ def _make(
         writer = make_writer(
             recipe.writer, ontology, recipe.seed, checks, fresh=fresh, dry=dry, engine=engine
         )
-        loaded = [_load(recipe, source, ontology, progress) for source in sources]
+        options, texts_sent = make_options(recipe, ontology, sources, fresh=fresh, dry=dry)
+        if dry and recipe.reader != "rules":
+            progress.say(f"{'reader':<10} preview reads with the rules; a build asks the model too")
+        loaded = [_load(recipe, source, ontology, options, progress) for source in sources]
+        for line in options.reader.describe() if options.reader else ():
+            progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
         studies = assign_splits(studies, recipe.splits, recipe.seed)
@@ -197,7 +203,7 @@ def _make(
     empty = explain_empty(made, studies, recipe)
     if not configs:
         raise NothingMadeError(
-            "; ".join(f"{config}: none: {why}" for config, why in empty.items()),
+            tell_empty(empty),
             where=", ".join(recipe.source),
         )
     warnings = [
@@ -211,6 +217,11 @@ def _make(
     ]
     for note in (n for x in loaded for n in x.notes):
         progress.say(note)
+    owned = [s.name for s in sources if s.description is not None]
+    if not recipe.splits.keep_own and studies.filter(pl.col("source").is_in(owned))["own_split"].count():
+        progress.say(
+            "the split column is not used: patients are dealt by hash (--set splits.keep_own=true uses it)"
+        )
     for warning in warnings:
         progress.say(f"warning: {warning}")
     audit = None
@@ -225,6 +236,7 @@ def _make(
     counts: dict[str, Any] = {
         "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
+        **({"reading": {**options.reader.account(), "terms": texts_sent}} if options.reader else {}),
         "design": design_report,
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
@@ -264,14 +276,9 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
     return dict(sorted(named.items()))
 
 
-def _load(recipe: BuildRecipe, source: Source, ontology: Ontology, progress: Progress) -> Loaded:
-    options = Options(
-        seed=recipe.seed,
-        phantom_patients=recipe.phantom_patients,
-        strength=getattr(recipe, "strength", ("exact",)),
-        closed_world=getattr(recipe, "closed_world", False),
-        views=recipe.images.views,
-    )
+def _load(
+    recipe: BuildRecipe, source: Source, ontology: Ontology, options: Options, progress: Progress
+) -> Loaded:
     labels = isinstance(recipe, MednegaRecipe | ProtocolsRecipe)
     load = source.load_labels if labels else source.load_facts
     with progress.stage("source") as stage:

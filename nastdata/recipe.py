@@ -144,6 +144,47 @@ class WriterSettings(Settings):
         return _know(value, list(list_adapters("nastdata.writers")))
 
 
+ReaderKind = Literal["rules", "model", "both"]
+"""Who reads reports: the rules, a language model, or both, when a fact enters only if they agree."""
+
+
+class SecondReaderSettings(Settings):
+    """The language model that reads reports, where ``reader`` is ``model`` or ``both``."""
+
+    provider: Literal["openai", "local"] = "openai"
+    """An OpenAI-compatible server, or a model in this process."""
+    base_url: str | None = None
+    model: str | None = None
+    revision: str | None = None
+    """Of ``openai``: your name for the weights behind ``model``; answers of other weights are not used."""
+    backend: Literal["transformers", "llamacpp"] = "transformers"
+    """Of ``local``."""
+    temperature: float = Field(0.0, ge=0.0, le=2.0)
+    max_tokens: int = Field(2048, ge=1)
+    seed: int | None = None
+    """Sampling seed sent to the model; the recipe's seed if null."""
+    max_concurrency: int = Field(32, ge=1)
+    timeout: float = Field(120.0, gt=0)
+    """Seconds that one request may take."""
+    max_retries: int = Field(8, ge=0)
+    max_attempts: int = Field(2, ge=1)
+    """Times that a report is asked about when the answer is unusable."""
+    stop_after: int = Field(20, ge=1)
+    """Unusable answers in a row after which no more is asked."""
+    max_calls: int | None = Field(None, ge=0)
+    """Of one run; what was answered before is free."""
+    max_cost: float | None = Field(None, ge=0)
+    """Of one run, in the currency of ``prices``."""
+    prices: Prices = Prices()
+    cache: Path | None = None
+    """SQLite file of answers; in the user's cache folder if null."""
+
+    def as_writer(self) -> WriterSettings:
+        """Return the same as settings of a writer, which the adapters take; study rows are sent."""
+        given = {k: getattr(self, k) for k in type(self).model_fields if k != "provider"}
+        return WriterSettings(realizer=self.provider, per_item=True, **given)
+
+
 class AuditSettings(Settings):
     """How hard the blind solvers try during a build (``nastdata audit`` repeats it at full strength)."""
 
@@ -207,6 +248,9 @@ class BuildRecipe(Settings):
     """Of the ``phantom`` source: how many patients to draw."""
     splits: SplitShares = SplitShares()
     writer: WriterSettings = WriterSettings()
+    reader: ReaderKind = "rules"
+    """Of sources with reports: who reads them. With ``both`` a fact enters only if rules and model agree."""
+    second_reader: SecondReaderSettings = SecondReaderSettings()
     audit: AuditSettings = AuditSettings()
     engine: Literal["local", "ray"] = "local"
     workers: int = Field(0, ge=0)
@@ -467,6 +511,9 @@ def dump_recipe(recipe: Settings) -> dict[str, Any]:
     data = bare.model_dump(mode="json", exclude={"engine", "workers", "data", "image_root"})
     for patience in PATIENCE:
         data.get("writer", {}).pop(patience, None)
+        data.get("second_reader", {}).pop(patience, None)
+    if data.get("reader") == "rules":
+        del data["second_reader"]
     return data
 
 
@@ -483,6 +530,10 @@ def fingerprint(recipe: Settings) -> str:
     """
     data = dump_recipe(recipe)
     writer = data.get("writer", {})
+    second = data.get("second_reader", {})
     for where in ("base_url", "prices"):
         writer.pop(where, None)
+        second.pop(where, None)
+    if data.get("reader") == "rules":
+        del data["reader"]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

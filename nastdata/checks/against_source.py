@@ -13,9 +13,11 @@ from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.dataset.kept import find_kept_source
 from nastdata.design.contextual.states import StudyState, logic_of
 from nastdata.errors import UserError
+from nastdata.reading.second_reader.text_reader import TextReader, make_text_reader
+from nastdata.recipe import ReaderKind, SecondReaderSettings
 from nastdata.records import LETTERS, Fact
 from nastdata.sources import get_source
-from nastdata.sources.base import Options
+from nastdata.sources.base import Options, Source
 
 AUTO = "auto"
 """Look for the files where a build without ``--data`` looks."""
@@ -83,9 +85,31 @@ def _load(opened: Opened, name: str, place: Path | None, *, labels: bool) -> pl.
         phantom_patients=int(opened.setting("phantom_patients") or 4000),
         strength=tuple(opened.setting("strength") or ("exact",)),
         closed_world=bool(opened.setting("closed_world")),
+        reader=_make_reader(opened, source),
     )
     load = source.load_labels if labels else source.load_facts
-    return load(place, opened.ontology, options).frame
+    try:
+        return load(place, opened.ontology, options).frame
+    except UserError as e:
+        if options.reader is None or "max_calls" not in (e.where or ""):
+            raise
+        raise UserError(
+            "the model's answers that its reports were read with are not in the cache",
+            where=name,
+            how="validate on the machine of the build, or drop --against",
+        ) from e
+
+
+def _make_reader(opened: Opened, source: Source) -> TextReader | None:
+    """Return the reader that the dataset's reports were read with; a model's answers are in the cache."""
+    kind: ReaderKind = opened.setting("reader") or "rules"
+    if kind == "rules" or not source.has_reports:
+        return None
+    given = {**opened.setting("second_reader"), "max_calls": 0}  # nothing is paid to validate
+    settings = SecondReaderSettings.model_validate(given)
+    restricted = [] if source.terms.may_leave_machine else [source.name]
+    seed = int(opened.setting("seed") or 0)
+    return make_text_reader(kind, settings, opened.ontology, restricted, seed=seed)[0]
 
 
 def _compare_studies(rows: pl.DataFrame, loaded: pl.DataFrame) -> list[Bad]:

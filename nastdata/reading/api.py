@@ -8,7 +8,7 @@ from typing import Any, get_args
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.reading.caption_gate import check_fact
-from nastdata.reading.languages import find_language
+from nastdata.reading.language.detect import find_language
 from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import list_registers, load_register
 from nastdata.records import Denial, Existence, Fact, Unread
@@ -35,7 +35,7 @@ def parse(
     """
     known = load_ontology(ontology) if isinstance(ontology, str) else ontology
     if language is None:
-        found = find_language(text)
+        found = find_language(text, known)
         if found.register is None:
             whole = Unread(0, len(text), text, f"language: {found.name}, which has no register")
             return Reading(text, {}, (), (), (), (), (whole,), None)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
-from functools import partial
+from functools import lru_cache, partial
 
 from nastdata.engines.base import IN_PROCESS, Engine
 from nastdata.ontology import Ontology
-from nastdata.reading.lexicon import WORD, split_words
+from nastdata.reading.language.spelling import WORD
 from nastdata.reading.parse import Reading, get_parser
+from nastdata.reading.register import load_register
 from nastdata.reading.text_cleanup import find_debris
 from nastdata.records import Fact, OptionWording
 
@@ -85,6 +86,8 @@ def check_option(
     for which, reading in (("negated", negated), ("affirmative", affirmative)):
         if debris := find_debris(reading.text):
             return f"{which} text: {debris}"
+        if reading.unread:
+            return f"{which} text: unsure: {reading.unread[0].reason}"
         if reading.unlicensed:
             return f"{which} text: unlicensed word '{reading.unlicensed[0]}'"
     if reason := _compare_labels(negated.labels, wanted):
@@ -124,7 +127,9 @@ def _compare_texts(
 ) -> str | None:
     """Every differing stretch has to touch an absent condition, its cue or alternative, or be a joint."""
     phrases = [ontology.condition_by_name[c].affirmative for c in absent]
-    alternative = {w for p in phrases for t in (p.text, *p.synonyms) for w in split_words(t)}
+    alternative = {
+        w for p in phrases for t in (p.text, *p.synonyms) for w in load_register().spelling.split(t)
+    }
     kept = [(f.start, f.end) for f in negated.facts if f.fact.condition not in absent]
     names = [(f.start, f.end) for f in negated.facts if f.fact.condition in absent]
     cue_words = {w for c in negated.cues for w in c.lower().replace("-", " ").split()}
@@ -173,6 +178,8 @@ def check_fact(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:
     """
     if debris := find_debris(reading.text):
         return debris
+    if reading.unread:
+        return f"unsure: {reading.unread[0].reason}"
     if fact.condition not in reading.labels:
         return "condition not mentioned"
     extra = next((c for c in reading.labels if c != fact.condition), None)
@@ -185,7 +192,26 @@ def check_fact(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:
         return _tell_difference(said, fact)
     if reading.unlicensed:
         return f"unlicensed word '{reading.unlicensed[0].lower()}'"
-    return None
+    if fact.existence == "absent" and (name := _find_narrower(reading, fact, ontology)):
+        return f"'{name}' is one kind of it only"
+    says = "denied" if fact.denies else fact.existence
+    return get_parser(ontology).explain_caption(reading.text, says)
+
+
+def _find_narrower(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:
+    """Return the name if it is of one kind of the finding only: its absence isn't absence of the finding."""
+    narrower = _list_narrower(ontology, fact.condition)
+    names = {reading.text[f.start : f.end].lower() for f in reading.facts}
+    return min(names) if narrower and names and names <= narrower else None
+
+
+@lru_cache(maxsize=512)
+def _list_narrower_by_print(fingerprint: str, narrower: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(n.lower() for n in narrower)
+
+
+def _list_narrower(ontology: Ontology, condition: str) -> frozenset[str]:
+    return _list_narrower_by_print(ontology.name, ontology.condition_by_name[condition].narrower)
 
 
 def _tell_difference(said: list[Fact], fact: Fact) -> str:
@@ -206,6 +232,8 @@ def check_question(text: str, ontology: Ontology) -> str | None:
     reading = get_parser(ontology).parse(text.replace("?", "."))
     if debris := find_debris(text, end="?" if text.endswith("?") else "."):
         return debris
+    if reading.unread:
+        return f"names a finding ('{reading.unread[0].text}')"
     if reading.labels or reading.facts:
         return f"mentions {next(iter(reading.labels))}"
     if reading.alternatives:

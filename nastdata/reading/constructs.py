@@ -79,7 +79,7 @@ def _compile(c: Construct) -> _Rule:
 
 def _need(piece: str) -> frozenset[str]:
     """Return the kinds of a piece that can't be empty; nothing if it may be, or is a lookahead."""
-    if piece.startswith(("(?", "start", "[^")) or re.search(r"\{0,\d+\}|\?$", piece):
+    if "start" in piece or piece.startswith(("(?", "[^")) or re.search(r"\{0,\d+\}|\?$", piece):
         return frozenset()
     head = piece.split("(?")[0]
     return frozenset(compile_pattern(f"[{' '.join(_NAMES.findall(head))}]").pattern[1:-1])

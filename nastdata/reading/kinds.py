@@ -7,7 +7,7 @@ out here, from the names, and nowhere else. Patterns over kinds are written with
 
 where ``[a b]`` is one of several kinds, ``[^ a b]`` any other, ``any`` one kind whatever it is, ``start`` the
 beginning of a sentence and ``end`` the end of the text; ``( | )``, ``?`` and ``{0,4}`` are those of regular
-expressions. In brackets, ``small``, ``verb`` and ``modifier`` are short for several kinds. Every repetition
+expressions. In brackets, ``small``, ``aux`` and ``modifier`` are short for several kinds. Every repetition
 has a bound, so that no text makes a match expensive.
 """
 
@@ -110,7 +110,23 @@ class Kind(StrEnum):
     IMAGE = "image"
     PROPERTY = "property"
     """Says of a finding how it is: "calcified", "new"; to deny it doesn't deny the finding."""
+    THEN = "then"
+    """"Yesterday", "before": of an earlier image."""
+    ANATOMY = "anatomy"
+    """A part of the body that is no place of a finding."""
+    NEW = "new"
     NEARLY = "nearly"
+    HARDLY = "hardly"
+    DEFINITE = "definite"
+    SUPPOSED = "supposed"
+    WOULD = "would"
+    """The findings of the clause are supposed, not said."""
+    CLAIM = "claim"
+    """"The claim that": left unread."""
+    CAN = "can"
+    THERE_WAS = "there_was"
+    ONCE = "once"
+    """"Used to be": was, and isn't said to be now."""
     RESOLVED = "resolved"
     """Was there and isn't any more."""
     RESOLVE = "resolve"
@@ -126,6 +142,11 @@ class Kind(StrEnum):
     MIMICS = "mimics"
     LOOKS_LIKE = "looks_like"
     TURNS_OUT = "turns_out"
+    MOVED = "moved"
+    OUTSIDE = "outside"
+    """Not at the place that follows."""
+    ELSEWHERE = "elsewhere"
+    COMPARED = "compared"
     SPARES = "spares"
     """Denies the place that follows."""
     ONLY = "only"
@@ -168,6 +189,17 @@ class Kind(StrEnum):
     """The clause's findings are left unread."""
     UNREAD_NAME = "unread_name"
     """A name that is left unread."""
+    # What captions are made of (``captions``).
+    NOUN = "noun"
+    """A finding with its article, grades and places."""
+    WHERE = "where"
+    """A place, with its preposition."""
+    SETTING = "setting"
+    """"On this radiograph"."""
+    SOURCE = "source"
+    """What shows something: "the radiograph", "the lungs", "the patient"."""
+    VERB = "verb"
+    """A form of "to be", or "can be"."""
     # Marks.
     FULL_STOP = "full_stop"
     SEMICOLON = "semicolon"
@@ -183,7 +215,17 @@ BASES: dict[Kind, Kind] = {
     Kind.WHAT: Kind.ARTICLE,
     Kind.IMAGE: Kind.DOMAIN,
     Kind.PROPERTY: Kind.FILLER,
+    Kind.THEN: Kind.FILLER,
+    Kind.ANATOMY: Kind.UNKNOWN,
+    Kind.NEW: Kind.PERSISTING,
     Kind.NEARLY: Kind.FILLER,
+    Kind.HARDLY: Kind.FILLER,
+    Kind.DEFINITE: Kind.FILLER,
+    Kind.SUPPOSED: Kind.DOUBT,
+    Kind.CLAIM: Kind.UNCLEAR,
+    Kind.CAN: Kind.AUXILIARY,
+    Kind.THERE_WAS: Kind.THERE_IS,
+    Kind.ONCE: Kind.AUXILIARY,
     Kind.RESOLVED: Kind.ABSENT,
     Kind.RESOLVE: Kind.FILLER,
     Kind.RESOLUTION: Kind.DENIAL,
@@ -195,6 +237,10 @@ BASES: dict[Kind, Kind] = {
     Kind.MIMICS: Kind.UNCLEAR,
     Kind.LOOKS_LIKE: Kind.DOUBT_NEXT,
     Kind.TURNS_OUT: Kind.AUXILIARY,
+    Kind.MOVED: Kind.FILLER,
+    Kind.OUTSIDE: Kind.FILLER,
+    Kind.ELSEWHERE: Kind.CONTRAST,
+    Kind.COMPARED: Kind.FILLER,
     Kind.ONLY: Kind.CONTRAST,
     Kind.JUST: Kind.FILLER,
     Kind.UNLIKE: Kind.CONTRAST,
@@ -239,10 +285,10 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler article all relative now number nearly thereby property just",
-    "verb": "auxiliary past modal can_be",
-    "modifier": "filler article all number now property grade grade_adjective grade_adverb place persisting"
-    " unknown diagnosis sign_of of adjective domain image nearly just thereby",
+    "small": "filler article all relative now number nearly thereby property new just definite hardly",
+    "aux": "auxiliary past modal can_be can once",
+    "modifier": "filler article all number now property new grade grade_adjective grade_adverb place persisting"
+    " unknown diagnosis anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
 

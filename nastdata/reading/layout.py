@@ -148,9 +148,7 @@ class Layout:
         out.kinds = "".join(kinds)
         if sections:
             out.unknown = [
-                text[a:b]
-                for e, (a, b) in zip(out.entries, out.spans, strict=True)
-                if not e.licensed and b > a
+                text[a:b] for e, (a, b) in zip(out.entries, out.spans, strict=True) if not e.licensed
             ]
         return out, sections
 

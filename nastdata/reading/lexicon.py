@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
+from nastdata.reading.language.spelling import WORD, Spelling
 from nastdata.reading.register import Register
 from nastdata.reading.vocabulary import Vocabulary
 
-WORD = re.compile(
-    r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a)(?![^\W_])|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)"
-    r"|[^\w\s'\"-]"
-)
-"""Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
 _MARK_KINDS: dict[str, Kind] = {
     **dict.fromkeys((".", "!", "\u2026", "\u2022"), Kind.FULL_STOP),
     **dict.fromkeys((",", "(", ")", "[", "]"), Kind.COMMA),
@@ -30,20 +25,6 @@ _MARK_KINDS: dict[str, Kind] = {
     "(-)": Kind.ABSENT,
 }
 MARKS = {mark: SYMBOL[kind] for mark, kind in _MARK_KINDS.items()}
-PLAINLY = str.maketrans(
-    {
-        "\u2019": "'",
-        "\u2018": "'",
-        "\u2010": "-",
-        "\u2011": "-",
-        "\u00a0": " ",
-        "_": " ",
-        "*": " ",
-        "`": " ",
-        "#": " ",
-    }
-)
-_ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 Payload = Any
 """Of a symbol: condition name (C, A), tuple of place names (L), the grade's phrase (G), None otherwise."""
 
@@ -73,11 +54,14 @@ class Symbols:
 
 Node = dict[str, Any]
 _END = ""
+NEEDS_PLACE = frozenset(("needs_place",))
+"""Role of a name that counts only where one of its places is said too."""
 STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
+_MARK = Entry("", None, "")
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
-"""A word in "-ly" that isn't known: it changes nothing."""
+"""An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
 _STOP = SYMBOL[Kind.FULL_STOP]
 _BEFORE_QUESTION = symbols("full_stop comma colon semicolon slash")
@@ -90,33 +74,34 @@ class Lexicon:
     def __init__(self, vocabulary: Vocabulary, register: Register) -> None:
         self.root: Node = {}
         self.spelling: dict[str, list[str]] = {}
-        """American form -> the forms in the trie."""
+        """Common form (American) -> the forms in the trie."""
         self.words: set[str] = set()
+        self.register = register
+        self._words = register.spelling
         self.of_places = {
-            " ".join(split_words(a)): p.condition
+            self._words.join(a): p.condition
             for p in vocabulary.predicates
             if not p.subjects
             for a in p.adjectives
         }
         """Adjective -> condition that it states of a place."""
-        self.predicates = _collect_predicates(vocabulary)
-        self._fold = str.maketrans(_ACCENTS) if register.fold_accents else None
+        self.predicates = _collect_predicates(vocabulary, register.spelling)
         self._joined = frozenset(register.abbreviations.joining)
         self._abbreviated = frozenset(register.abbreviations.inside)
         own: set[str] = set()
         for phrase, entry, general in _list_entries(vocabulary, register):
-            spelt = " ".join(map(_americanise, split_words(phrase)))
+            spelt = " ".join(map(self._words.respell, self._words.split(phrase)))
             if not general:
                 own.add(spelt)
             elif spelt in own:
                 continue
             self._add(phrase, entry)
         for w in sorted(self.words):
-            self.spelling.setdefault(_americanise(w), []).append(w)
+            self.spelling.setdefault(self._words.respell(w), []).append(w)
 
     def _add(self, phrase: str, entry: Entry) -> None:
         node = self.root
-        for word in split_words(phrase):
+        for word in self._words.split(phrase):
             self.words.add(word)
             node = node.setdefault(word, {})
         node.setdefault(_END, entry)
@@ -124,7 +109,7 @@ class Lexicon:
     def find(self, phrase: str) -> Entry | None:
         """Return the entry of exactly this phrase."""
         node = self.root
-        for word in split_words(phrase):
+        for word in self._words.split(phrase):
             if word not in node:
                 return None
             node = node[word]
@@ -133,13 +118,10 @@ class Lexicon:
 
     def read(self, text: str) -> Symbols:
         """Return the symbols of a text: at each word the longest phrase that starts there."""
-        plain = text.lower()
-        if len(plain) != len(text):
-            plain = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-        plain = plain.translate(PLAINLY)
-        if self._fold:
-            plain = plain.translate(self._fold)
+        plain = self._words.flatten(text)
         found = [(m.group(), m.start(), m.end()) for m in WORD.finditer(plain)]
+        if self._words.reduces:
+            found = [(k, i, j) for w, i, j in found if (k := self._words.key(w))]
         root, count = self.root, len(found)
         kinds: list[str] = []
         entries: list[Entry] = []
@@ -160,7 +142,7 @@ class Lexicon:
                     if mark == _QUESTION_MARK and self._asks_ahead(plain, start, end, kinds):
                         mark = _DOUBT
                     kinds.append(mark)
-                    entries.append(_UNKNOWN)
+                    entries.append(_MARK)
                     spans.append((start, end))
                     i += 1
                     continue
@@ -184,7 +166,7 @@ class Lexicon:
             if best is not None and "free" in best.roles and plain[start - 1] == "-":
                 best = _FREE
             if best is None:
-                best = _ADVERB if word.endswith("ly") else _UNKNOWN
+                best = _ADVERB if self.register.is_adverb(word) else _UNKNOWN
                 unknown.append(text[start:end])
             elif not best.licensed:
                 unknown.append(text[start:end])
@@ -210,57 +192,23 @@ class Lexicon:
         return word in self._abbreviated and i + 1 < len(found) and text[found[i + 1][1]].islower()
 
     def _respell(self, node: Node, word: str) -> Node | None:
-        """Return what follows in the trie on a word in the other English, or None."""
-        for spelt in self.spelling.get(_americanise(word), ()):
+        """Return what follows in the trie on a word that is spelled otherwise, or None."""
+        for spelt in self.spelling.get(self._words.respell(word), ()):
             if found := node.get(spelt):
                 return cast(Node, found)
         return None
 
 
-def split_words(phrase: str) -> list[str]:
-    """Return the words of a phrase as the reader sees them."""
-    return [m.group() for m in WORD.finditer(phrase.lower().translate(PLAINLY))]
-
-
-_BRITISH = re.compile(
-    r"ae|oe|our(?=s?$|ed$|able$)|is(?=ation|e[ds]?$|ing$|able$)|ys(?=e[ds]?$)|tre(?=[sd]?$)|ll(?=ed$|ing$)"
-)
-_AMERICAN = {"ae": "e", "oe": "e", "our": "or", "is": "iz", "ys": "yz", "tre": "ter", "ll": "l"}
-
-
-def _americanise(word: str) -> str:
-    return _BRITISH.sub(lambda m: _AMERICAN[m.group()], word) if len(word) > 4 else word
-
-
-def pluralise(phrase: str) -> str:
-    """Return the regular plural of a phrase's last word."""
-    if phrase.endswith(("is", "us")):
-        return phrase[:-2] + {"is": "es", "us": "i"}[phrase[-2:]]
-    if phrase.endswith("ex"):
-        return phrase[:-2] + "ices"
-    if phrase.endswith("um"):
-        return phrase[:-2] + "a"
-    if phrase.endswith(("ax", "ix")):
-        return phrase[:-1] + "ces"
-    if phrase.endswith(("s", "sh", "ch")):
-        return phrase + "es"
-    if phrase.endswith("y") and phrase[-2:-1] not in "aeiou":
-        return phrase[:-1] + "ies"
-    return phrase + "s"
-
-
-def _collect_predicates(v: Vocabulary) -> dict[str, dict[str, str]]:
+def _collect_predicates(v: Vocabulary, words: Spelling) -> dict[str, dict[str, str]]:
     out: dict[str, dict[str, str]] = {}
     for p in v.predicates:
         for s in p.subjects:
-            out.setdefault(" ".join(split_words(s)), {}).update(
-                {" ".join(split_words(a)): p.condition for a in p.adjectives}
-            )
+            out.setdefault(words.join(s), {}).update({words.join(a): p.condition for a in p.adjectives})
     return out
 
 
 def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry, bool]]:
-    """All phrases with their entries, the ontology's first, and whether they belong to the language in general."""
+    """All phrases with their entries, the ontology's first, and whether they are the language's in general."""
     for text, entry in _list_own(v, register):
         yield text, entry, False
     for cue in register.cues:
@@ -271,60 +219,63 @@ def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entr
 
 def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
     """The ontology's phrases with their entries; of equal phrases the first counts."""
+    words = register.spelling
     for text in v.others:
-        for form in (text, pluralise(text)):
+        for form in words.list_forms(text):
             yield form, Entry(SYMBOL[Kind.UNKNOWN], None, text, False)
     places: dict[str, tuple[str, ...]] = {}
-    for text, names in _list_places(v):
+    for text, names in _list_places(v, register):
         places.setdefault(text, names)
     for condition in v.conditions:
-        yield from _list_names(condition, v, places)
+        yield from _list_names(condition, v, places, words)
+    for condition, phrases in v.with_place.items():
+        for text in phrases:
+            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, False, NEEDS_PLACE)
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)
     for condition, phrases in v.gone.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ABSENT_NAME], condition, condition, False)
-    adjectives = {a for by in _collect_predicates(v).values() for a in by}
-    adjectives |= {" ".join(split_words(a)) for p in v.predicates if not p.subjects for a in p.adjectives}
-    for g in dict.fromkeys(w for words in v.grades.values() for w in words):
-        key = " ".join(split_words(g))
-        kind = Kind.GRADE_ADVERB if key.endswith("ly") else Kind.GRADE
+    predicates = _collect_predicates(v, words)
+    adjectives = {a for by in predicates.values() for a in by}
+    adjectives |= {words.join(a) for p in v.predicates if not p.subjects for a in p.adjectives}
+    for g in dict.fromkeys(w for by_phrase in v.grades.values() for w in by_phrase):
+        key = words.join(g)
+        kind = Kind.GRADE_ADVERB if register.is_adverb(key) else Kind.GRADE
         yield g, Entry(SYMBOL[Kind.GRADE_ADJECTIVE if key in adjectives else kind], key, key)
     prepositions = {w for c in register.cues if c.kind == Kind.PREPOSITION for w in c.words}
     for text, names in places.items():
         first, _, rest = text.partition(" ")
-        adverbial = (bool(rest) and first in prepositions) or text.endswith("ly")
+        adverbial = (bool(rest) and first in prepositions) or register.is_adverb(text)
         yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
-    for text in _collect_predicates(v):
-        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text, False)
+    for text in predicates:
+        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
     for text in sorted(adjectives):
-        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text, False)
-    images = {w for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
-    for text in (*v.own, *map(pluralise, v.own)):
-        if " ".join(split_words(text)) in images:
-            continue
-        yield text, Entry(SYMBOL[Kind.DOMAIN], None, text)
+        yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text)
+    images = {words.join(w) for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
+    for text in v.own:
+        for form in words.list_forms(text):
+            if form not in images:
+                yield form, Entry(SYMBOL[Kind.DOMAIN], None, text)
 
 
 def _list_names(
-    condition: str, v: Vocabulary, places: dict[str, tuple[str, ...]]
+    condition: str, v: Vocabulary, places: dict[str, tuple[str, ...]], words: Spelling
 ) -> Iterator[tuple[str, Entry]]:
     """A condition's names, their plurals, and adjective + subject of its predicates.
 
     A name that is a place followed by another of its names ("rib fracture") is left out, so that the place
     is read too.
     """
-    names = v.conditions[condition]
     entry = Entry(SYMBOL[Kind.CONDITION], condition, condition)
-    keys = {" ".join(split_words(n)) for n in names}
-    keys |= {pluralise(k) for k in keys}
-    for name in names:
-        for text in (" ".join(split_words(name)), pluralise(" ".join(split_words(name)))):
-            words = text.split()
-            heads = (" ".join(words[:i]) for i in range(1, len(words)))
-            if not any(h in places and text[len(h) + 1 :] in keys for h in heads):
-                yield text, entry
+    forms = [form for name in v.conditions[condition] for form in words.list_forms(name)]
+    keys = set(forms)
+    for text in forms:
+        parts = text.split()
+        heads = (" ".join(parts[:i]) for i in range(1, len(parts)))
+        if not any(h in places and text[len(h) + 1 :] in keys for h in heads):
+            yield text, entry
     for p in v.predicates:
         if p.condition == condition:
             for a in p.adjectives:
@@ -332,36 +283,37 @@ def _list_names(
                     yield f"{a} {s}", entry
 
 
-def _list_places(v: Vocabulary) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _list_places(v: Vocabulary, register: Register) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Every phrase of every place, and the coordinations of two ("right upper and lower lobes").
 
     Where one phrase belongs to several places the first counts.
     """
+    words = register.spelling
     said: list[tuple[tuple[str, ...], str]] = []
     for place, phrases in v.places.items():
         for text in phrases:
-            said.append((tuple(split_words(text)), place))
-            if place in v.sideless:
-                said.append((tuple(split_words(pluralise(" ".join(split_words(text))))), place))
-    for words, name in said:
-        yield " ".join(words), (name,)
-    alike: dict[tuple[int, tuple[str, ...]], list[tuple[tuple[str, ...], str]]] = {}
-    for words, name in said:
-        for k in range(len(words) - 1):
-            alike.setdefault((k, words[:k] + words[k + 1 :]), []).append((words, name))
+            forms = words.list_forms(text) if place in v.sideless else (words.join(text),)
+            said += [(tuple(form.split()), place) for form in forms]
+    for phrase, name in said:
+        yield " ".join(phrase), (name,)
+    alike: dict[tuple[int, tuple[str, ...]], dict[tuple[tuple[str, ...], str], None]] = {}
+    for phrase, name in said:
+        # Where modifiers follow, the shared noun is first: "campo medio e inferior derecho".
+        for k in range(1, len(phrase)) if register.modifiers_follow else range(len(phrase) - 1):
+            alike.setdefault((k, phrase[:k] + phrase[k + 1 :]), {})[phrase, name] = None
     for (k, _), group in alike.items():
         for a, first in group:
             for b, second in group:
                 if first != second:
-                    for text in _coordinate(a, b, k):
+                    for text in _coordinate(a, b, k, register):
                         yield text, (first, second)
 
 
-def _coordinate(a: tuple[str, ...], b: tuple[str, ...], k: int) -> Iterator[str]:
+def _coordinate(a: tuple[str, ...], b: tuple[str, ...], k: int, register: Register) -> Iterator[str]:
     """Join two phrases that differ in word ``k`` only: "right and left base", "right base and left base"."""
     head, tail = " ".join(a[:k]), " ".join(a[k + 1 :])
-    for joint in ("and", "or", "and the", "or the", "and/or"):
-        for end in (tail, pluralise(tail)):
+    for joint in register.coordination:
+        for end in register.spelling.list_forms(tail):
             yield f"{head} {a[k]} {joint} {b[k]} {end}".strip()
-            if head and not joint.endswith("the"):
+            if head and " " not in joint:
                 yield f"{head} {a[k]} {joint} {head} {b[k]} {end}".strip()

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from nastdata.errors import UserError
-from nastdata.ontology import Name, Predicate
+from nastdata.ontology import Name
 from nastdata.reading.kinds import SYMBOL, Kind, compile_pattern
+from nastdata.reading.language.spelling import Spelling, expand
 
 LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Reads every value as text, so that "no" and "on" are words, not false and true."""
@@ -64,8 +65,11 @@ Role = Literal[
     "rule_out",
     "well",
     "free",
+    "explains",
+    "mainly",
     "only",
     "all_but",
+    "plural",
 ]
 """Finer differences within a kind:
 
@@ -76,7 +80,9 @@ Role = Literal[
 * other_view: what isn't seen on the "lateral" view or the "prior" image is not thereby absent;
 * pronoun: at the head of a sentence it stands for what the sentence before named;
 * rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
-* all_but: "all but resolved" says that a rest is left.
+* all_but: "all but resolved" says that a rest is left; plural: a verb in the plural;
+* explains: gives the cause of what was said; after a denial, it states nothing;
+* mainly: the place after it is none beside another one ("bilateral, mainly right").
 """
 UNLICENSED = frozenset(
     {
@@ -96,6 +102,8 @@ UNLICENSED = frozenset(
 )
 """Kinds that no caption of a definite fact needs: doubt, history, change."""
 CUE = "{cue}"
+Phrases = Annotated[tuple[Name, ...], AfterValidator(expand)]
+"""Phrases; "(a|b|)" in one is one of the alternatives, an empty one may be left out."""
 KEEP = "="
 
 
@@ -126,7 +134,7 @@ class Cue(_Part):
 
     kind: Kind
     reach: Reach = "itself"
-    words: tuple[Name, ...] = Field(min_length=1)
+    words: Annotated[Phrases, Field(min_length=1)]
     roles: tuple[Role, ...] = ()
     caption: bool | None = None
     """Whether a caption of one fact may hold them; None: by the kind."""
@@ -146,11 +154,22 @@ class Cue(_Part):
         return self
 
 
+def _check_pattern(text: str) -> str:
+    try:
+        compile_pattern(text)
+    except (KeyError, re.error) as e:
+        raise ValueError(f"'{text}' is no pattern over kinds: {e}") from None
+    return text
+
+
+PatternText = Annotated[str, AfterValidator(_check_pattern)]
+
+
 class Construct(_Part):
     """A sequence of kinds that together say something else than one by one."""
 
     name: Name
-    pattern: tuple[str, ...] = Field(min_length=1)
+    pattern: tuple[PatternText, ...] = Field(min_length=1)
     """Pieces, each a pattern over kinds (``kinds.compile_pattern``)."""
     becomes: tuple[str, ...]
     """For each piece the kind that takes its place; "=" keeps it."""
@@ -165,12 +184,32 @@ class Construct(_Part):
         for kind in self.becomes:
             if kind not in SYMBOL and kind != KEEP:
                 raise ValueError(f"{self.name}: no kind '{kind}'")
-        for piece in self.pattern:
-            try:
-                compile_pattern(piece)
-            except (KeyError, re.error) as e:
-                raise ValueError(f"{self.name}: '{piece}': {e}") from None
         return self
+
+
+class CaptionPhrase(_Part):
+    """Kinds that make one phrase of a caption."""
+
+    becomes: Kind
+    pattern: PatternText
+
+
+class CaptionStatement(_Part):
+    """A caption that says one fact: its whole pattern, over kinds and phrases."""
+
+    says: Literal["present", "absent", "denied"]
+    pattern: PatternText
+    examples: tuple[str, ...] = Field(min_length=1)
+
+
+class Captions(_Part):
+    """What a caption of one fact may look like."""
+
+    lead: PatternText = ""
+    """What may be before every statement."""
+    phrases: tuple[CaptionPhrase, ...] = ()
+    """Put together first, from top to bottom."""
+    statements: tuple[CaptionStatement, ...] = ()
 
 
 class Sections(_Part):
@@ -186,6 +225,14 @@ class Sections(_Part):
     """Why and how the image was made, and what it was compared with: nothing is said about this image."""
 
 
+class PredicateNames(_Part):
+    """Subjects and adjectives that state a condition together."""
+
+    subjects: Phrases = ()
+    """Without them, any place may be the subject."""
+    adjectives: Annotated[Phrases, Field(min_length=1)]
+
+
 class Abbreviations(_Part):
     """Words whose full stop ends no sentence."""
 
@@ -198,21 +245,27 @@ class Abbreviations(_Part):
 class Names(_Part):
     """An ontology's names in this language, where the ontology is written in another one."""
 
-    conditions: dict[Name, tuple[Name, ...]] = {}
+    conditions: dict[Name, Phrases] = {}
     """Condition -> its names."""
-    alternatives: dict[Name, tuple[Name, ...]] = {}
+    only_with_place: dict[Name, Phrases] = {}
+    """Condition -> names that count only where one of its places is said too."""
+    alternatives: dict[Name, Phrases] = {}
     """Condition -> phrases that say without a negation that it is absent."""
-    predicates: dict[Name, tuple[Predicate, ...]] = {}
+    predicates: dict[Name, tuple[PredicateNames, ...]] = {}
     """Condition -> subjects and adjectives that state it together: "the heart is enlarged"."""
-    gone: dict[Name, tuple[Name, ...]] = {}
+    gone: dict[Name, Phrases] = {}
     """Condition -> words that say that it is gone without naming it."""
-    places: dict[Name, tuple[Name, ...]] = {}
+    places: dict[Name, Phrases] = {}
     """Place -> its names, with or without a preposition."""
-    grades: dict[Name, tuple[Name, ...]] = {}
+    regions: dict[Name, Phrases] = {}
+    """Region -> its names, to which ``sides`` are added."""
+    sides: dict[Literal["left", "right", "both"], Phrases] = {}
+    """Side -> what names a region on it: "{region} derecho"."""
+    grades: dict[Name, Phrases] = {}
     """Grade of any scale -> words that mean it."""
-    others: tuple[Name, ...] = ()
+    others: Phrases = ()
     """Phrases that hold a condition's name and mean something else."""
-    vocabulary: tuple[Name, ...] = ()
+    vocabulary: Phrases = ()
 
 
 class Register(_Part):
@@ -223,10 +276,32 @@ class Register(_Part):
     detect: tuple[Name, ...] = Field(min_length=1)
     """Frequent small words, by which the language of a text is found out."""
     fold_accents: bool = False
-    """Read "\u00f3" as "o"; the words below are written without accents then."""
+    """Read "\u00f3" as "o"."""
+    stem: str | None = None
+    """Snowball's name of the language: words are compared by their stems, whatever their ending."""
+    unstemmed: tuple[Name, ...] = ()
+    """Words that keep their ending, since another word's stem would hide them."""
+    skip: tuple[Name, ...] = ()
+    """Small words that are passed over wherever they are."""
+    short_forms: dict[Name, Name] = {}
+    """Word -> what it is short for."""
+    plurals: tuple[tuple[str, str], ...] = ()
+    """(pattern, replacement) of regular plurals; the first that is found in a phrase counts."""
+    respell: tuple[tuple[str, str], ...] = ()
+    """(pattern, replacement) from other spellings to the common one, for words of more than four letters."""
+    adverb_ending: str = ""
+    """Ending of adverbs: an unknown word with it changes nothing."""
+    modifiers_follow: bool = False
+    """Whether places are after their noun ("derrame izquierdo"), and never before it."""
+    telegraphic: bool = False
+    """Whether small words may be missing: "no change" needs no preposition before what hasn't changed, a verb
+    of seeing may be on either side of what is seen, and a "no" denies only what is known to be deniable."""
+    coordination: tuple[str, ...] = ()
+    """Joints of two places that share a word: "right *and* left base"."""
     cues: tuple[Cue, ...]
     constructs: tuple[Construct, ...] = ()
     """Applied from first to last before scope is read."""
+    captions: Captions = Captions()
     abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
@@ -234,17 +309,36 @@ class Register(_Part):
 
     @model_validator(mode="after")
     def _unique(self) -> Register:
-        first: dict[str, str] = {}
+        first: dict[str, Kind] = {}
+        as_written: dict[str, Kind] = {}
         twice = []
         for cue in self.cues:
             for word in cue.words:
-                key = word.lower()
-                if key in first:
-                    twice.append(f"'{word}' is under {first[key]} and under {cue.kind}")
-                first.setdefault(key, cue.kind)
+                known = as_written.get(word.lower())
+                other = first.setdefault(self.spelling.join(word), cue.kind)
+                if known or other != cue.kind:
+                    twice.append(f"'{word}' is under {known or other} and under {cue.kind}")
+                as_written[word.lower()] = cue.kind
         if twice:
-            raise ValueError("; ".join(twice))
+            raise ValueError("; ".join(twice[:20]))
         return self
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """How the language's words are compared."""
+        return Spelling(
+            self.fold_accents,
+            self.stem,
+            self.unstemmed,
+            self.skip,
+            self.short_forms,
+            self.plurals,
+            self.respell,
+        )
+
+    def is_adverb(self, word: str) -> bool:
+        """Tell whether a word or phrase has an adverb's ending."""
+        return bool(self.adverb_ending) and word.endswith(self.adverb_ending)
 
     def list_examples(self) -> Iterator[Example]:
         """Return every example, once for each word of its cue where it holds ``{cue}``."""

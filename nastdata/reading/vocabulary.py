@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, Place
 from nastdata.reading.register import Names, Register
 
 
@@ -23,6 +24,8 @@ class Vocabulary:
 
     conditions: dict[str, tuple[str, ...]]
     """Condition -> its names, the first its main one."""
+    with_place: dict[str, tuple[str, ...]]
+    """Condition -> names that count only where one of its places is said too: "lesion"."""
     alternatives: dict[str, tuple[str, ...]]
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: tuple[Predicates, ...]
@@ -55,6 +58,7 @@ def _collect(o: Ontology) -> Vocabulary:
         words.update((grade, grade) for grade in s.grades)
     return Vocabulary(
         conditions={c.name: _distinct(c.text, *c.synonyms, *c.also_read) for c in o.conditions},
+        with_place={c.name: c.only_with_place for c in o.conditions},
         alternatives={
             c.name: _distinct(c.affirmative.text, *c.affirmative.synonyms, *c.affirmative.also_read)
             for c in o.conditions
@@ -78,19 +82,27 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
     grades = {s.name: {w: g for g in s.grades for w in names.grades.get(g, ())} for s in o.scales}
     return Vocabulary(
         conditions={c.name: names.conditions.get(c.name, ()) for c in o.conditions},
+        with_place=names.only_with_place,
         alternatives={c.name: names.alternatives.get(c.name, ()) for c in o.conditions},
         predicates=tuple(
             Predicates(c.name, p.subjects, p.adjectives)
             for c in o.conditions
             for p in names.predicates.get(c.name, ())
         ),
-        places={p.name: names.places.get(p.name, ()) for p in o.places},
+        places={p.name: _distinct(*names.places.get(p.name, ()), *_place(p, names)) for p in o.places},
         sideless=frozenset(p.name for p in o.places if p.side is None),
         gone=names.gone,
         grades=grades,
         others=names.others,
         own=names.vocabulary,
     )
+
+
+def _place(place: Place, names: Names) -> Iterator[str]:
+    """Return a region's names with its side."""
+    for pattern in names.sides.get(place.side, ()) if place.side else ():
+        for region in names.regions.get(place.region, ()) if place.region else ():
+            yield pattern.format(region=region)
 
 
 def _distinct(*phrases: str) -> tuple[str, ...]:

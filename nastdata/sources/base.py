@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from nastdata.ontology import Ontology
+from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.terms import Terms
 
 
@@ -59,6 +61,12 @@ class Options:
     closed_world: bool = False
     views: str = "frontal"
     """Which images of a study (``sources.views``)."""
+    reader: TextReader | None = None
+    """Of sources with reports: who reads them; None: the rules."""
+
+    def read_texts(self, texts: Sequence[str], ontology: Ontology, *, report: bool = True) -> list[Reading]:
+        """Read reports with the reader that the recipe asks for."""
+        return (self.reader or TextReader(ontology)).read(texts, report=report)
 
 
 Loader = Callable[[Path | None, Ontology, Options], Loaded]
@@ -78,6 +86,8 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    has_reports: bool = False
+    """Whether its facts are read from reports, so that a recipe's ``reader`` matters."""
     labels: tuple[str, ...] | None = None
     """Names of the corpus's own labels, where it has a fixed set: other data are not passed off as its."""
     description: bytes | None = None

@@ -129,11 +129,12 @@ def serve(
     honours: tuple[str, ...] = ("json_schema",),
     dress: Callable[[str], str | None] = str,
     write: Callable[[str, str], list[str]] | None = None,
+    answer: Callable[[str], str] | None = None,
 ) -> Iterator[tuple[str, Served]]:
     """Run the server; yields (base URL, what it saw).
 
     ``write`` answers a prompt in place of ``write_sentences``; it is given a hash of the whole request too,
-    so that it can answer otherwise when asked again.
+    so that it can answer otherwise when asked again. ``answer`` writes all that is said to a prompt.
     """
     faults = faults or Faults()
     served = Served()
@@ -196,16 +197,16 @@ def serve(
                 time.sleep(faults.hang_seconds)
                 self.close_connection = True
                 return None
-            sentences = write(first, mark) if write else write_sentences(first)
+            sentences = [] if answer else write(first, mark) if write else write_sentences(first)
             if "was refused:" in prompt:
                 again = re.findall(r"^- sentence (\d+): ", prompt, re.M)
                 sentences = [sentences[int(i) - 1] for i in again]
             kind = faults.pick(CONTENT, "content", mark)
             if kind:
                 served.faults[kind] += 1
-            if kind in ("wrong", "extra", "debris"):
+            if sentences and kind in ("wrong", "extra", "debris"):
                 sentences = _spoil(sentences, kind)
-            text = json.dumps({"sentences": sentences})
+            text = answer(first) if answer else json.dumps({"sentences": sentences})
             if kind == "cut":
                 text = text[: len(text) // 2]
             text = dress(text)

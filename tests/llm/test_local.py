@@ -24,7 +24,8 @@ from nastdata.llm.cache import AnswerCache
 from nastdata.llm.local.backends import cut_head, share_start
 from nastdata.llm.local.binding import Binding, may_begin
 from nastdata.llm.local.model import LocalAdapter
-from nastdata.recipe import WriterSettings
+from nastdata.reading.second_reader.model_reader import ModelReader
+from nastdata.recipe import SecondReaderSettings, WriterSettings
 from nastdata.records import Fact, FactWording, OptionStatement, OptionWording
 from nastdata.writing.grammar.facts import FactGrammar
 from nastdata.writing.language_models.constrained import BoundWriter, write_choices, write_loose
@@ -340,3 +341,21 @@ def test_a_server_that_does_not_keep_to_the_schema_words_nothing(tmp_path: Path,
     (fact,) = writer.write_facts([(ABSENT, 0)])
     assert isinstance(fact, FactWording) and fact.realizer == "template"
     assert len(picker.asked) == 2 and sum(writer.account()["not_worded_by_the_model"].values()) == 1
+
+
+def test_a_real_small_model_reads_reports_in_the_form(tmp_path: Path, ontology: Any) -> None:
+    """It reads hardly anything right; what it says is of the form, accounted for, and kept."""
+    few = tuple(c for c in ontology.conditions if c.name == "Pneumothorax")
+    places = tuple(p for p in ontology.places if p.name in ("left", "right"))
+    small = ontology.model_copy(update={"conditions": few, "places": places, "clashes": ()})
+    settings = SecondReaderSettings(
+        provider="local", backend=QUICK, max_tokens=60, cache=tmp_path / "answers.sqlite"
+    )
+    model = ModelReader(settings, small, adapter=load(QUICK))
+    (read,) = model.read(["No pneumothorax."])
+    account = model.account()
+    assert (account["calls"], account["outcomes"]) == (1, {"ok": 1})
+    assert set(read.labels) <= {"Pneumothorax"}
+    again = ModelReader(settings, small, adapter=load(QUICK))
+    assert again.read(["No pneumothorax."]) == [read]
+    assert "no calls" in again.close_run()

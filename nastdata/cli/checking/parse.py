@@ -26,7 +26,33 @@ Item = tuple[str, "dict[str, Any] | None", "str | None"]
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--ontology", default="chest_xray", show_default=True, help="Built-in name or YAML file.")
-def command(paths: tuple[str, ...], report: bool, text_key: str | None, as_json: bool, ontology: str) -> None:
+@click.option("--language", metavar="NAME", help="Of all texts (en, es); found out for each if not given.")
+@click.option(
+    "--reader",
+    type=click.Choice(["rules", "model", "both"]),
+    default="rules",
+    show_default=True,
+    help="Who reads; with both, a fact is printed only if the rules and a language model agree.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="second_reader.KEY=VALUE",
+    help="The language model: provider, base_url, model, ...",
+)
+@click.option("--may-leave-machine", is_flag=True, help="The texts may be sent to another machine.")
+def command(
+    paths: tuple[str, ...],
+    report: bool,
+    text_key: str | None,
+    as_json: bool,
+    ontology: str,
+    language: str | None,
+    reader: Any,
+    settings: tuple[str, ...],
+    may_leave_machine: bool,
+) -> None:
     """Read sentences, one a line, from stdin or files, and print what each says.
 
     \b
@@ -34,21 +60,24 @@ def command(paths: tuple[str, ...], report: bool, text_key: str | None, as_json:
     nastdata parse --report --json reports/ > facts.jsonl
     nastdata parse --report --text-key report < reports.jsonl > facts.jsonl
     nastdata parse --report --text-key impression reports.csv > facts.jsonl
+    echo "Sin derrame pleural." | nastdata parse --language es
+    nastdata parse --report --reader both --set second_reader.base_url=http://127.0.0.1:8000/v1
+      --set second_reader.model=NAME report.txt
 
     1 is present, 0 absent, -1 uncertain; a condition that nothing is said about isn't listed. With --text-key
     the output is JSON lines, one a record, with all keys of the record. What could not be understood is
     listed as unread, with the reason; its share is printed to stderr at the end.
     """
-    from nastdata import parse
     from nastdata.cli.checking.reading_output import Tally, describe_reading, print_table, write_lines
+    from nastdata.cli.checking.text_readers import make_reader, read_items
     from nastdata.ontology import load_ontology
 
     loaded = load_ontology(ontology)
     out = sys.stdout.buffer
     tally = Tally()
     table = sys.stdout.isatty() and not as_json and text_key is None
-    for text, record, title in _list_items(paths, report, text_key):
-        reading = parse(text, report=report, ontology=loaded)
+    by = make_reader(reader, settings, loaded, language, may_leave_machine=may_leave_machine)
+    for reading, (_, record, title) in read_items(_list_items(paths, report, text_key), by, report=report):
         tally.add(reading)
         if as_json or text_key is not None:
             out.write(_dump(describe_reading(reading, loaded), record))
@@ -58,6 +87,8 @@ def command(paths: tuple[str, ...], report: bool, text_key: str | None, as_json:
             out.write(write_lines(reading, title).encode("utf-8", "replace") + b"\n")
         out.flush()
     click.echo(str(tally), err=True)
+    for line in by.describe():
+        click.echo(line, err=True)
 
 
 def _dump(described: dict[str, Any], record: dict[str, Any] | None) -> bytes:

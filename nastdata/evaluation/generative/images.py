@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.settings import Permission
+from nastdata.images.encode import Encoding, encode
 from nastdata.images.store import ImageKey, ImageStore
 from nastdata.llm.connection import is_loopback, is_own_network
 from nastdata.sources import get_source
@@ -99,9 +101,7 @@ class Encoder:
         """
         with self._lock:
             if key not in self._kept:
-                out = io.BytesIO()
-                self._store.load(key).save(out, "PNG")
-                data = out.getvalue()
+                data = encode(np.asarray(self._store.load(key)), Encoding())
                 if len(self._kept) >= KEEP:
                     self._kept.pop(next(iter(self._kept)))
                 self._kept[key] = (data, hashlib.sha256(data).hexdigest())
@@ -109,11 +109,7 @@ class Encoder:
 
     def load(self, key: ImageKey) -> Any:
         """Return the PIL image that is sent."""
-        from PIL import Image
-
-        image = Image.open(io.BytesIO(self.encode(key)[0]))
-        image.load()
-        return image
+        return self._store.load(key)
 
 
 def to_data_url(png: bytes) -> str:

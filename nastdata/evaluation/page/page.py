@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nastdata.errors import UserError
 from nastdata.evaluation.generative.asking import Answered
 from nastdata.evaluation.page.charts import draw_bars, draw_heat
+from nastdata.images.encode import Encoding, encode, shrink
 from nastdata.llm.answers.reader import LETTERS
 from nastdata.models.dataset_rows import Data
 from nastdata.seeded import draw_int
@@ -273,13 +275,11 @@ def _embed(key: tuple[str, str], data: Sequence[Data]) -> str | None:
     """Return a small version of an image as a data URL, or None if no dataset has it."""
     for d in data:
         try:
-            image = d.store.load(key)
+            pixels = np.asarray(d.store.load(key))
         except UserError:
             continue
-        image.thumbnail((PIXELS, PIXELS))
-        out = io.BytesIO()
-        image.save(out, "PNG")
-        return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+        small = encode(shrink(pixels, PIXELS), Encoding())
+        return "data:image/png;base64," + base64.b64encode(small).decode()
     return None
 
 

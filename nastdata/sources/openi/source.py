@@ -6,6 +6,7 @@ Patients can't be linked across reports, so that one report counts as one patien
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ import polars as pl
 from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.reading.parse import Parser, get_parser
+from nastdata.reading.parse import Reading
 from nastdata.records import Fact, ParsedFact
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.denials import find_conflict
@@ -60,13 +61,14 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     found, looked = find(data)
     if not found:
         raise tell_missing("Open-i", data, looked, NEEDS)
-    reader, parser = HeadingReader(ontology), get_parser(ontology)
+    reader = HeadingReader(ontology)
     tally, counts = HeadingTally(), Counter[str]()
     left_out = Counter[str]()
     rejects: list[tuple[str, str, str | None]] = []
     rows: list[tuple[str, str, str, Fact]] = []
     known = read_views() if options.views in NO_VIEW else {}
     names: set[str] = set()
+    reports: list[Report] = []
     total = 0
     for member, content in read_members(found[0]):
         total += 1
@@ -79,7 +81,11 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
             rejects.append(("a second report with the same id", member, report.name))
             continue
         names.add(report.name)
-        facts = _read_facts(report, reader, parser, ontology, options, tally, counts)
+        reports.append(report)
+    texts = [text for report in reports for text in report.texts]
+    readings = dict(zip(texts, options.read_texts(texts, ontology, report=False), strict=True))
+    for report in reports:
+        facts = _read_facts(report, reader, readings, ontology, options, tally, counts)
         if not report.images:
             left_out["report without an image"] += 1
         elif not facts:
@@ -123,7 +129,7 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
 def _read_facts(
     report: Report,
     reader: HeadingReader,
-    parser: Parser,
+    readings: Mapping[str, Reading],
     ontology: Ontology,
     options: Options,
     tally: HeadingTally,
@@ -137,7 +143,7 @@ def _read_facts(
         for f in said
         if f.certain and f.strength in options.strength
     ]
-    absent = _read_absences(report, parser, counts)
+    absent = _read_absences(report, readings, counts)
     # a broad heading is too far from its condition to overrule the report's own words
     others = [Fact(f.condition, "present", f.location, f.severity) for f in said if f.strength != "broad"]
     kept = []
@@ -150,12 +156,12 @@ def _read_facts(
     return list(dict.fromkeys([*present, *kept]))
 
 
-def _read_absences(report: Report, parser: Parser, counts: Counter[str]) -> list[Fact]:
+def _read_absences(report: Report, readings: Mapping[str, Reading], counts: Counter[str]) -> list[Fact]:
     """Return what the text denies, but for what it states or doubts elsewhere."""
     absent: list[Fact] = []
     stated: set[str] = set()
     for text in report.texts:
-        for parsed in parser.parse(text).facts:
+        for parsed in readings[text].facts:
             fact = parsed.fact
             if fact.existence != "absent":
                 stated.add(fact.condition)
@@ -169,7 +175,12 @@ def _read_absences(report: Report, parser: Parser, counts: Counter[str]) -> list
 
 
 def _is_redacted(text: str, parsed: ParsedFact) -> bool:
-    """Whether the word before the finding was blacked out: it may have been a place or a grade."""
+    """Whether the word before the finding was blacked out: it may have been a place or a grade.
+
+    A model names the sentence only, so that any redaction in it counts.
+    """
+    if (parsed.start, parsed.end) == parsed.sentence_span:
+        return REDACTED in text[parsed.start : parsed.end]
     return text[: parsed.start].rstrip().endswith(REDACTED)
 
 
@@ -190,5 +201,6 @@ SOURCE = Source(
     load_labels=load_labels,
     load_facts=load_facts,
     one_report_one_patient=True,
+    has_reports=True,
     views=get_args(Views),
 )

@@ -19,15 +19,19 @@ from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
 from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys, tell_studies_apart
 from nastdata.sources.own.layouts import ID
-from nastdata.sources.own.load import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.own.settings import OwnSettings
-from nastdata.sources.report_facts import ReportReader
+from nastdata.sources.own.table_rows import FILE, refuse_too_many, reject_broken, reject_marked
+from nastdata.sources.report_facts import ReportReader, list_sentences
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows, report_facts, sort_facts
 
 NO_TEXT, NO_FACT = "no report text", "no definite finding in the report"
 STUDY = ["patient_id", "study_id"]
 Keys = tuple[Any, ...]
 """The values of ``studies.KEYS``."""
+
+
+TOGETHER = 2000
+"""Studies that are read together."""
 
 
 @dataclass
@@ -39,6 +43,8 @@ class _Read:
     files: list[InputFile] = field(default_factory=list)
     rows_in: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    pending: list[tuple[Keys, list[str], int]] = field(default_factory=list)
+    """Studies that wait to be read: keys, texts, rows."""
 
 
 def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: Options) -> Loaded:
@@ -48,12 +54,15 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
         UserError: if there are none, or too many cannot be used.
     """
     assert settings.reports is not None
-    reader = ReportReader(ontology, language=settings.reports.language, seed=options.seed)
+    reader = ReportReader(
+        ontology, language=settings.reports.language, texts=options.reader, seed=options.seed
+    )
     read = _Read()
     if settings.reports.folder is not None:
         _read_folder(settings, base, reader, read)
     else:
         _read_table(settings, base, reader, read)
+    _read_pending(reader, read)
     rejects = pl.concat([reject_rows([], settings.name), *read.rejects])
     refuse_too_many(rejects, read.rows_in, settings)
     cells = [
@@ -71,7 +80,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
         report={**report_facts(frame), "reading": account},
         warnings=_warn(settings, frame),
         notes=(_tell(settings, account),),
-        sentences=_list_sentences(reader, settings.name),
+        sentences=list_sentences(reader, settings.name),
     )
 
 
@@ -166,11 +175,21 @@ def _use(keys: Keys, texts: list[str], rows: int, reader: ReportReader, read: _R
     if not parts:
         read.left_out[NO_TEXT] += rows
         return
-    facts = reader.read(parts, str(keys[KEYS.index("study_id")]))
-    if facts:
-        read.facts.append((keys, facts))
-    else:
-        read.left_out[NO_FACT] += rows
+    read.pending.append((keys, parts, rows))
+    if len(read.pending) >= TOGETHER:
+        _read_pending(reader, read)
+
+
+def _read_pending(reader: ReportReader, read: _Read) -> None:
+    """Read the studies that wait, all at once: a language model answers many questions at a time."""
+    reader.prepare(t for _, parts, _ in read.pending for t in parts)
+    for keys, parts, rows in read.pending:
+        facts = reader.read(parts, str(keys[KEYS.index("study_id")]))
+        if facts:
+            read.facts.append((keys, facts))
+        else:
+            read.left_out[NO_FACT] += rows
+    read.pending.clear()
 
 
 def _tell(settings: OwnSettings, account: dict[str, Any]) -> str:
@@ -192,9 +211,3 @@ def _warn(settings: OwnSettings, frame: pl.DataFrame) -> tuple[str, ...]:
         f"{settings.name}: patients are not told apart: each study counts as one patient, so that reports of "
         "one person may be in several splits",
     )
-
-
-def _list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
-    rows = [(source, s.key, s.text, "; ".join(s.facts), "; ".join(s.unread)) for s in reader.sample]
-    names = ("source", "study", "sentence", "read_as", "not_read")
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -90,6 +90,7 @@ def make_source(settings: OwnSettings, path: Path) -> Source:
         ontology=_find_beside(settings.ontology, path),
         image_root=path.parent / settings.image_root if settings.image_root else None,
         max_rejected=settings.max_rejected,
+        has_reports=settings.reports is not None,
         views=get_args(Views) if settings.columns.view and settings.labels else ("frontal",),
         tolerate=lambda: make_source(settings.model_copy(update={"max_rejected": 1.0}), path),
     )

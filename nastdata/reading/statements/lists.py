@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from nastdata.reading import lookahead as look
-from nastdata.reading.kinds import symbols
+from nastdata.reading.statements import lookahead as look
+from nastdata.reading.kinds import compile_pattern, symbols
 from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
-_COMMA, _AND, _OR, _NOR, _SLASH = list(symbols("comma and or nor slash"))
+_COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash colon"))
+_UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not")
+_FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
+"""A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _MARKED = symbols("grade grade_adjective persisting")
 Polarity = int | None
@@ -35,7 +38,17 @@ class Mention:
 class Lists:
     """The list that is open, and what has been mentioned so far."""
 
-    __slots__ = ("_closed", "_group", "_joint", "_opener", "_polarity", "_turn", "kinds", "mentions")
+    __slots__ = (
+        "_closed",
+        "_group",
+        "_joint",
+        "_opener",
+        "_polarity",
+        "_turn",
+        "kinds",
+        "mentions",
+        "unsaid",
+    )
 
     def __init__(self, kinds: str) -> None:
         self.kinds = kinds
@@ -51,6 +64,8 @@ class Lists:
         self._closed: Polarity = PRESENT
         """Polarity of the list that was closed last."""
         self._turn = 0
+        self.unsaid = False
+        """Whether the sentence asks or supposes, and states nothing."""
 
     def _open(self, polarity: Polarity, opener: str) -> None:
         self._polarity, self._opener, self._group, self._joint = polarity, opener, [], ""
@@ -66,6 +81,9 @@ class Lists:
         """Return the polarity of the name at ``i``, given the list that it may continue."""
         joint, polarity = self._joint, self._polarity
         either = _OR in joint or _NOR in joint
+        if joint and not either and polarity != UNSAID and self._begins_clause(i):
+            self._open(PRESENT, "")
+            return PRESENT
         if not self._group:
             if either and self._closed == ABSENT and polarity == PRESENT and self._opener == "":
                 self._open(ABSENT, "determiner")
@@ -92,6 +110,31 @@ class Lists:
                 self._open(PRESENT, "")
         return self._polarity
 
+    def _begins_clause(self, i: int) -> bool:
+        """Tell whether the name at ``i``, after a joint, is the subject of a clause of its own.
+
+        It is if what is before the joint has a verb already ("X is new, and Y ..."), or if under a denial
+        ", and" is before it and a verb after it ("no X, and Y is ...").
+        """
+        if self._group and _FINITE.search(self.kinds, self._group[-1].at + 1, i):
+            return True
+        few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
+        if not few or self._joint != _COMMA + _AND:
+            return False
+        return look.OWN_VERB.match(self.kinds, i + 1) is not None or (
+            not self._group and self._has_own_object(i)
+        )
+
+    def _has_own_object(self, i: int) -> bool:
+        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
+        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
+        comma = self.kinds.find(_COMMA, start, i)
+        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
+
+    def _is_plural(self, i: int) -> bool:
+        """Tell whether the verb before symbol ``i`` is in the plural."""
+        return False
+
     def _premodified(self, i: int) -> bool:
         """Tell whether a grade or a word like "stable" stands before the name at ``i``, after its joint."""
         j = i - 1
@@ -103,8 +146,10 @@ class Lists:
 
     def _close(self, polarity: Polarity, i: int, *, whole: bool = False) -> None:
         """Apply a cue that stands after the names it is for."""
+        if self.unsaid:
+            return
         group = self._group
-        reach = group if whole else self._reach(i)
+        reach = group if whole or (i and self.kinds[i - 1] == _COLON) else self._reach(i)
         before = self._polarity
         if before == ABSENT and not whole:
             self._close_negated(polarity, reach, i)
@@ -143,6 +188,8 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
+            if joint == _COMMA + _AND and k == 1 and not (self._joint or self._is_plural(i)):
+                break  # "Unchanged A, and B is absent"
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True
             elif joint == _COMMA and joined and self._opener not in ("shows", "there_is", "seen"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nastdata.ontology import Ontology
 from nastdata.reading.kinds import compile_pattern, symbols
-from nastdata.reading.lexicon import Symbols, split_words
-from nastdata.reading.lists import Mention
-from nastdata.reading.scope import Scope
+from nastdata.reading.lexicon import NEEDS_PLACE, Symbols
+from nastdata.reading.register import Register
+from nastdata.reading.statements.lists import Mention
+from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import Vocabulary
 from nastdata.records import Denial, Existence, Fact
 
@@ -15,10 +18,11 @@ _AHEAD = compile_pattern(
     " ((?<! unknown ) comma? [and or] [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
     " [condition one adjective]"
 )
+_GRADED = compile_pattern("[filler unknown persisting grade grade_adjective]{0,3} [condition one adjective]")
 _ALREADY = compile_pattern("[grade grade_adjective filler persisting]{0,3} [condition one]")
 """A name that follows at once."""
 _UNNAMED = compile_pattern("( and place )? filler{0,3} [unknown subject]")
-_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject]")
+_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject sign_of]")
 _OWN_CLAUSE = compile_pattern(
     "[comma and contrast full_stop semicolon] [and comma contrast]? [article filler of persisting]{0,3}"
     " [place domain subject unknown]{1,3} (preposition article? [place unknown domain]{1,2})?"
@@ -28,34 +32,40 @@ _OWN_CLAUSE = compile_pattern(
 _SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? [auxiliary shows]")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
 _ATTRIBUTES = _PLACES + _GRADES
-_PLACE, _GRADE, _COMMA, _CONTRAST = list(symbols("place grade comma contrast"))
+_PLACE, _GRADE, _COMMA, _CONTRAST, _UNKNOWN = list(symbols("place grade comma contrast unknown"))
 _NAMES = symbols("condition adjective one grade_adjective none absent_name")
 _ENDS = symbols("full_stop semicolon")
 _CLAUSE_ENDS = _ENDS + _CONTRAST
 _BREAKS = symbols("comma full_stop semicolon colon contrast and")
 _SMALL, _PREPOSITIONS = symbols("article filler"), symbols("preposition lies")
 _BEFORE_PLACE = symbols("filler persisting article grade place and")
+_PREDICATE = symbols("adjective grade_adjective")
 _EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
 Said = tuple[int, str, bool]
 """Position, canonical name, denied."""
 
 
+def _existence(m: Mention) -> Existence:
+    return "present" if m.polarity is None else _EXISTENCE[m.polarity]
+
+
 class Attributes:
     """What an ontology's places and grades mean, and how they attach."""
 
-    def __init__(self, ontology: Ontology, vocabulary: Vocabulary) -> None:
+    def __init__(self, ontology: Ontology, vocabulary: Vocabulary, register: Register) -> None:
         self.places = ontology.place_by_name
         self._by_region = {(p.side, p.region): p.name for p in reversed(ontology.places)}
         self._inside = {r.name: r.within for r in ontology.regions}
         self._within = {r.name: {*r.within, *r.overlaps} for r in ontology.regions}
         self._grades: dict[str | None, dict[str, str]] = {
-            scale: {" ".join(split_words(w)): g for w, g in words.items()}
+            scale: {register.spelling.join(w): g for w, g in words.items()}
             for scale, words in vocabulary.grades.items()
         }
         self._other: dict[str, str] = {}
         for words in self._grades.values():
             for w, g in words.items():
                 self._other.setdefault(w, g)
+        self._follow = register.modifiers_follow
         self._in_lung = frozenset(
             p.name for p in ontology.places if "lung" in (p.region, *self._inside.get(p.region or "", ()))
         )
@@ -63,19 +73,37 @@ class Attributes:
         self._scale = {c.name: c.scale for c in ontology.conditions}
         self._facts: dict[tuple[object, ...], Fact] = {}
 
-    def read(self, kinds: str, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
-        """Return each stated mention with its facts (one, or one for each place that is listed)."""
+    def read(
+        self, kinds: str, symbols: Symbols, scope: Scope, dropped: list[str], *, earlier: bool = False
+    ) -> list[tuple[Mention, list[Fact]]]:
+        """Return each stated mention with its facts (one, or one for each place that is listed).
+
+        Args:
+            kinds: Kinds as scope reads them.
+            symbols: What they stand for.
+            scope: The mentions.
+            dropped: Takes the places and grades that are said but can't be of their finding.
+            earlier: Whether to return what was there earlier too; it counts as present.
+        """
         mentions = [
-            m for m in scope.mentions if not m.alternative and m.polarity is not None and m.unread is None
+            m
+            for m in scope.mentions
+            if not m.alternative
+            and m.unread is None
+            and (m.polarity is not None or (earlier and m.time == "earlier"))
         ]
         if not mentions:
             return []
         if not any(k in kinds for k in _ATTRIBUTES):
-            return [(m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])]) for m in mentions]
+            return [
+                (m, [self._fact(m.condition, _existence(m))])
+                for m in mentions
+                if symbols.entries[m.at].roles is not NEEDS_PLACE
+            ]
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
         bare = {i for i, k in enumerate(kinds) if k in _PLACES and self._is_bare(symbols.entries[i].value)}
-        owners = _Owners(kinds, scope, bare)
+        owners = (_Followers if self._follow else _Owners)(kinds, scope, bare)
         names = {m.at for m in scope.mentions}
         for i, kind in enumerate(kinds):
             if kind in _PLACES:
@@ -85,15 +113,40 @@ class Attributes:
             elif kind in _GRADES and i not in names:
                 for at in owners.find_grade(i):
                     grades.setdefault(at, []).append((i, symbols.entries[i].text, i in scope.denied))
-        return [(m, self._combine(m, places.get(m.at, []), grades.get(m.at, []))) for m in mentions]
+        return [
+            (
+                m,
+                self._combine(
+                    m,
+                    places.get(m.at, []),
+                    grades.get(m.at, []),
+                    dropped,
+                    predicate=kinds[m.at] in _PREDICATE,
+                ),
+            )
+            for m in mentions
+            if symbols.entries[m.at].roles is not NEEDS_PLACE or self._fits(m.condition, places.get(m.at, ()))
+        ]
+
+    def _fits(self, condition: str, places: Sequence[Said]) -> bool:
+        """Tell whether one of the places has a region, and the condition can be there."""
+        allowed = self._allowed[condition]
+        return any(name in allowed and self.places[name].region is not None for _, name, _ in places)
 
     def _is_bare(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1 and self.places[names[0]].region is None
 
-    def _combine(self, m: Mention, places: list[Said], grades: list[Said]) -> list[Fact]:
-        existence = _EXISTENCE[m.polarity or 0]
-        places = self._restrict(m.condition, self._pair(places)) if places else places
-        if self._scale[m.condition] is None:
+    def _combine(
+        self, m: Mention, places: list[Said], grades: list[Said], dropped: list[str], *, predicate: bool
+    ) -> list[Fact]:
+        existence = _existence(m)
+        places = (
+            self._restrict(m.condition, self._pair(places), [] if predicate else dropped)
+            if places
+            else places
+        )
+        if grades and self._scale[m.condition] is None:
+            dropped += [g for _, g, _ in grades]
             grades = []
         grades = [(i, self._grade(m.condition, g), no) for i, g, no in grades]
         facts = []
@@ -124,12 +177,13 @@ class Attributes:
             out.append(said)
         return out
 
-    def _restrict(self, condition: str, places: list[Said]) -> list[Said]:
+    def _restrict(self, condition: str, places: list[Said], dropped: list[str]) -> list[Said]:
         """Keep where the condition can be; of other places only the side."""
         allowed = self._allowed[condition]
         out = []
         for i, name, no in places:
             if name not in allowed and not (name in self._in_lung and self._in_lung & allowed):
+                dropped.append(name)
                 side = self._by_region.get((self.places[name].side, None))
                 if side not in allowed or no:
                     continue
@@ -263,3 +317,43 @@ class _Owners:
                 turn = self.turn[self.at.index(j)]
                 return [a for a, t in zip(self.at, self.turn, strict=True) if t == turn and a >= j]
         return []
+
+
+class _Followers(_Owners):
+    """The same in a language whose places are after their noun: "derrame izquierdo"."""
+
+    def find_place(self, i: int) -> list[int]:
+        """Return the mentions that the place at ``i`` follows, or else those that it begins a clause about.
+
+        Two names beside one another share their place: "infiltrado nodular derecho".
+        """
+        before = self._before(i)
+        if before and before[-1] - 1 in self.at:
+            before.append(before[-1] - 1)
+        if before and "mainly" in self.entries[i - 1].roles:
+            return [] if any(k in _PLACES for k in self.kinds[before[0] + 1 : i]) else before
+        if before or i in self.denied or _UNNAMED.match(self.kinds, i + 1) or self._is_named(i):
+            return before
+        return self._after(i)
+
+    def find_grade(self, i: int) -> list[int]:
+        """Return the mention that the grade at ``i`` is next to."""
+        ahead = _GRADED.match(self.kinds, i + 1)
+        return [ahead.end() - 1] if ahead and i not in self.denied else self._before(i)
+
+    def _before(self, i: int) -> list[int]:
+        found = super()._before(i)
+        return [] if found and any(self._is_other(j) for j in range(found[0] + 1, i)) else found
+
+    def _is_named(self, i: int) -> bool:
+        """Tell whether something that is no condition is named before the place, in its sentence."""
+        for j in range(i - 1, max(-1, i - 8), -1):
+            if self.kinds[j] in _CLAUSE_ENDS:
+                return False
+            if self._is_other(j):
+                return True
+        return False
+
+    def _is_other(self, j: int) -> bool:
+        """Tell whether the symbol at ``j`` is a thing that has places of its own."""
+        return self.kinds[j] == _UNKNOWN and bool(self.entries[j].text)

@@ -34,8 +34,16 @@ LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with sh
 PSEUDO = compile_pattern(
     "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
 )
-DOUBLE = compile_pattern("[filler article sign_of auxiliary]{0,4} denial")
-NOT_NO = compile_pattern("[filler auxiliary article]{0,4} denial")
+PSEUDO_BARE = compile_pattern(
+    "[filler auxiliary persisting sign_of shows grade grade_adjective unknown]{0,5} change"
+)
+"""The same where no preposition is needed: "sin apreciar cambios significativos"."""
+NOT_KNOWN = compile_pattern(
+    "[filler auxiliary article]{0,4} [denial absent lacking excluded exclude seen change persisting doubt]"
+)
+NOT_STRANGE = compile_pattern("[filler auxiliary]{0,2} unknown")
+DOUBLE = compile_pattern("[filler article sign_of auxiliary there_is]{0,5} denial")
+NOT_NO = compile_pattern("[filler auxiliary article there_is]{0,6} denial")
 NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")
 NOT_EXCLUDED = compile_pattern("[filler auxiliary article]{0,4} excluded")
 NOT_EXCLUDE = compile_pattern("[filler auxiliary]{0,4} exclude")
@@ -75,7 +83,16 @@ EXCEPTED = compile_pattern(
     "[preposition article filler of]{0,4} [place place_adverbial]"
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
 )
-ANY_NAME = compile_pattern("[^full_stop semicolon]{0,24} condition")
+OWN_VERB = compile_pattern(
+    "[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows denial seen]"
+)
+CLAUSE_AHEAD = compile_pattern("[modifier auxiliary there_is shows preposition]{0,7} [condition alternative]")
+"""A name that what is denied may be said of."""
+AT_PLACE = compile_pattern(
+    "([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)"
+)
+WHICH_IS = compile_pattern("comma article auxiliary")
+ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
 ANSWER = compile_pattern("[denial absent seen lacking not]")
 BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))

@@ -10,21 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nastdata.reading import lookahead as look
+from nastdata.reading.statements import lookahead as look
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
-from nastdata.reading.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
 
 _PASSIVE = frozenset(
     symbols(
-        "auxiliary filler article domain of preposition place place_adverbial grade change persisting lies"
+        "auxiliary filler article of preposition place place_adverbial grade change persisting lies"
         " subject unknown"
     )
 )
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
-_UNKNOWN = symbols("unknown")
-_DENIALS = symbols("denial not")
+_BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
+_COLON_MARK = symbols("colon")
 _WHY = symbols("asks history")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
@@ -34,13 +34,16 @@ _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent"
 _PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
 
+_OPEN_TO_DOUBT = frozenset({"previous", "strange"})
+"""What opens a scope that states nothing and that a word of doubt may end."""
+
 
 class Scope(Lists):
     """The pass. ``mentions`` and ``denied`` (symbol positions of denied places and grades) are the result."""
 
     __slots__ = (
-        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_unclear"),
-        *("denied", "entries", "unsaid"),
+        *("_clause", "_excepted", "_last", "_lexicon", "_reasons", "_sentence", "_skip", "_telegraphic", "_unclear"),
+        *("denied", "entries"),
     )
 
     def __init__(self, kinds: str, symbols: Symbols, lexicon: Lexicon, reasons: dict[int, str]) -> None:
@@ -53,9 +56,8 @@ class Scope(Lists):
         self._clause = self._sentence = 0
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
+        self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
-        self.unsaid = False
-        """Whether the sentence or section asks or supposes, and states nothing."""
         self._last = False
         """Whether the sentence has named a condition."""
         self._skip = -1
@@ -90,7 +92,8 @@ class Scope(Lists):
     def _end_clause(self, i: int) -> None:
         if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
-        self._clause, self._unclear = len(self.mentions), ""
+        if i >= len(self.kinds) or self.kinds[i] != _COLON_MARK:
+            self._clause, self._unclear = len(self.mentions), ""
         self._open(UNSAID if self.unsaid else PRESENT, "")
 
     def _break(self, i: int) -> None:
@@ -123,7 +126,7 @@ class Scope(Lists):
 
     def _nor(self, i: int) -> None:
         self._joint += _NOR
-        if self._polarity != ABSENT:
+        if self._polarity != ABSENT and self._opener != "change":  # "no change in X nor Y"
             self._open(ABSENT, "determiner")
 
     def _versus(self, i: int) -> None:
@@ -143,7 +146,11 @@ class Scope(Lists):
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
         elif len(self.mentions) == self._sentence:
+            if look.WHICH_IS.match(self.kinds, found.end()):
+                return  # "except at the left base, which is consolidated"
             self._excepted = True
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+            self._skip = found.end()
         elif self.mentions[-1].polarity == ABSENT:
             turn = self.mentions[-1].turn
             for m in self.mentions[self._sentence :]:
@@ -230,9 +237,10 @@ class Scope(Lists):
             return
         if "contrastive" in self.entries[i].roles:
             found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
-            if found and self._deny(found, _PLACES + _GRADES):
+            own = found and look.CLAUSE_AHEAD.match(kinds, found.end())
+            if found and not own and self._deny(found, _PLACES + _GRADES):
                 return
-        pseudo = look.PSEUDO.match(kinds, i + 1)
+        pseudo = (look.PSEUDO_BARE if self._telegraphic else look.PSEUDO).match(kinds, i + 1)
         if pseudo:
             self._skip = pseudo.end()
             self._open(PRESENT, "change")
@@ -257,11 +265,9 @@ class Scope(Lists):
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
 
-    def _has_own_object(self, i: int) -> bool:
-        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
-        start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
-        comma = self.kinds.find(_COMMA, start, i)
-        return comma >= 0 and _UNKNOWN in self.kinds[start:comma]
+    def _is_plural(self, i: int) -> bool:
+        first = self._group[-1].at if self._group else 0
+        return any("plural" in self.entries[j].roles for j in range(first, i))
 
     def _head(self, i: int) -> None:
         if self._joint and _OR not in self._joint and _NOR not in self._joint and self._polarity != UNSAID:
@@ -277,6 +283,12 @@ class Scope(Lists):
 
     def _question(self, i: int) -> None:
         self._open(UNSAID, "asks")
+
+    def _would(self, i: int) -> None:
+        """ "To say that there is X would be wrong": nothing in the sentence is said."""
+        for m in self.mentions[self._sentence :]:
+            m.polarity = UNSAID
+        self._suppose(i)
 
     def _suppose(self, i: int) -> None:
         self.unsaid = True
@@ -325,7 +337,7 @@ class Scope(Lists):
             return
         if self._polarity == ABSENT and not (self._group and self._joint and _OR not in self._joint):
             return
-        if self._polarity == UNSAID and self._opener != "previous":
+        if self._polarity == UNSAID and self._opener not in _OPEN_TO_DOUBT:
             return
         self._open(DOUBTFUL, "doubt")
 
@@ -333,13 +345,15 @@ class Scope(Lists):
         if self._group and (found := look.SEEN.match(self.kinds, i + 1)):
             self._skip = found.end()
             self._close(DOUBTFUL, i)
-        elif self._polarity == ABSENT and _COMMA not in self._joint:
+        elif self._polarity == ABSENT and _COMMA not in self._joint and "explains" not in self.entries[i].roles:
             return  # "no opacity concerning for X"
-        elif self._polarity != UNSAID or self._opener == "previous":
+        elif self._polarity != UNSAID or self._opener in _OPEN_TO_DOUBT:
             self._open(DOUBTFUL, "doubt")
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
+        if self._telegraphic and self._not_told(at):
+            return
         if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")
@@ -382,6 +396,37 @@ class Scope(Lists):
         else:
             self._open(ABSENT, "determiner")
 
+    def _not_told(self, at: int) -> bool:
+        """Read a "not" in a language whose small words may be missing; tell whether that was possible.
+
+        A verb of seeing may be on either side of what is seen, and what isn't seen may be something else:
+        "derrame no se aprecia", "cardiomegalia no se aprecian otros hallazgos". What isn't understood
+        states nothing.
+        """
+        kinds = self.kinds
+        if found := look.PSEUDO_BARE.match(kinds, at):
+            self._skip = found.end()
+            self._open(PRESENT, "change")
+        elif found := look.NOT_SHOW.match(kinds, at):
+            self._skip = found.end()
+            if look.NAME_FAR.match(kinds, found.end()):
+                self._open(ABSENT, "determiner")
+            elif look.ELLIPSIS.match(kinds, found.end()):
+                self._decide(ABSENT, found.end())
+            else:
+                self._open(UNSAID, "strange")
+        elif any(p.match(kinds, at) for p in (look.NOT_KNOWN, look.NOT_ADJECTIVE, look.ELLIPSIS)):
+            return False
+        elif look.NAME.match(kinds, at) and not look.NOT_STRANGE.match(kinds, at):
+            self._open(ABSENT, "determiner")
+        else:
+            self._open(UNSAID, "strange")
+        return True
+
+    def _link(self, i: int) -> None:
+        if self._telegraphic and self._polarity == ABSENT and "explains" in self.entries[i].roles:
+            self._open(UNSAID, "asks")  # "no se ve el hemidiafragma en relación con derrame"
+
     def _is_elsewhere(self, start: int, end: int) -> bool:
         """Tell whether what isn't seen isn't seen on another view or an earlier examination only."""
         return any("other_view" in e.roles for e in self.entries[start : end + 1])
@@ -410,7 +455,9 @@ class Scope(Lists):
     # Names.
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
-        self._add(condition, i, polarity, alternative)
+        self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
+        if self._opener == "previous":
+            self.mentions[-1].time = "earlier"
         if self._unclear:
             self.mentions[-1].unread = self._unclear
         elif self._excepted and polarity == ABSENT:
@@ -418,6 +465,9 @@ class Scope(Lists):
         self._last = True
 
     def _name(self, i: int) -> None:
+        if self._telegraphic and self._polarity == ABSENT and self._group and not self._joint:
+            if self._premodified(i):
+                self._open(UNSAID, "asks")  # "sin infiltrados pequeño derrame"
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
 
     def _alternative(self, i: int) -> None:
@@ -454,6 +504,8 @@ class Scope(Lists):
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
+        if not i or (self.kinds[i - 1] in _BOUNDARIES and not look.AT_PLACE.match(self.kinds, i + 1)):
+            return  # "one searches in vain"
         named = self._last and bool(self.mentions)
         if named and not self._group and not look.NAME_NEAR.match(self.kinds, i + 1):
             self._mention(self.mentions[-1].condition, i, self._polarity)
@@ -492,12 +544,14 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.WITH: Scope._with,
     Kind.THERE_IS: Scope._there,
     Kind.SIGN_OF: Scope._head,
+    Kind.DOMAIN: Scope._link,
     Kind.DOUBT: Scope._doubt,
     Kind.DOUBT_NEXT: Scope._doubt_ahead,
     Kind.HISTORY: Scope._history,
     Kind.PREVIOUS: Scope._previous,
     Kind.ASKS: Scope._question,
     Kind.SUPPOSES: Scope._suppose,
+    Kind.WOULD: Scope._would,
     Kind.CONDITION: Scope._name,
     Kind.ALTERNATIVE: Scope._alternative,
     Kind.ADJECTIVE: Scope._adjective,

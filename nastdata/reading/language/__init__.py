@@ -1,0 +1,1 @@
+"""How languages are written, and which of them a text is in."""
