@@ -19,12 +19,8 @@ import polars as pl
 
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-<<<<<<< HEAD
-from nastdata.reading.api import parse
-=======
 from nastdata.reading.parse import Reading
 from nastdata.reading.second_reader.text_reader import TextReader
->>>>>>> main
 from nastdata.records import Fact
 from nastdata.seeded import draw_int
 from nastdata.sources.base import InputFile, Loaded
@@ -107,19 +103,12 @@ class ReportReader:
         doubtful = [f for s in said for f in s.doubtful]
         return self._settle(present, absent, doubtful)
 
-<<<<<<< HEAD
-    def peek(self, text: str) -> list[Fact]:
-        """Return what one text says by itself, without counting it (``read`` counts)."""
-        said = self._known.get(text) or _read(text, self._ontology, self._language)
-        return [*said.present, *said.absent]
-=======
     def prepare(self, texts: Iterable[str]) -> None:
         """Read texts ahead, together: a language model is asked about many at a time."""
         todo = [
             t for t in dict.fromkeys(texts) if t.strip() and t not in self._known and t not in self._ahead
         ]
         self._ahead.update(zip(todo, self._texts.read(todo, language=self._language), strict=True))
->>>>>>> main
 
     def account(self) -> dict[str, Any]:
         """Return counts for the source's report; shares are null where nothing was read."""
@@ -178,7 +167,6 @@ def load_reports(
     files: tuple[InputFile, ...],
     rejects: pl.DataFrame | None = None,
     report: dict[str, object] | None = None,
-    notes: tuple[str, ...] = (),
 ) -> Loaded:
     """Read one report a study into a fact frame; every study is accounted for.
 
@@ -190,7 +178,6 @@ def load_reports(
         files: What was read.
         rejects: Rows that were refused before (``frames.REJECTS_SCHEMA``); they count as input.
         report: More for the source's report.
-        notes: What the user should know.
     """
     rows: list[tuple[Any, ...]] = []
     left_out: Counter[str] = Counter()
@@ -215,12 +202,9 @@ def load_reports(
         rows_out=len(studies) - sum(left_out.values()),
         left_out=dict(sorted(left_out.items())),
         report={**report_facts(frame), "reading": reader.account(), **(report or {})},
-        notes=notes,
-        sentences=list_sentences(reader, str(studies["source"][0]) if len(studies) else ""),
     )
 
 
-<<<<<<< HEAD
 def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
     """Return the reader's sample as a table for people to look at."""
     rows = [(source, s.key, s.text, "; ".join(s.facts), "; ".join(s.unread)) for s in reader.sample]
@@ -228,46 +212,32 @@ def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
-def _read(text: str, ontology: Ontology, language: str | None) -> _Said:
-    reading = parse(text, True, ontology=ontology, language=language)
-=======
 def _read(text: str, reading: Reading) -> _Said:
->>>>>>> main
     counts: Counter[str] = Counter()
-    if reading.language is None:
-        counts["reports in a language that is not read"] += 1
-        return _Said((), (), (), tuple(counts.items()), ())
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
     by_sentence: dict[tuple[int, int], list[str]] = {}
     for parsed in reading.facts:
-        fact, time, span = parsed.fact, parsed.time, parsed.sentence_span
-        if span == (0, 0):
-            span = (0, len(text))
+        fact: Fact = parsed.fact
+        time = getattr(parsed, "time", "now")
+        certain = getattr(parsed, "certainty", "definite") == "definite"
+        span = getattr(parsed, "sentence_span", (0, len(text)))
         by_sentence.setdefault(span, []).append(_describe(fact, time))
         if time not in KEPT_TIMES or (time == "new" and fact.existence == "absent"):
             # "no new effusion" leaves an old one open
             counts[f"findings not of now ({'no new' if time == 'new' else time})"] += 1
             continue
-        kind = fact.existence if parsed.certainty == "definite" else "uncertain"
+        kind = fact.existence if certain else "uncertain"
         if kind == "uncertain":
             counts["uncertain findings"] += 1
         if fact.denies:
             # "not in the right lower lobe" says that it is there, and one place where it is not
-<<<<<<< HEAD
-            fact = Fact(
-                fact.condition,
-                fact.existence,
-                None if fact.denies == "location" else fact.location,
-                None if fact.denies == "severity" else fact.severity,
-=======
             place = None if fact.denies == "location" else fact.location
             fact = Fact(
                 *(fact.condition, fact.existence, place), None if fact.denies == "severity" else fact.severity
->>>>>>> main
             )
         groups[kind].append(fact)
     unread_in: dict[tuple[int, int], list[str]] = {}
-    for unread in reading.unread:
+    for unread in getattr(reading, "unread", ()):
         span = next((s for s in by_sentence if s[0] <= unread.start < s[1]), (unread.start, unread.end))
         unread_in.setdefault(span, []).append(f"{unread.text} ({unread.reason})")
     spans = sorted({*by_sentence, *unread_in})
