@@ -203,7 +203,7 @@ def main() -> None:
         cells = [f"{100 * scores[k].exact / scores[k].count:.0f} %" for k in kinds]
         cells += [str(whole.flips), *(f"{whole.f1(v):.3f}" for v in LABELS)]
         cells += [
-            str(whole.wrong_places) if answer.places is not None else "-",
+            str(whole.wrong_places) if answer.places is not None and any(r.places for r in rows) else "-",
             f"{len(rows) / answer.seconds:,.0f}",
         ]
         print(f"| {title} ({answer.version}) | " + " | ".join(cells) + " |")

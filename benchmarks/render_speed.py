@@ -1,4 +1,4 @@
-"""How fast phantom films are drawn, at several sizes, on one core.
+"""How fast phantom radiographs are drawn, at several sizes, on one core.
 
 python benchmarks/render_speed.py
 """
@@ -30,9 +30,9 @@ def draw_studies(number: int) -> list[list[Fact]]:
 
 
 def main() -> None:
-    """Print a table of films a second."""
+    """Print a table of images a second."""
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; one process")
-    print(f"{'size':>6} {'films/s':>9}")
+    print(f"{'size':>6} {'images/s':>9}")
     studies = draw_studies(300)
     for size in (64, 128, 224):
         render(studies[0], 0, size)

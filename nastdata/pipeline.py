@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
-from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits
+from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits, tell_empty
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
@@ -194,7 +194,7 @@ def _make(
     empty = explain_empty(made, studies, recipe)
     if not configs:
         raise NothingMadeError(
-            "; ".join(f"{config}: none: {why}" for config, why in empty.items()),
+            tell_empty(empty),
             where=", ".join(recipe.source),
         )
     warnings = [
@@ -208,6 +208,11 @@ def _make(
     ]
     for note in (n for x in loaded for n in x.notes):
         progress.say(note)
+    owned = [s.name for s in sources if s.description is not None]
+    if not recipe.splits.keep_own and studies.filter(pl.col("source").is_in(owned))["own_split"].count():
+        progress.say(
+            "the split column is not used: patients are dealt by hash (--set splits.keep_own=true uses it)"
+        )
     for warning in warnings:
         progress.say(f"warning: {warning}")
     audit = None

@@ -132,11 +132,9 @@ class Asker:
         return self.known[key]
 
     def _encode(self, image: ImageKey) -> str:
-        import io
+        from nastdata.images.encode import Encoding, encode
 
-        out = io.BytesIO()
-        self.store.load(image).convert("L").save(out, "PNG")
-        return base64.b64encode(out.getvalue()).decode()
+        return base64.b64encode(encode(np.asarray(self.store.load(image)), Encoding())).decode()
 
     def _keep(self, key: str) -> None:
         if self.path:

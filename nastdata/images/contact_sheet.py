@@ -55,6 +55,8 @@ class Sheet:
     refused: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Reason -> (name, detail) of each image."""
     shown: list[tuple[str, Look]] = field(default_factory=list)
+    others: int = 0
+    """Files beside the images that are named as something else, and were not looked at."""
 
     @property
     def usable(self) -> int:
@@ -76,6 +78,7 @@ class Sheet:
             "refused": {r: len(names) for r, names in sorted(self.refused.items())},
             "refused_files": {r: [n for n, _ in names] for r, names in sorted(self.refused.items())},
             "shown": len(self.shown),
+            "other_files": self.others,
             "conversions": dict(sorted(self.steps.items())),
             "look_odd": {name: list(look.hints) for name, look in self.shown if look.hints},
         }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nastdata.images.decoding.dicom_names import list_dicom_names
-from nastdata.images.decoding.files import EXTENSIONS, sniff
+from nastdata.images.decoding.files import EXTENSIONS, VOLUMES, sniff
 from nastdata.images.decoding.raster_names import list_raster_names
 
 SHORTEST = 5
@@ -31,7 +31,7 @@ def list_header_texts(path: Path) -> set[str]:
 
 
 def list_image_files(root: Path, most: int | None = None) -> Iterator[Path]:
-    """Yield files below a folder that are named as images, or have no ending, in a fixed order.
+    """Yield files below a folder that are named as images or volumes, or have no ending, in a fixed order.
 
     Links to other places are not followed.
     """
@@ -40,7 +40,8 @@ def list_image_files(root: Path, most: int | None = None) -> Iterator[Path]:
         below[:] = sorted(d for d in below if not d.startswith("."))
         for name in sorted(names):
             ending = name.rpartition(".")[2].lower() if "." in name else ""
-            if name.startswith(".") or (ending and ending not in EXTENSIONS and not ending.isdigit()):
+            other = ending and ending not in EXTENSIONS and not ending.isdigit()
+            if name.startswith(".") or (other and not name.lower().endswith(VOLUMES)):
                 continue
             if most is not None and given >= most:
                 return

@@ -17,9 +17,11 @@ from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.register import DEFAULT, Register, load_register
+from nastdata.reading.resolution import TIMED, Places, is_limited, resolve, tell_time
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL
 from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
-from nastdata.records import ParsedFact, Unread
+from nastdata.records import Certainty, ParsedFact, Time, Unread
 
 _NEGATIVE = frozenset(
     symbols("denial neither not fails absent resolved resolution lacking excluded excluding spares nor")
@@ -65,7 +67,8 @@ class Parser:
     def parse(self, text: str, *, report: bool = False) -> Reading:
         """Read one text: a phrase, a sentence or a whole report.
 
-        Where a text says several things about one condition, present beats uncertain beats absent.
+        Where a text says several things about one condition, present beats uncertain beats absent; with
+        ``report``, the rule of ``resolution.resolve`` decides, and ``facts`` hold what was there earlier too.
         """
         symbols = self._lexicon.read(text)
         symbols, sections = self._layout.apply(text, symbols)
@@ -73,16 +76,30 @@ class Parser:
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         labels: dict[str, int] = {}
         facts: dict[ParsedFact, None] = {}
-        for mention, stated in self._attributes.read(kinds, symbols, scope):
-            polarity = mention.polarity
-            if polarity is None:
-                continue
-            known = labels.get(mention.condition)
-            if known is None or _WEIGHT[polarity] > _WEIGHT[known]:
-                labels[mention.condition] = polarity
-            start, end = symbols.spans[mention.at]
-            for fact in stated:
-                facts[ParsedFact(fact, start, end)] = None
+        limited: list[tuple[ParsedFact, bool]] = []
+        dropped: list[str] = []
+        stated = self._attributes.read(kinds, symbols, scope, dropped, earlier=report)
+        if stated:
+            where = Places(symbols, sections)
+            timed = not TIMED.isdisjoint(symbols.kinds)
+            for mention, said in stated:
+                polarity = mention.polarity
+                time: Time = tell_time(mention, symbols) if timed or polarity is None else "now"
+                if polarity is not None:
+                    known = labels.get(mention.condition)
+                    if known is None or _WEIGHT[polarity] > _WEIGHT[known]:
+                        labels[mention.condition] = polarity
+                start, end = symbols.spans[mention.at]
+                sentence, span = where.find_sentence(mention.at)
+                section = where.find_section(mention.at) if sections else None
+                certainty: Certainty = "uncertain" if polarity == DOUBTFUL else "definite"
+                for fact in said:
+                    parsed = ParsedFact(fact, start, end, section, sentence, span, time, certainty)
+                    facts[parsed] = None
+                    if report:
+                        limited.append((parsed, polarity == ABSENT and is_limited(mention, symbols)))
+        if report:
+            labels = resolve(limited)
         unread = _collect_unread(text, symbols, scope) if scope.has_unread else ()
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
         negative = _NEGATIVE.intersection(symbols.kinds)
@@ -97,7 +114,7 @@ class Parser:
             tuple(facts),
             tuple(dict.fromkeys(alternatives)),
             tuple(found),
-            tuple(symbols.unknown),
+            (*symbols.unknown, *dropped),
             unread,
             self._language,
         )

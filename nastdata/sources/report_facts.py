@@ -205,6 +205,13 @@ def load_reports(
     )
 
 
+def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
+    """Return the reader's sample as a table for people to look at."""
+    rows = [(source, s.key, s.text, "; ".join(s.facts), "; ".join(s.unread)) for s in reader.sample]
+    names = ("source", "study", "sentence", "read_as", "not_read")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
 def _read(text: str, reading: Reading) -> _Said:
     counts: Counter[str] = Counter()
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}

@@ -86,9 +86,8 @@ def read_json_lines(stream: IO[bytes], name: str) -> Iterator[Record]:
 def _check_object(value: Any, where: str) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
-    kinds = {list: "a list", str: "a string", bool: "true or false", int: "a number", float: "a number"}
     raise UserError(
-        f"{kinds.get(type(value), 'null')}, where an object is needed",
+        f"{say_kind(value)}, where an object is needed",
         where=where,
         how='one object a line: {"id": 1, "text": "No edema."}',
     )
@@ -215,6 +214,12 @@ def _read_parquet(path: Path) -> Iterator[Record]:
         ) from None
 
 
+def say_kind(value: Any) -> str:
+    """Return what kind of JSON value something is: "a list", "null"."""
+    kinds = {list: "a list", dict: "an object", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number" if isinstance(value, (int, float)) else "no text")
+
+
 def get_text(record: Record, key: str) -> str:
     """Return the text of a record.
 
@@ -226,10 +231,8 @@ def get_text(record: Record, key: str) -> str:
         raise UserError(f"no key '{key}'", where=record.where, how=name_nearest(key, keys) if keys else None)
     value = record.values[key]
     if not isinstance(value, str):
-        said = "null" if value is None else f"a {type(value).__name__}"
-        raise UserError(
-            f"'{key}' is {said}, not a text", where=record.where, how="leave such records out first"
-        )
+        how = "leave such records out first"
+        raise UserError(f"'{key}' is {say_kind(value)}, not a text", where=record.where, how=how)
     return value
 
 

@@ -7,7 +7,6 @@ costophrenic angles"), and as a negation in a few per cent only, as captions of 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -200,14 +199,15 @@ def _shorten(fact: Fact, how: int) -> Fact:
 
 def _draw(films: Sequence[Film], settings: PretrainSettings) -> npt.NDArray[np.uint8]:
     """(films, size, size)."""
-    from PIL import Image
-
     from nastdata.images.phantom import find_phantom_images
 
     drawer = find_phantom_images("chest_xray", settings.seed, settings.patients, settings.size)
     out = np.empty((len(films), settings.size, settings.size), dtype=np.uint8)
     for i, film in enumerate(films):
-        out[i] = np.asarray(Image.open(io.BytesIO(drawer.load("phantom", film.image) or b"")).convert("L"))
+        order = drawer.order(film.image)
+        if order is None:
+            raise AssertionError(f"no phantom {film.image}")
+        out[i] = order.draw()
     return out
 
 

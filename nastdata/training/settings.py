@@ -55,7 +55,7 @@ class TrainRecipe(Settings):
     data: Path | None = None
     """Dataset folder."""
     images: dict[str, Path] = Field(default_factory=dict)
-    """Source -> image root; phantom films are drawn if it is not given."""
+    """Source -> image root; phantom radiographs are drawn if it is not given."""
     phantom_size: int = Field(128, ge=16)
     objective: ObjectiveName = "nast"
     """nast: captions and claims; clip: captions; con1, con2, negclip: baselines; groups: MedNega blocks."""

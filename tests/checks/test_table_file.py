@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from nastdata.checks.table_file import Columns, validate_table
+from nastdata.checks.generated.table_file import Columns, validate_table
 from nastdata.checks.verdicts import Report
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
-from dicoms import MARK, PLANTED, draw, make_dicom, save
+from dicoms import MARK, PLANTED, draw
 from PIL import Image, PngImagePlugin
+from radiographs import QUIET, STUDIES, write_radiographs, write_table
 
 import nastdata
 from nastdata.checks.run import validate_folder
@@ -24,45 +25,6 @@ from nastdata.images.encode import Encoding, encode
 from nastdata.images.header_texts import list_header_texts
 from nastdata.images.scan import find_metadata
 from nastdata.images.store import ImageStore
-
-LABELS = "No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,Edema,Consolidation,"
-LABELS += "Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
-STUDIES = 12
-QUIET = ("--set", "audit.enabled=false", "--set", "claims.balanced=false", "--set", "captions.balanced=false")
-
-
-def path_of(i: int) -> str:
-    return f"CheXpert-v1.0-small/train/patient{i:05}/study1/view1_frontal.jpg"
-
-
-def write_table(folder: Path, studies: int = STUDIES) -> Path:
-    rows = [f"Path,Sex,Age,Frontal/Lateral,AP/PA,{LABELS}"]
-    for i in range(studies):
-        marks = ["1.0" if (i + k) % 3 == 0 else "0.0" for k in range(14)]
-        rows.append(f"{path_of(i)},Male,50,Frontal,PA,{','.join(marks)}")
-    table = folder / "train.csv"
-    table.write_text("\n".join(rows) + "\n")
-    return table
-
-
-def write_radiographs(root: Path, studies: int = STUDIES) -> dict[int, np.ndarray]:
-    """DICOM of 12 bits with planted names, some inverted, some windowed; returns the right pictures."""
-    right = {}
-    for i in range(studies):
-        pixels = draw(seed=i)
-        stored = pixels.astype(np.uint16) * 16
-        inverted = i % 2 == 1
-        ds = make_dicom(
-            4095 - stored if inverted else stored,
-            bits=12,
-            photometric="MONOCHROME1" if inverted else "MONOCHROME2",
-            planted=True,
-            WindowCenter=2048,
-            WindowWidth=4096,
-        )
-        save(ds, root / path_of(i).replace(".jpg", ".dcm").replace("CheXpert-v1.0-small/", ""))
-        right[i] = pixels
-    return right
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +136,7 @@ def with_text(data: bytes) -> bytes:
 
 def with_exif(data: bytes) -> bytes:
     exif = Image.Exif()
-    exif[0x013B] = "PLANTED^NAMEA"
+    exif[0x013B] = "QXPLANT^NAMEA"
     return resave(data, "JPEG", exif=exif)
 
 
@@ -187,14 +149,14 @@ def resave(data: bytes, kind: str, **options: object) -> bytes:
 SPOILED = {
     "text chunk": with_text,
     "exif": with_exif,
-    "comment": lambda d: resave(d, "JPEG", comment=b"PLANTED^NAMEA"),
-    "after the end": lambda d: d + b"PLANTED^NAMEA",
-    "after a JPEG's end": lambda d: resave(d, "JPEG") + b"PLANTED^NAMEA",
-    "webp with xmp": lambda d: resave(d, "WEBP", xmp=b"<x>PLANTED^NAMEA</x>"),
-    "icc": lambda d: resave(d, "PNG", icc_profile=b"PLANTED^NAMEA" * 20),
+    "comment": lambda d: resave(d, "JPEG", comment=b"QXPLANT^NAMEA"),
+    "after the end": lambda d: d + b"QXPLANT^NAMEA",
+    "after a JPEG's end": lambda d: resave(d, "JPEG") + b"QXPLANT^NAMEA",
+    "webp with xmp": lambda d: resave(d, "WEBP", xmp=b"<x>QXPLANT^NAMEA</x>"),
+    "icc": lambda d: resave(d, "PNG", icc_profile=b"QXPLANT^NAMEA" * 20),
     "tiff": lambda d: resave(d, "TIFF"),
     "dicom": lambda d: b"\0" * 128 + b"DICM" + b"\x02\0\0\0UL\x04\0\0\0\0\0" + d,
-    "no image": lambda d: b"PLANTED^NAMEA",
+    "no image": lambda d: b"QXPLANT^NAMEA",
     "cut": lambda d: d[: len(d) // 2],
 }
 
@@ -217,14 +179,14 @@ def test_validate_fails_on_a_name_in_a_text_or_file_name(built: dict[str, Any], 
     roots = {"chexpert": built["xrays"]}
     folder = tmp_path / "spoiled"
     shutil.copytree(built["work"] / "embedded", folder)
-    (folder / "README.md").write_text("made of Planted Doctor's images, at planted-555-0199")
+    (folder / "README.md").write_text("made of Qxplant Doctor's images, at qxplant-555-0199")
     report = validate_folder(folder, audit=False, expectations=False, image_roots=roots)
     assert "names" in report.failed_rules
     assert "names" not in validate_folder(folder, audit=False, expectations=False).failed_rules
     path = next((folder / "data/contextual_captions").glob("train-*.parquet"))
     frame = pl.read_parquet(path)
     rows = frame.to_dicts()
-    rows[0]["image"]["path"] = "chexpert/PLANTED^DOCTOR.png"
+    rows[0]["image"]["path"] = "chexpert/QXPLANT^DOCTOR.png"
     pl.DataFrame(rows, schema=frame.schema, orient="row").write_parquet(path)
     report = validate_folder(folder, audit=False, expectations=False, image_roots=roots)
     assert {"images", "names"} <= set(report.failed_rules)
@@ -233,7 +195,7 @@ def test_validate_fails_on_a_name_in_a_text_or_file_name(built: dict[str, Any], 
 def test_header_texts_are_listed(built: dict[str, Any]) -> None:
     path = next(built["xrays"].rglob("*.dcm"))
     texts = list_header_texts(path)
-    assert {"PLANTED^NAMEA", "NAMEA PLANTED", "PLANTED HOSPITAL", "PLANTEDACC", "PLANTED STREET 5"} <= texts
+    assert {"QXPLANT^NAMEA", "NAMEA QXPLANT", "QXPLANT HOSPITAL", "QXPLANTACC", "QXPLANT STREET 5"} <= texts
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

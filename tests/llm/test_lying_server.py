@@ -5,6 +5,7 @@ Truth is what the adversary wrote down when it composed a sentence; neither read
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,13 @@ def admit_captions(tmp_path: Path, patients: int, seed: int) -> tuple[Liar, list
 
 
 def test_no_lie_enters_a_contextual_build(tmp_path: Path, record_property: Any) -> None:
-    liar, admitted = admit_captions(tmp_path, 40, 0)
+    liar, admitted = admit_captions(tmp_path, 25, 0)
     assert liar.lies > 0.1 * liar.told > 50
     assert len(admitted) > 200
     wrong = [(text, fact, liar.captions[text]) for text, fact in admitted if liar.captions[text] != fact]
     assert not wrong, wrong[:10]
     refused = [
-        (t, why) for t, f in liar.honest.items() if (why := nastdata.check_caption(t, f.__dict__)) is not None
+        (t, why) for t, f in liar.honest.items() if (why := nastdata.check_caption(t, asdict(f))) is not None
     ]
     record_property("honest_answers_refused", f"{len(refused)} of {len(liar.honest)}")
     assert len(refused) <= 0.10 * len(liar.honest), refused[:20]

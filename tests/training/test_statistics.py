@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nastdata.statistics import compare_paired, estimate_difference, estimate_mean
+from nastdata.statistics import (
+    compare_paired,
+    estimate_difference,
+    estimate_mean,
+    resample_sums,
+)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
@@ -48,3 +53,20 @@ def test_mcnemar_counts_discordant_pairs() -> None:
     wanted = 2 * sum(comb(15, k) for k in range(12, 16)) / 2**15
     assert found["p"] == pytest.approx(wanted)
     assert compare_paired(first, first)["p"] == 1
+
+
+def test_resampled_sums_are_those_of_whole_clusters() -> None:
+    sums = np.array([[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]])
+    drawn = resample_sums(sums, 2000, seed=1)
+    assert drawn.shape == (2000, 2)
+    assert np.array_equal(drawn[:, 1], 2 * drawn[:, 0])  # a cluster's columns move together
+    assert set(np.unique(drawn[:, 0])) <= {
+        a + b + c for a in (1, 10, 100) for b in (1, 10, 100) for c in (1, 10, 100)
+    }
+    assert abs(drawn[:, 0].mean() - 111) < 5
+    assert np.array_equal(drawn, resample_sums(sums, 2000, seed=1))
+
+
+def test_many_clusters_are_resampled_in_parts() -> None:
+    sums = np.ones((30_000, 1))
+    assert np.all(resample_sums(sums, 100, seed=0) == 30_000)

@@ -148,12 +148,12 @@ def list_some(names: Iterable[str]) -> str:
 
 
 def _holds_texts(rows: Sequence[Mapping[str, object]], column: str) -> bool:
-    """Whether a column holds words at all: "findings" may hold lists, "answer" letters."""
+    """Whether most of a column is words: "findings" may hold lists, "answer" letters."""
     values = [v for r in rows if (v := r.get(column)) not in (None, "")]
     if not values:
         return squash(column) in TEXT
     texts = [v for v in values if isinstance(v, str) and not v.lstrip().startswith(("[", "{"))]
-    return len(texts) == len(values) and any(" " in v.strip() for v in texts)
+    return len(texts) >= 0.5 * len(values) and any(" " in v.strip() for v in texts)
 
 
 def _is_prose(rows: Sequence[Mapping[str, object]], column: str) -> bool:

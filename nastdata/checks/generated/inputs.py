@@ -14,6 +14,7 @@ from nastdata.checks.generated.facts import Notes, OnRecord, Record, merge
 from nastdata.checks.generated.label_values import Names
 from nastdata.checks.generated.tables import Given, Layout, find_layout, open_rows, read_rows
 from nastdata.errors import UserError
+from nastdata.text_input.records import say_kind
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def load_captions(
         value = row.values.get(text)
         if value is not None and not isinstance(value, str):
             raise UserError(
-                f"'{text}' is a {type(value).__name__}, not a text", where=row.where, how="--text-key NAME"
+                f"'{text}' is {say_kind(value)}, not a text", where=row.where, how="--text-key NAME"
             )
         out.texts.append((value or "").strip("\ufeff"))
         out.blank += not (value or "").strip()
@@ -125,6 +126,8 @@ def load_captions(
             out.records.append(record)
     if out.blank == len(out.texts):
         raise UserError(f"every text in '{text}' is blank", where=where, how="--text-key NAME")
+    if out.records is not None:
+        _check_filled(out.records, notes, path)
     if layout is not None and layout.form == "long":
         _gather_long(out, notes)
     return out
@@ -183,15 +186,16 @@ def load_reference(path: Path, options: Options, meaning: Names) -> OnRecord:
             out.columns[c].append(keys.plain(row.values.get(c)))
         out.patients.append(_find_patient(row.values, patient))
         out.records.append(record)
-    if not any(facts or normal for facts, normal in out.records):
-        raise UserError(
-            "no label and no fact in it",
-            where=str(path),
-            how="unknown conditions: " + ", ".join(list(out.notes.unknown_conditions)[:5])
-            if out.notes.unknown_conditions
-            else None,
-        )
+    _check_filled(out.records, out.notes, path)
     return out
+
+
+def _check_filled(records: Sequence[Record], notes: Notes, path: Path) -> None:
+    if any(facts or normal for facts, normal in records):
+        return
+    unknown = ", ".join(list(notes.unknown_conditions)[:5])
+    how = f"conditions that are not known: {unknown}" if unknown else None
+    raise UserError("no label and no fact in it", where=str(path), how=how)
 
 
 def join(captions: Captions, on_record: OnRecord | None, options: Options) -> Joined:

@@ -88,7 +88,7 @@ def judge_file(joined: Joined, read: dict[str, Text], judge: Judge) -> Result:
         clusters.append(patient)
         keys.append(key or str(i + 1))
         rows.append({**about, "matched": True, **dict(zip(VERDICTS, counted, strict=False))})
-        labels.append((dict(parsed.labels), _to_labels(record)))
+        labels.append((dict(parsed.labels), to_labels(record)))
         history += parsed.history
         empty += not parsed.said
     schema = {"row": pl.UInt32, "key": pl.String, "patient": pl.String, "text": pl.String}
@@ -125,15 +125,13 @@ def _count(found: list[Finding]) -> list[int]:
     ]
 
 
-def _to_labels(record: Any) -> dict[str, int]:
+def to_labels(record: Any) -> dict[str, int]:
     """Return what is on record as CheXpert labels; present beats uncertain beats absent."""
     out: dict[str, int] = {}
     rank = {"present": (2, 1), "uncertain": (1, -1), "absent": (0, 0)}
     best: dict[str, int] = {}
     for f in record[0]:
         weight, label = rank[f.existence]
-        if f.existence == "absent" and (f.location or f.severity):
-            continue
         if weight >= best.get(f.condition, -1):
             best[f.condition], out[f.condition] = weight, label
     return out

@@ -96,7 +96,10 @@ def validate_captions(
         reference |= {**on_record.layout, "rows": len(on_record.records)}
     elif loaded[0].layout:
         reference |= {"form": loaded[0].layout.form, "columns": loaded[0].layout.columns}
+    judged = [record for j in joined for record in j.records if record is not None]
     reference |= {
+        "no_finding": "absent" if settings.no_finding else "unknown",
+        "no_finding_texts": sum(normal for _, normal in judged),
         "unknown_conditions": dict(notes.unknown_conditions.most_common(50)),
         "unknown_places": dict(notes.unknown_places.most_common(50)),
         "unknown_grades": dict(notes.unknown_grades.most_common(50)),
@@ -148,7 +151,8 @@ def save(out: Path, report: dict[str, Any], results: Sequence[Result]) -> dict[s
         for what, path in paths.items():
             partial[what].replace(path)
     except OSError as e:
-        raise UserError(f"can't be written ({e.strerror or e})", where=str(base), how="--out PATH") from e
+        said = e.strerror or str(e).partition(" (os error")[0]
+        raise UserError(f"can't be written ({said})", where=str(base), how="--out PATH") from e
     finally:
         for path in partial.values():
             path.unlink(missing_ok=True)

@@ -216,6 +216,7 @@ def _looks_like_labels(first: Sequence[Row], column: str) -> bool:
     skip = (*names.PATIENT, *chain(*names.KEYS.values()), "sex", "age", "split", "fold", "")
     return (
         bool(said)
+        and not squash(column).startswith("unnamed")  # the index that pandas writes
         and squash(column) not in skip
         and said <= {"1", "0", "-1", "1.0", "0.0", "-1.0", "", "nan"}
     )

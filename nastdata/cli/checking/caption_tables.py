@@ -21,6 +21,9 @@ def say_inputs(report: dict[str, Any]) -> None:
         _say(f"on record: dataset folder, {', '.join(reference['configs'])}")
     if unused := reference.get("unused_label_columns"):
         _say(f"columns not used, of no known condition or without labels: {', '.join(unused)}")
+    if n := reference["no_finding_texts"]:
+        what = "absent, but for support devices" if reference["no_finding"] == "absent" else "not known"
+        _say(f"No Finding is on record of {n:,} {_plural('text', n)}: conditions without a label are {what}")
     for what in ("conditions", "places", "grades"):
         unknown = reference[f"unknown_{what}"]
         if unknown:

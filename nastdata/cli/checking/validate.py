@@ -151,7 +151,7 @@ def _check_folder(path: Path, options: dict[str, Any]) -> None:
 
 def _check_table(path: Path, options: dict[str, Any]) -> None:
     """One fact a caption, each text exactly that fact."""
-    from nastdata.checks.table_file import Columns, validate_table
+    from nastdata.checks.generated.table_file import Columns, validate_table
     from nastdata.ontology import load_ontology
 
     names = ("text", "condition", "existence", "location", "severity")

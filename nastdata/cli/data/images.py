@@ -52,6 +52,7 @@ def command(
 
     \b
     nastdata images /data/xrays
+    nastdata images mydata.yaml
     nastdata images chexpert --image-root /data/CheXpert-v1.0-small
     nastdata images padchest --image-root /data/padchest --limit 60 --out padchest.html
     nastdata images mednega
@@ -65,11 +66,14 @@ def command(
     from nastdata.progress import Progress
 
     title, files = _find(target, data, roots, template)
+    of_folder = bool(files) and not files[0][1].source
+    others = sum(p.is_file() for p in Path(target).rglob("*")) - len(files) if of_folder else 0
     if not files:
         raise UserError("no image files in it", where=target, how="give a folder of images, or a source")
     progress = Progress(quiet=as_json)
     with progress.stage("images") as stage, open_engine("local") as engine:
         sheet = make_sheet(title, files, most=limit, keep_burnt_in=burnt_in, engine=engine, tell=stage.count)
+        sheet.others = others
         stage.tell(f"{sheet.usable:,} of {sheet.named:,} usable, {len(sheet.shown):,} shown")
     try:
         out.write_text(render_sheet(sheet), encoding="utf-8")
@@ -95,6 +99,8 @@ def _print(sheet: Sheet, out: Path) -> None:
         click.echo(f"{n:>9,}  of those shown: {step}")
     if sheet.hinted:
         click.echo(f"{sheet.hinted:>9,}  of those shown look odd: see the marks on the page")
+    if sheet.others:
+        click.echo(f"{sheet.others:>9,}  other file{'s' * (sheet.others != 1)}, not looked at")
     click.echo(f"page: {out}")
 
 
@@ -103,7 +109,7 @@ def _find(
 ) -> tuple[str, list[tuple[str, ImageFile]]]:
     """Return a title, and the images of a folder, a dataset folder or a source."""
     from nastdata.errors import UserError, name_nearest
-    from nastdata.sources import list_sources
+    from nastdata.sources import is_own, list_sources
 
     path = Path(target)
     if path.is_dir():
@@ -116,7 +122,7 @@ def _find(
                 how=f"known sources: {', '.join(list_sources())}",
             )
         return _find_of_folder(path)
-    if target in list_sources():
+    if target in list_sources() or (path.is_file() and is_own(target)):
         return _find_of_source(target, data, roots, template)
     if path.exists():
         raise UserError("not a folder", where=target, how="give the folder that it is in")
@@ -166,10 +172,13 @@ def _find_of_source(
     from nastdata.sources import get_source
     from nastdata.sources.base import Options
 
+    source = get_source(name)
+    name, ontology = source.name, load_ontology(source.ontology or "chest_xray")
     named = _read_roots(roots, [name])
+    if not named and source.image_root is not None:
+        named = {name: source.image_root}
     if name != PHANTOM and name not in named:
         raise UserError("it is not said where its images are", where=name, how="--image-root FOLDER")
-    source, ontology = get_source(name), load_ontology("chest_xray")
     loaded = source.load_facts(data, ontology, Options(phantom_patients=SHOWN_PATIENTS))
     recipe = {"source": [name], "ontology": "chest_xray", "seed": 0, "phantom_patients": SHOWN_PATIENTS}
     store = open_store(recipe, named, {name: template} if template else {})

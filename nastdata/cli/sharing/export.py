@@ -44,7 +44,7 @@ class FormatOption(click.Option):
     "roots",
     multiple=True,
     metavar="[SOURCE=]FOLDER",
-    help="Where your copy of a corpus has its images; may be given several times. Phantom films are drawn.",
+    help="Where your copy of a corpus has its images; may be given several times. Phantoms are drawn.",
 )
 @click.option("--relative", is_flag=True, help="Write paths of written images relative to the folder.")
 def command(

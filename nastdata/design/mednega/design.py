@@ -13,7 +13,7 @@ import polars as pl
 from nastdata.design.base import Design
 from nastdata.design.mednega.items import Item, make_frame
 from nastdata.design.mednega.label_masks import Studies, read_studies
-from nastdata.errors import UserError
+from nastdata.errors import NothingMadeError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
@@ -41,14 +41,15 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
         those that are not used are counted in the report, by reason.
 
     Raises:
-        UserError: if not a single item (group) can be made.
+        NothingMadeError: if not a single item (group) can be made.
     """
     studies = read_studies(labels, ontology)
     draw_items: DrawItems = get_adapter("nastdata.designs", f"mednega.{recipe.design}")
     items, report = draw_items(studies, ontology, recipe)
     if not items:
-        raise UserError(
-            f"no items can be made of {len(studies.frame):,} studies ({report['eligible']:,} eligible)",
+        n, eligible = len(studies.frame), report["eligible"]
+        raise NothingMadeError(
+            f"no items can be made of {n:,} {'study' if n == 1 else 'studies'} ({eligible:,} eligible)",
             where=f"design={recipe.design}",
             how=_advise(recipe),
         )
@@ -75,7 +76,7 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
 
 def _advise(recipe: MednegaRecipe) -> str:
     if recipe.design == "paper":
-        return "a study needs two findings present and three absent; more studies are needed"
+        return "A study needs two findings present and three absent. Add studies, or set eligibility=any"
     strict = [
         name
         for name, given in (
@@ -85,6 +86,6 @@ def _advise(recipe: MednegaRecipe) -> str:
         )
         if given
     ]
-    return "four studies of a split must show the four options of a plane; more studies are needed" + (
-        f", or {' or '.join(strict)}" if strict else ""
+    return "One balanced question needs four different label patterns in a split. Add studies" + (
+        f", or set {' or '.join(strict)}" if strict else ""
     )

@@ -340,16 +340,23 @@ def test_unusable_references_are_reported(
     [
         ([{"study_id": "s50000001", "report": ""}], "every text in 'report' is blank"),
         ([{"study_id": "s50000001", "n": "7"}], "no column of texts"),
+        ([{"id": "1", "report": "No edema."}, {"id": "2", "report": 5}], "record 2: 'report' is a number"),
         ([{"study_id": "s50000001", "report": "The patient is rotated."}], None),
     ],
 )
-def test_unusable_captions_are_reported(tmp_path: Path, rows: list[dict[str, str]], what: str | None) -> None:
+def test_unusable_captions_are_reported(tmp_path: Path, rows: list[dict[str, Any]], what: str | None) -> None:
     against = write(tmp_path / "l.csv", WIDE)
     if what is None:  # a text without a finding leaves out what is on record
         assert count(judge(write(tmp_path / "c.csv", rows), against)) == {"missed": 2}
         return
     with pytest.raises(UserError, match=what):
-        judge(write(tmp_path / "c.csv", rows), against)
+        judge(write(tmp_path / "c.json", rows), against)
+
+
+def test_a_record_of_nothing_known_is_no_record(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.csv", [{"caption": "No edema.", "finding": "Hernia", "label": "1"}])
+    with pytest.raises(UserError, match="no label and no fact in it\nconditions that are not known: Hernia"):
+        judge(path, given=Given(condition="finding", existence="label"))
 
 
 def test_the_patient_is_what_is_resampled(tmp_path: Path) -> None:

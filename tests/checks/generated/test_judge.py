@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from generated_captions import PLACED, draw_studies, write
@@ -12,6 +14,8 @@ from nastdata.checks.generated.facts import Recorded
 from nastdata.checks.generated.judge import Finding, Judge
 from nastdata.checks.generated.known import Reference
 from nastdata.checks.generated.readings import read_distinct
+from nastdata.checks.generated.results import to_labels
+from nastdata.checks.generated.summary import agree
 from nastdata.engines.base import IN_PROCESS
 from nastdata.ontology import Ontology
 
@@ -126,6 +130,12 @@ EFFUSION, LEFT_SMALL = "Pleural Effusion", ("Pleural Effusion", "present", "left
             [LEFT_SMALL, (EFFUSION, "present", "right", "small")],
             [(EFFUSION, "supported", None), (EFFUSION, "missed", "location")],
         ),
+        # what is above in the hierarchy and denied covers what is below
+        (
+            "There is no lung opacity.",
+            [("Lung Opacity", "absent"), ("Consolidation", "absent"), ("Edema", "present")],
+            [("Lung Opacity", "supported", None), ("Edema", "missed", None)],
+        ),
         # a record that contradicts itself decides nothing
         (
             "There is pleural effusion.",
@@ -147,6 +157,8 @@ def test_no_finding_makes_the_rest_absent_but_for_devices(judge: Judge, ontology
     assert found["Fracture"].verdict == "supported"
     assert found["Support Devices"].verdict == "not_supported"
     assert len(found) == 3  # what is absent by inference is not missed
+    (own,) = find(judge, "There is a fracture.", [("Fracture", "present")], normal=True)
+    assert own.verdict == "supported"  # a label of its own goes before No Finding
     open_world = Judge(Reference(ontology, no_finding=False))
     assert {f.verdict for f in find(open_world, text, [], normal=True)} == {"not_supported"}
 
@@ -193,3 +205,26 @@ def test_planted_errors_are_found_one_by_one(ontology: Ontology) -> None:
         wrong = sum(n for (v, _), n in found.items() if v != "supported" and v != "missed")
         assert found["supported", None] == planted["said"] - wrong
     assert set(PLACED)
+
+
+ON_RECORD = [LEFT_SMALL, ("Pneumothorax", "absent"), ("Cardiomegaly", "present", None, "mild")]
+
+
+def test_the_table_in_the_docs_beside_label_agreement(judge: Judge) -> None:
+    """What F1 of labels does not see: the table of ``docs/validate.md``, judged again."""
+    page = (Path(__file__).parents[3] / "docs" / "validate.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| ([A-Z*][^|]*\.\**) \| (\d\.\d\d) \| ([^|]*) \|$", page, re.M)
+    assert len(lines) == 8
+    for cell, f1, said in lines:
+        text = cell.replace("*", "")
+        (read,) = read_distinct([text], "chest_xray", IN_PROCESS)
+        record = tuple(Recorded(*f) for f in ON_RECORD)
+        figures = agree([(dict(read.labels), to_labels((record, False)))])
+        assert f"{figures['micro_f1']:.2f}" == f1, text
+        found = judge.judge(read, judge.reference.know((record, False)))
+        counted = Counter(
+            f.verdict.replace("_", " ") + (f" in {f.attribute}" if f.attribute else "") for f in found
+        )
+        if set(counted) != {"supported"}:
+            del counted["supported"]
+        assert ", ".join(f"{n} {what}" for what, n in counted.items()) == said, text

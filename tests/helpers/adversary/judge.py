@@ -48,6 +48,8 @@ def judge(
         said = {c: v for c, v in reading.labels.items() if c not in s.unasked}
         tally.counts["read exactly"] += said == s.labels
         tally.counts["unread"] += bool(reading.unread)
+        if s.labels.keys() - reading.labels.keys() and not reading.unread:
+            tally.note("left out in silence", f"{s.text!r}: {s.labels}, read as {said}")
         for condition, value in s.labels.items():
             if {value, said.get(condition)} == {0, 1}:
                 tally.note("flips", f"{s.text!r}: {condition} is {value}, read as {said[condition]}")
@@ -90,7 +92,8 @@ def group_by_first(tallies: dict[str, Tally]) -> dict[str, Tally]:
 
 def format_table(tallies: dict[str, Tally]) -> str:
     """Markdown: a row an operator combination, the totals last."""
-    head = ("operators", "sentences", "read exactly", "unread", "flips", "honest accepted", "lies accepted")
+    head = ("operators", "sentences", "read exactly", "unread", "silent", "flips", "honest accepted")
+    head = (*head, "lies accepted")
     rows = [_row(name, t) for name, t in sorted(tallies.items())]
     rows.append(_row("**all**", total(tallies.values())))
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
@@ -102,8 +105,8 @@ def _row(name: str, tally: Tally) -> tuple[str, ...]:
     n = c["sentences"]
     honest = f"{c['honest'] - c['honest refused']:,} of {c['honest']:,}" if c["honest"] else "-"
     lies = f"{c['lies accepted']:,} of {c['lies']:,}"
-    exact, unread = (f"{100 * c[k] / n:.0f} %" for k in ("read exactly", "unread"))
-    return (name, f"{n:,}", exact, unread, f"{c['flips']:,}", honest, lies)
+    shares = (f"{100 * c[k] / n:.0f} %" for k in ("read exactly", "unread", "left out in silence"))
+    return (name, f"{n:,}", *shares, f"{c['flips']:,}", honest, lies)
 
 
 def _turn(facts: tuple[Fact, ...], n: int) -> tuple[Fact, ...]:

@@ -33,7 +33,9 @@ DENIALS = {
 def insert_word(rng: random.Random, sentence: Sentence) -> tuple[str, str]:
     """The sentence with a dangerous word put in somewhere, and that word."""
     words = sentence.text.split(" ")
-    word = rng.choice([w for w in DANGEROUS if w not in sentence.text.lower().split()])
+    text = sentence.text.lower()
+    skipped = {"bilateral"} if "both " in text or "bilateral" in text else set()
+    word = rng.choice([w for w in DANGEROUS if w not in skipped and w not in text.split()])
     at = rng.randrange(len(words) + 1)
     if at == 0 and words[0] != "I":
         words[0] = words[0][0].lower() + words[0][1:]
