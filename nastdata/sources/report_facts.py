@@ -20,6 +20,7 @@ import polars as pl
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.records import Fact
 from nastdata.seeded import draw_int
@@ -216,11 +217,12 @@ def _read(text: str, reading: Reading) -> _Said:
     counts: Counter[str] = Counter()
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
     by_sentence: dict[tuple[int, int], list[str]] = {}
+    spans = [(s.start, s.end) for s in split_sentences(text)]
     for parsed in reading.facts:
         fact: Fact = parsed.fact
         time = getattr(parsed, "time", "now")
         certain = getattr(parsed, "certainty", "definite") == "definite"
-        span = getattr(parsed, "sentence_span", (0, len(text)))
+        span = parsed.sentence_span if parsed.sentence_span[1] else _find_sentence(parsed.start, spans, text)
         by_sentence.setdefault(span, []).append(_describe(fact, time))
         if time not in KEPT_TIMES or (time == "new" and fact.existence == "absent"):
             # "no new effusion" leaves an old one open
@@ -238,10 +240,10 @@ def _read(text: str, reading: Reading) -> _Said:
         groups[kind].append(fact)
     unread_in: dict[tuple[int, int], list[str]] = {}
     for unread in getattr(reading, "unread", ()):
-        span = next((s for s in by_sentence if s[0] <= unread.start < s[1]), (unread.start, unread.end))
+        span = _find_sentence(unread.start, [*by_sentence, *spans], text)
         unread_in.setdefault(span, []).append(f"{unread.text} ({unread.reason})")
-    spans = sorted({*by_sentence, *unread_in})
-    counts["sentences that name a finding"] += len(spans)
+    named = sorted({*by_sentence, *unread_in})
+    counts["sentences that name a finding"] += len(named)
     counts["sentences with a part that could not be read"] += len(unread_in)
     sentences = tuple(
         (
@@ -249,7 +251,7 @@ def _read(text: str, reading: Reading) -> _Said:
             tuple(dict.fromkeys(by_sentence.get((a, b), ()))),
             tuple(unread_in.get((a, b), ())),
         )
-        for a, b in spans
+        for a, b in named
     )
     return _Said(
         tuple(dict.fromkeys(groups["present"])),
@@ -258,6 +260,11 @@ def _read(text: str, reading: Reading) -> _Said:
         tuple(sorted(counts.items())),
         sentences,
     )
+
+
+def _find_sentence(at: int, spans: Iterable[tuple[int, int]], text: str) -> tuple[int, int]:
+    """Return the sentence that a character is in."""
+    return next(((a, b) for a, b in spans if a <= at < b), (0, len(text)))
 
 
 def _describe(fact: Fact, time: str) -> str:
