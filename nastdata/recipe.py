@@ -389,6 +389,23 @@ class OppositionRecipe(BuildRecipe):
     styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
 
 
+class ProtocolsRecipe(BuildRecipe):
+    """Small questions about one or two findings, paired so that no text tells its answer."""
+
+    recipe: Literal["protocols"]
+    design: Literal["paired", "unpaired"] = "paired"
+    """``unpaired``: the presence probe as published (X, another finding, "No X"), which is solved blind."""
+    protocols: tuple[Literal["presence", "two_way", "report_alignment"], ...] = (
+        "presence",
+        "two_way",
+        "report_alignment",
+    )
+    conditions: tuple[str, ...] = ()
+    """Which conditions; all if empty."""
+    per_condition: Annotated[int, Field(ge=1)] | None = 40
+    """Most pairs of images a condition, split and source; null for all."""
+
+
 IMAGE_PLACES = ("template", "max_missing")
 """Of ``images``: where files are looked for. No part of a dataset."""
 PATIENCE = (

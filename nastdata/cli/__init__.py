@@ -41,6 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "nastdata.cli.modelling.evaluate",
         "Evaluate models on datasets: accuracy, recall, AUC, gaps.",
     ),
+    "leaderboard": (
+        "nastdata.cli.modelling.leaderboard",
+        "Merge the results of many evaluations into a table.",
+    ),
     "explain": ("nastdata.cli.modelling.explain", "Explain how models read negation."),
     "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),
 }

@@ -76,7 +76,7 @@ class Parser:
         kinds, reasons = self._constructs.apply(symbols.kinds)
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         labels: dict[str, int] = {}
-        facts: dict[ParsedFact, None] = {}
+        facts: list[ParsedFact] = []
         limited: list[tuple[ParsedFact, bool]] = []
         dropped: list[str] = []
         stated = self._attributes.read(kinds, symbols, scope, dropped, earlier=report)
@@ -96,12 +96,12 @@ class Parser:
                 certainty: Certainty = "uncertain" if polarity == DOUBTFUL else "definite"
                 for fact in said:
                     parsed = ParsedFact(fact, start, end, section, sentence, span, time, certainty)
-                    facts[parsed] = None
+                    facts.append(parsed)
                     if report:
                         limited.append((parsed, polarity == ABSENT and is_limited(mention, symbols)))
         if report:
             labels = resolve(limited)
-        unread = _collect_unread(text, symbols, scope) if scope.has_unread else ()
+        unread = _collect_unread(text, symbols, scope) if reasons or scope.has_unread else ()
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
         negative = _NEGATIVE.intersection(symbols.kinds)
         found = (

@@ -97,11 +97,17 @@ def _select_opposition(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select("split", "condition", "polarity", pl.col("style").alias("type"))
 
 
+def _select_protocols(rows: pl.LazyFrame) -> pl.LazyFrame:
+    true = pl.col("choice_facts").list.get(pl.col("answer")).struct.field("existence")
+    return rows.select("split", "condition", true.alias("polarity"), pl.col("protocol").alias("type"))
+
+
 HOW = {
     "mednega": ("conditions in right options", ("present", "absent"), _select_mednega),
     "contextual_claims": ("claim sets by their true claim", (AFFIRMATIVE, NEGATED), _select_claims),
     "contextual_captions": ("captions", (AFFIRMATIVE, NEGATED), _select_captions),
     "probes": ("pairs by their true caption", (AFFIRMATIVE, NEGATED), _select_probes),
+    "protocols": ("questions by their right option", ("present", "absent"), _select_protocols),
     "opposition": ("pairs by the prompt of their first film", ("positive", "negative"), _select_opposition),
 }
 """Config -> (unit, the two polarities, selection of condition, polarity, type, split)."""

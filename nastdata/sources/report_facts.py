@@ -20,6 +20,7 @@ import polars as pl
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.records import Fact
 from nastdata.seeded import draw_int
@@ -230,10 +231,10 @@ def _read(text: str, reading: Reading) -> _Said:
         return _Said((), (), (), tuple(counts.items()), ())
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
     by_sentence: dict[tuple[int, int], list[str]] = {}
+    spans = [(s.start, s.end) for s in split_sentences(text)]
     for parsed in reading.facts:
-        fact, time, span = parsed.fact, parsed.time, parsed.sentence_span
-        if span == (0, 0):
-            span = (0, len(text))
+        fact, time = parsed.fact, parsed.time
+        span = parsed.sentence_span if parsed.sentence_span[1] else _find_sentence(parsed.start, spans, text)
         by_sentence.setdefault(span, []).append(_describe(fact, time))
         if time not in KEPT_TIMES or (time == "new" and fact.existence == "absent"):
             # "no new effusion" leaves an old one open
@@ -251,10 +252,10 @@ def _read(text: str, reading: Reading) -> _Said:
         groups[kind].append(fact)
     unread_in: dict[tuple[int, int], list[str]] = {}
     for unread in reading.unread:
-        span = next((s for s in by_sentence if s[0] <= unread.start < s[1]), (unread.start, unread.end))
+        span = _find_sentence(unread.start, [*by_sentence, *spans], text)
         unread_in.setdefault(span, []).append(f"{unread.text} ({unread.reason})")
-    spans = sorted({*by_sentence, *unread_in})
-    counts["sentences that name a finding"] += len(spans)
+    named = sorted({*by_sentence, *unread_in})
+    counts["sentences that name a finding"] += len(named)
     counts["sentences with a part that could not be read"] += len(unread_in)
     sentences = tuple(
         (
@@ -262,7 +263,7 @@ def _read(text: str, reading: Reading) -> _Said:
             tuple(dict.fromkeys(by_sentence.get((a, b), ()))),
             tuple(unread_in.get((a, b), ())),
         )
-        for a, b in spans
+        for a, b in named
     )
     return _Said(
         tuple(dict.fromkeys(groups["present"])),
@@ -271,6 +272,11 @@ def _read(text: str, reading: Reading) -> _Said:
         tuple(sorted(counts.items())),
         sentences,
     )
+
+
+def _find_sentence(at: int, spans: Iterable[tuple[int, int]], text: str) -> tuple[int, int]:
+    """Return the sentence that a character is in."""
+    return next(((a, b) for a, b in spans if a <= at < b), (0, len(text)))
 
 
 def _describe(fact: Fact, time: str) -> str:
