@@ -98,9 +98,12 @@ not before."""
 Certainty = Literal["definite", "uncertain"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class ParsedFact:
-    """What the reader read, with the character span of the condition's name in the text."""
+    """What the reader read, with the character span of the condition's name in the text.
+
+    Not to be changed once made; it isn't frozen because millions are made.
+    """
 
     fact: Fact
     start: int

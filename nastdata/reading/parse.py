@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nastdata.ontology import Ontology
-from nastdata.reading.statements.attributes import Attributes
+from nastdata.ontology import Ontology, OntologyError
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
+from nastdata.reading.ontologies.readback import find_unreadable
 from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.resolution import TIMED, Places, is_limited, resolve, tell_time
+from nastdata.reading.statements.attributes import Attributes
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL
 from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
@@ -75,7 +76,7 @@ class Parser:
         kinds, reasons = self._constructs.apply(symbols.kinds)
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         labels: dict[str, int] = {}
-        facts: dict[ParsedFact, None] = {}
+        facts: list[ParsedFact] = []
         limited: list[tuple[ParsedFact, bool]] = []
         dropped: list[str] = []
         stated = self._attributes.read(kinds, symbols, scope, dropped, earlier=report)
@@ -95,12 +96,12 @@ class Parser:
                 certainty: Certainty = "uncertain" if polarity == DOUBTFUL else "definite"
                 for fact in said:
                     parsed = ParsedFact(fact, start, end, section, sentence, span, time, certainty)
-                    facts[parsed] = None
+                    facts.append(parsed)
                     if report:
                         limited.append((parsed, polarity == ABSENT and is_limited(mention, symbols)))
         if report:
             labels = resolve(limited)
-        unread = _collect_unread(text, symbols, scope) if scope.has_unread else ()
+        unread = _collect_unread(text, symbols, scope) if reasons or scope.has_unread else ()
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
         negative = _NEGATIVE.intersection(symbols.kinds)
         found = (
@@ -146,11 +147,23 @@ _KEPT: list[tuple[Ontology, str, Parser]] = []
 
 
 def get_parser(ontology: Ontology, register: str = DEFAULT) -> Parser:
-    """Return the parser of an ontology and a register (``english``), built once."""
+    """Return the parser of an ontology and a register (``english``), built once.
+
+    Raises:
+        UserError: if a phrase of the ontology is not read back as what it means.
+    """
     for known, name, parser in _KEPT:
         if known is ontology and name == register:
             return parser
     parser = Parser(ontology, load_register(register))
+    if register == DEFAULT:
+        _refuse_unreadable(ontology, parser)
     _KEPT.append((ontology, register, parser))
     del _KEPT[:-8]
     return parser
+
+
+def _refuse_unreadable(ontology: Ontology, parser: Parser) -> None:
+    problems = find_unreadable(ontology, parser.parse)
+    if problems:
+        raise OntologyError(problems, f"ontology {ontology.name}")

@@ -31,26 +31,25 @@ class Places:
     """Which sentence and section a symbol is in."""
 
     def __init__(self, read: Symbols, sections: list[Section]) -> None:
-        self._spans = read.spans
-        self._starts: list[int] = []
-        first = True
-        for i, kind in enumerate(read.kinds):
-            if kind == _STOP:
-                first = True
-            elif first:
-                alone = i + 1 < len(read.kinds) and read.kinds[i + 1] == _STOP
-                if not (alone and kind in _NUMBERS):  # "2." of a numbered list
-                    self._starts.append(i)
-                first = False
-        self._kinds = read.kinds
+        kinds, spans = read.kinds, read.spans
+        self._spans = spans
         self._sections = [s for s in sections if s.role == "findings"]
+        self._ends: list[int] = []
+        """For each sentence the symbol after its last."""
+        self._characters: list[tuple[int, int]] = []
+        start, count = 0, len(kinds)
+        while start < count:
+            end = kinds.find(_STOP, start)
+            end = count if end < 0 else end
+            if end > start and not (end == start + 1 and end < count and kinds[start] in _NUMBERS):
+                self._ends.append(end)  # but "2." of a numbered list is no sentence
+                self._characters.append((spans[start][0], spans[end - 1][1]))
+            start = end + 1
 
     def find_sentence(self, at: int) -> tuple[int, tuple[int, int]]:
         """Return the number of the sentence and its characters."""
-        number = max(0, bisect_right(self._starts, at) - 1)
-        end = self._kinds.find(_STOP, at)
-        last = end - 1 if end > 0 else len(self._spans) - 1
-        return number, (self._spans[self._starts[number]][0], self._spans[last][1])
+        number = bisect_right(self._ends, at)
+        return number, self._characters[number]
 
     def find_section(self, at: int) -> str | None:
         """Return the name of the section, in capitals, or None before the first heading."""

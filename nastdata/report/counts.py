@@ -10,6 +10,8 @@ import polars as pl
 from nastdata.records import LETTERS, SPLITS
 
 KEYS = ("condition", "polarity", "type")
+FEW = 30
+"""Rows of a test cell below which its accuracy says little: it may then be off by 15 points and more."""
 AFFIRMATIVE, NEGATED = "affirmative", "negated"
 
 
@@ -24,6 +26,11 @@ class Counts:
     """What polarity means here: affirmative and negated."""
     rows: list[tuple[str, str, str, dict[str, int]]]
     """(condition, polarity, type, split -> number), sorted."""
+
+    @property
+    def few_in_test(self) -> list[tuple[str, str, str]]:
+        """Cells whose test split is too small to say anything about them."""
+        return [(c, p, t) for c, p, t, splits in self.rows if splits["test"] < FEW]
 
     def total(self, by: str) -> dict[str, tuple[int, int]]:
         """Sum up by ``condition`` or ``type``: name -> (affirmative, negated)."""

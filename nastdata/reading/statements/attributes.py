@@ -31,7 +31,7 @@ _OWN_CLAUSE = compile_pattern(
 """A clause about something that is no finding."""
 _SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? [auxiliary shows]")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
-_ATTRIBUTES = _PLACES + _GRADES
+_ATTRIBUTES = frozenset(_PLACES + _GRADES)
 _PLACE, _GRADE, _COMMA, _CONTRAST, _UNKNOWN = list(symbols("place grade comma contrast unknown"))
 _NAMES = symbols("condition adjective one grade_adjective none absent_name")
 _ENDS = symbols("full_stop semicolon")
@@ -94,7 +94,7 @@ class Attributes:
         ]
         if not mentions:
             return []
-        if not any(k in kinds for k in _ATTRIBUTES):
+        if _ATTRIBUTES.isdisjoint(kinds):
             return [
                 (m, [self._fact(m.condition, _existence(m))])
                 for m in mentions
