@@ -285,7 +285,7 @@ class Scope(Lists):
         self._open(UNSAID, "asks")
 
     def _would(self, i: int) -> None:
-        """"To say that there is X would be wrong": nothing in the sentence is said."""
+        """ "To say that there is X would be wrong": nothing in the sentence is said."""
         for m in self.mentions[self._sentence :]:
             m.polarity = UNSAID
         self._suppose(i)
@@ -456,6 +456,8 @@ class Scope(Lists):
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
         self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
+        if self._opener == "previous":
+            self.mentions[-1].time = "earlier"
         if self._unclear:
             self.mentions[-1].unread = self._unclear
         elif self._excepted and polarity == ABSENT:
