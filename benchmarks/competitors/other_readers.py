@@ -5,7 +5,7 @@
 TASK holds ``names`` (condition -> names, ours) and ``texts``; ANSWER gets ``labels`` (one object a text:
 condition -> 1 present, 0 absent, -1 uncertain), ``seconds`` of processor time for reading, and ``versions``.
 It imports nothing of nastdata, so that it runs under an older NumPy. All libraries find the same names in the
-same way and have their mentions combined as our reader combines its own: present beats uncertain beats absent.
+same way; mentions are combined as our reader combines its own: present beats uncertain beats absent.
 """
 
 from __future__ import annotations
