@@ -47,6 +47,14 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
     return f"{_count(n, 'study', 'studies')} gave no row. Add studies, or choose a source with more findings"
 
 
+def tell_empty(empty: Mapping[str, str]) -> str:
+    """Return one sentence on all empty configs; those with one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for config, why in empty.items():
+        by_reason.setdefault(why, []).append(config)
+    return "; ".join(f"{' and '.join(configs)}: none: {why}" for why, configs in by_reason.items())
+
+
 def find_empty_splits(
     configs: Mapping[str, pl.DataFrame], studies: pl.DataFrame, recipe: BuildRecipe
 ) -> list[str]:

@@ -151,6 +151,26 @@ _OWN: dict[str, list[Expectation]] = {
             "why": "the films differ",
         },
     ],
+    "protocols": [
+        {
+            "type": "expect_column_pair_values_a_to_be_greater_than_b",
+            "kwargs": {"column_A": "n_choices", "column_B": "answer"},
+            "why": "the answer is one of the options",
+        },
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "answer", "min_value": 0},
+            "why": "the answer is one of the options",
+        },
+        *(
+            {
+                "type": "expect_column_pair_values_to_be_equal",
+                "kwargs": {"column_A": "n_choices", "column_B": name},
+                "why": "options differ, and each has its fact",
+            }
+            for name in ("n_different_choices", "n_choice_facts")
+        ),
+    ],
     CLAIMS: [
         {
             "type": "expect_column_values_to_be_in_set",

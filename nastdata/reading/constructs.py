@@ -14,6 +14,8 @@ from nastdata.reading.register import KEEP, Construct
 
 _FILLER = SYMBOL["filler"]
 _UNREAD = frozenset((SYMBOL["unclear"], SYMBOL["unread_name"]))
+_KEPT, _LONG = 65_536, 64
+"""Results that are kept, and the longest sequence that one is kept of."""
 _NAMES = re.compile(r"(?<![\w(?])[a-z_]+")
 
 
@@ -32,29 +34,45 @@ class Constructs:
 
     def __init__(self, constructs: tuple[Construct, ...]) -> None:
         self._rules = tuple(_compile(c) for c in constructs)
-        common: dict[str, list[int]] = {}
-        for i, rule in enumerate(self._rules):
-            for symbol in min(rule.needs, key=_rank):
-                common.setdefault(symbol, []).append(i)
-        self._by_symbol = common
-        self._triggers = frozenset(common)
+        self._by_kinds: dict[frozenset[str], tuple[_Rule, ...]] = {}
+        self._done: dict[str, tuple[str, dict[int, str]]] = {}
 
     def apply(self, kinds: str) -> tuple[str, dict[int, str]]:
-        """Return the kinds as scope reads them, and position -> reason of what is to be left unread."""
+        """Return the kinds as scope reads them, and position -> reason of what is to be left unread.
+
+        Sequences of kinds come again and again in different words; what was found for the last ones is kept.
+        """
+        done = self._done.get(kinds)
+        if done is None:
+            if len(self._done) >= _KEPT:
+                self._done.clear()
+            done = self._apply(kinds)
+            if len(kinds) <= _LONG:
+                self._done[kinds] = done
+        return done
+
+    def _apply(self, kinds: str) -> tuple[str, dict[int, str]]:
         reasons: dict[int, str] = {}
-        here = self._triggers.intersection(kinds)
-        if here:
-            by_symbol, rules = self._by_symbol, self._rules
-            if len(here) == 1:
-                (only,) = here
-                order = by_symbol[only]
-            else:
-                order = sorted({i for s in here for i in by_symbol[s]})
-            for i in order:
-                rule = rules[i]
-                if all(need.intersection(kinds) for need in rule.needs) and rule.pattern.search(kinds):
-                    kinds = _rewrite(rule, kinds, reasons)
-        return coarsen(kinds), reasons
+        out = kinds
+        for rule in self._find_rules(frozenset(kinds)):
+            if rule.pattern.search(out):
+                out = _rewrite(rule, out, reasons)
+        return coarsen(out), reasons
+
+    def _find_rules(self, here: frozenset[str]) -> tuple[_Rule, ...]:
+        """Return the rules whose kinds the text holds, in order."""
+        found = self._by_kinds.get(here)
+        if found is None:
+            if len(self._by_kinds) >= _KEPT:
+                self._by_kinds.clear()
+            made = set(here)
+            rules = []
+            for rule in self._rules:
+                if all(not need.isdisjoint(made) for need in rule.needs):
+                    rules.append(rule)
+                    made.update(b for b in rule.becomes if b)
+            found = self._by_kinds[here] = tuple(rules)
+        return found
 
 
 def _rewrite(rule: _Rule, kinds: str, reasons: dict[int, str]) -> str:
@@ -83,12 +101,3 @@ def _need(piece: str) -> frozenset[str]:
         return frozenset()
     head = piece.split("(?")[0]
     return frozenset(compile_pattern(f"[{' '.join(_NAMES.findall(head))}]").pattern[1:-1])
-
-
-_COMMON = frozenset(
-    SYMBOL[n] for n in ("condition", "article", "filler", "auxiliary", "place", "of", "comma")
-)
-
-
-def _rank(need: frozenset[str]) -> int:
-    return len(need) + 50 * len(need & _COMMON)

@@ -110,6 +110,11 @@ class Kind(StrEnum):
     IMAGE = "image"
     PROPERTY = "property"
     """Says of a finding how it is: "calcified", "new"; to deny it doesn't deny the finding."""
+    THEN = "then"
+    """"Yesterday", "before": of an earlier image."""
+    ANATOMY = "anatomy"
+    """A part of the body that is no place of a finding."""
+    NEW = "new"
     NEARLY = "nearly"
     HARDLY = "hardly"
     DEFINITE = "definite"
@@ -210,6 +215,9 @@ BASES: dict[Kind, Kind] = {
     Kind.WHAT: Kind.ARTICLE,
     Kind.IMAGE: Kind.DOMAIN,
     Kind.PROPERTY: Kind.FILLER,
+    Kind.THEN: Kind.FILLER,
+    Kind.ANATOMY: Kind.UNKNOWN,
+    Kind.NEW: Kind.PERSISTING,
     Kind.NEARLY: Kind.FILLER,
     Kind.HARDLY: Kind.FILLER,
     Kind.DEFINITE: Kind.FILLER,
@@ -277,10 +285,10 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler article all relative now number nearly thereby property just definite hardly",
+    "small": "filler article all relative now number nearly thereby property new just definite hardly",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler article all number now property grade grade_adjective grade_adverb place persisting"
-    " unknown diagnosis sign_of of adjective domain image nearly just thereby",
+    "modifier": "filler article all number now property new grade grade_adjective grade_adverb place persisting"
+    " unknown diagnosis anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
 

@@ -23,7 +23,7 @@ _COLON = re.compile(
 )
 _CAPITALS = re.compile(r"(?m)^[ \t*#]*([A-Z]{2,}(?:[ /&-][A-Z]{2,}){0,3})(?=[ \t]*$|[ \t]+\S)")
 _ALONE = re.compile(r"(?m)^[ \t*#]*([A-Z][a-z]+(?: [a-z]+){0,3})[ \t*]*$")
-_MAY_HOLD = re.compile(r"[:\n]|\A[ \t*#]*[A-Z]{4}")
+_CAPITAL_HEAD = re.compile(r"[ \t*#]*[A-Z]{4}")
 _PARAGRAPH = re.compile(r"\S[^\S\n]*\n[^\S\n]*\n")
 _NEW_LINE = re.compile(r"[^\s,;:][^\S\n]*\n[^\S\n]*(?=[A-Z])")
 _NEW_SENTENCE = re.compile(r"[.?!]\s+(?=(?:No|There|The|This|Lungs?|Heart|Cardiac|Normal|Clear|Both)\b)")
@@ -74,7 +74,7 @@ class Layout:
 
     def find_sections(self, text: str) -> list[Section]:
         """Return the sections of a text in order; what is before the first heading belongs to none."""
-        if not self._roles or not _MAY_HOLD.search(text):
+        if ":" not in text and "\n" not in text and not _CAPITAL_HEAD.match(text):
             return []
         found: dict[int, tuple[str, Role, int]] = {}
         for m in _COLON.finditer(text):

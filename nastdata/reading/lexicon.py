@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from nastdata.reading.kinds import SYMBOL, Kind, symbols
-from nastdata.reading.language.spelling import WORD, Spelling
+from nastdata.reading.language.spelling import PLAIN_WORD, UNUSUAL, WORD, Spelling
 from nastdata.reading.register import Register
 from nastdata.reading.vocabulary import Vocabulary
 
@@ -98,6 +98,7 @@ class Lexicon:
             self._add(phrase, entry)
         for w in sorted(self.words):
             self.spelling.setdefault(self._words.respell(w), []).append(w)
+        self._one_spelling = frozenset(w for ws in self.spelling.values() if len(ws) == 1 for w in ws)
 
     def _add(self, phrase: str, entry: Entry) -> None:
         node = self.root
@@ -119,10 +120,11 @@ class Lexicon:
     def read(self, text: str) -> Symbols:
         """Return the symbols of a text: at each word the longest phrase that starts there."""
         plain = self._words.flatten(text)
-        found = [(m.group(), m.start(), m.end()) for m in WORD.finditer(plain)]
+        words = WORD if UNUSUAL.search(plain) else PLAIN_WORD
+        found = [(m[0], m.start(), m.end()) for m in words.finditer(plain)]
         if self._words.reduces:
             found = [(k, i, j) for w, i, j in found if (k := self._words.key(w))]
-        root, count = self.root, len(found)
+        root, count, one_spelling = self.root, len(found), self._one_spelling
         kinds: list[str] = []
         entries: list[Entry] = []
         spans: list[tuple[int, int]] = []
@@ -146,7 +148,7 @@ class Lexicon:
                     spans.append((start, end))
                     i += 1
                     continue
-                node = self._respell(root, word)
+                node = None if word in one_spelling else self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -154,7 +156,10 @@ class Lexicon:
                 j = i + 1
                 while j < count:
                     nxt = found[j][0]
-                    node = node.get(nxt) or self._respell(node, nxt)
+                    after = node.get(nxt)
+                    if after is None and nxt not in one_spelling:
+                        after = self._respell(node, nxt)
+                    node = after
                     if node is None:
                         break
                     if _END in node:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nastdata.ontology import Ontology
-from nastdata.reading.statements.attributes import Attributes
+from nastdata.ontology import Ontology, OntologyError
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
+from nastdata.reading.ontologies.readback import find_unreadable
 from nastdata.reading.register import DEFAULT, Register, load_register
+from nastdata.reading.resolution import TIMED, Places, is_limited, resolve, tell_time
+from nastdata.reading.statements.attributes import Attributes
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL
 from nastdata.reading.statements.scope import Scope
 from nastdata.reading.vocabulary import build_vocabulary
-from nastdata.records import ParsedFact, Unread
+from nastdata.records import Certainty, ParsedFact, Time, Unread
 
 _NEGATIVE = frozenset(
     symbols("denial neither not fails absent resolved resolution lacking excluded excluding spares nor")
@@ -65,25 +68,40 @@ class Parser:
     def parse(self, text: str, *, report: bool = False) -> Reading:
         """Read one text: a phrase, a sentence or a whole report.
 
-        Where a text says several things about one condition, present beats uncertain beats absent.
+        Where a text says several things about one condition, present beats uncertain beats absent; with
+        ``report``, the rule of ``resolution.resolve`` decides, and ``facts`` hold what was there earlier too.
         """
         symbols = self._lexicon.read(text)
         symbols, sections = self._layout.apply(text, symbols)
         kinds, reasons = self._constructs.apply(symbols.kinds)
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         labels: dict[str, int] = {}
-        facts: dict[ParsedFact, None] = {}
-        for mention, stated in self._attributes.read(kinds, symbols, scope):
-            polarity = mention.polarity
-            if polarity is None:
-                continue
-            known = labels.get(mention.condition)
-            if known is None or _WEIGHT[polarity] > _WEIGHT[known]:
-                labels[mention.condition] = polarity
-            start, end = symbols.spans[mention.at]
-            for fact in stated:
-                facts[ParsedFact(fact, start, end)] = None
-        unread = _collect_unread(text, symbols, scope) if scope.has_unread else ()
+        facts: list[ParsedFact] = []
+        limited: list[tuple[ParsedFact, bool]] = []
+        dropped: list[str] = []
+        stated = self._attributes.read(kinds, symbols, scope, dropped, earlier=report)
+        if stated:
+            where = Places(symbols, sections)
+            timed = not TIMED.isdisjoint(symbols.kinds)
+            for mention, said in stated:
+                polarity = mention.polarity
+                time: Time = tell_time(mention, symbols) if timed or polarity is None else "now"
+                if polarity is not None:
+                    known = labels.get(mention.condition)
+                    if known is None or _WEIGHT[polarity] > _WEIGHT[known]:
+                        labels[mention.condition] = polarity
+                start, end = symbols.spans[mention.at]
+                sentence, span = where.find_sentence(mention.at)
+                section = where.find_section(mention.at) if sections else None
+                certainty: Certainty = "uncertain" if polarity == DOUBTFUL else "definite"
+                for fact in said:
+                    parsed = ParsedFact(fact, start, end, section, sentence, span, time, certainty)
+                    facts.append(parsed)
+                    if report:
+                        limited.append((parsed, polarity == ABSENT and is_limited(mention, symbols)))
+        if report:
+            labels = resolve(limited)
+        unread = _collect_unread(text, symbols, scope) if reasons or scope.has_unread else ()
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
         negative = _NEGATIVE.intersection(symbols.kinds)
         found = (
@@ -97,7 +115,7 @@ class Parser:
             tuple(facts),
             tuple(dict.fromkeys(alternatives)),
             tuple(found),
-            tuple(symbols.unknown),
+            (*symbols.unknown, *dropped),
             unread,
             self._language,
         )
@@ -129,11 +147,23 @@ _KEPT: list[tuple[Ontology, str, Parser]] = []
 
 
 def get_parser(ontology: Ontology, register: str = DEFAULT) -> Parser:
-    """Return the parser of an ontology and a register (``english``), built once."""
+    """Return the parser of an ontology and a register (``english``), built once.
+
+    Raises:
+        UserError: if a phrase of the ontology is not read back as what it means.
+    """
     for known, name, parser in _KEPT:
         if known is ontology and name == register:
             return parser
     parser = Parser(ontology, load_register(register))
+    if register == DEFAULT:
+        _refuse_unreadable(ontology, parser)
     _KEPT.append((ontology, register, parser))
     del _KEPT[:-8]
     return parser
+
+
+def _refuse_unreadable(ontology: Ontology, parser: Parser) -> None:
+    problems = find_unreadable(ontology, parser.parse)
+    if problems:
+        raise OntologyError(problems, f"ontology {ontology.name}")

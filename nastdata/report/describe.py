@@ -24,6 +24,7 @@ TITLES = {
     "contextual": "Contextual negation: claims and captions",
     "probes": "Negation probes for causal tracing",
     "opposition": "Opposition pairs",
+    "protocols": "Presence, absence and two-way questions in pairs of images",
 }
 USES = (
     "measuring how well vision-language models read negation in radiology text",
@@ -102,7 +103,7 @@ def describe(manifest: Mapping[str, Any]) -> Description:
         summary=_summarise(configs, names),
         version=str(manifest.get("version") or manifest.get("nastdata") or __version__),
         terms=inherit_terms(sources),
-        citations=tuple(dict.fromkeys([*(s["terms"]["citation"] for s in sources), *PAPERS])),
+        citations=tuple(dict.fromkeys([*(c for s in sources if (c := s["terms"]["citation"])), *PAPERS])),
         keywords=("negation", "radiology", "vision-language", "CLIP", "benchmark", *names),
         configs=configs,
         origin=_tell_origin(manifest),

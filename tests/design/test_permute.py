@@ -330,7 +330,7 @@ def test_paper_design_follows_the_paper() -> None:
 
 def test_too_little_data_is_told_in_plain_words() -> None:
     labels = label_frame(NAMES, [("train", (1, 0, 1, 0, 1))])
-    with pytest.raises(UserError, match="no items can be made of 1 studies"):
+    with pytest.raises(UserError, match="no items can be made of 1 study"):
         design_mednega(labels, small_ontology(NAMES), MednegaRecipe(recipe="mednega"))
     with pytest.raises(UserError, match="no items"):
         design_mednega(labels.clear(), small_ontology(NAMES), MednegaRecipe(recipe="mednega", design="paper"))

@@ -14,32 +14,32 @@ from nastdata.images.phantom import render
 from nastdata.records import Fact
 
 PLANTED = {
-    "PatientName": "PLANTED^NAMEA",
-    "PatientID": "PLANTEDID0001",
-    "OtherPatientIDs": "PLANTEDID0002",
-    "PatientBirthName": "PLANTED^MAIDEN",
-    "PatientMotherBirthName": "PLANTED^MOTHER",
-    "PatientAddress": "PLANTED STREET 5",
-    "PatientTelephoneNumbers": "PLANTED-555-0199",
-    "PatientComments": "PLANTED COMMENT ONE",
-    "AdditionalPatientHistory": "PLANTED HISTORY TWO",
-    "Occupation": "PLANTED JOB",
-    "ReferringPhysicianName": "PLANTED^DOCTOR",
-    "PerformingPhysicianName": "PLANTED^PERFORMER",
-    "OperatorsName": "PLANTED^OPERATOR",
-    "NameOfPhysiciansReadingStudy": "PLANTED^READER",
-    "InstitutionName": "PLANTED HOSPITAL",
-    "InstitutionAddress": "PLANTED ROAD 7",
-    "InstitutionalDepartmentName": "PLANTED WARD",
-    "StationName": "PLANTEDSTATION",
-    "AccessionNumber": "PLANTEDACC",
-    "StudyDescription": "PLANTED STUDY",
-    "SeriesDescription": "PLANTED SERIES",
-    "ImageComments": "PLANTED IMAGE COMMENT",
-    "ProtocolName": "PLANTED PROTOCOL",
+    "PatientName": "QXPLANT^NAMEA",
+    "PatientID": "QXPLANTID0001",
+    "OtherPatientIDs": "QXPLANTID0002",
+    "PatientBirthName": "QXPLANT^MAIDEN",
+    "PatientMotherBirthName": "QXPLANT^MOTHER",
+    "PatientAddress": "QXPLANT STREET 5",
+    "PatientTelephoneNumbers": "QXPLANT-555-0199",
+    "PatientComments": "QXPLANT COMMENT ONE",
+    "AdditionalPatientHistory": "QXPLANT HISTORY TWO",
+    "Occupation": "QXPLANT JOB",
+    "ReferringPhysicianName": "QXPLANT^DOCTOR",
+    "PerformingPhysicianName": "QXPLANT^PERFORMER",
+    "OperatorsName": "QXPLANT^OPERATOR",
+    "NameOfPhysiciansReadingStudy": "QXPLANT^READER",
+    "InstitutionName": "QXPLANT HOSPITAL",
+    "InstitutionAddress": "QXPLANT ROAD 7",
+    "InstitutionalDepartmentName": "QXPLANT WARD",
+    "StationName": "QXPLANTSTATION",
+    "AccessionNumber": "QXPLANTACC",
+    "StudyDescription": "QXPLANT STUDY",
+    "SeriesDescription": "QXPLANT SERIES",
+    "ImageComments": "QXPLANT IMAGE COMMENT",
+    "ProtocolName": "QXPLANT PROTOCOL",
 }
 """Field -> a text that must be found nowhere else."""
-MARK = b"PLANTED"
+MARK = b"QXPLANT"
 
 
 def draw(seed: int = 3, size: int = 128) -> np.ndarray:
@@ -79,8 +79,8 @@ def make_dicom(
     for name, value in {**(PLANTED if planted else {}), **fields}.items():
         setattr(ds, name, value)
     if planted:
-        block = ds.private_block(0x0011, "PLANTED MAKER", create=True)
-        block.add_new(0x01, "LO", "PLANTED PRIVATE")
+        block = ds.private_block(0x0011, "QXPLANT MAKER", create=True)
+        block.add_new(0x01, "LO", "QXPLANT PRIVATE")
     return ds
 
 

@@ -106,6 +106,19 @@ def test_a_source_and_a_dataset(tmp_path: Path) -> None:
     assert "chexpert: patient00000/study1/view1_frontal" in Path(page).read_text()
 
 
+def test_ones_own_table(tmp_path: Path) -> None:
+    for i in range(3):
+        save(make_dicom(draw(i)), tmp_path / "xrays" / f"P{i}" / f"s{i}.dcm")
+    rows = [f"P{i},P{i}/s{i}.dcm,{i % 2}" for i in range(3)]
+    (tmp_path / "t.csv").write_text("\n".join(["pid,img,Edema", *rows]) + "\n")
+    yaml = str(tmp_path / "my.yaml")
+    done = CliRunner().invoke(cli, ["sources", "new", str(tmp_path / "t.csv"), "-o", yaml])
+    assert done.exit_code == 0, done.output
+    page = str(tmp_path / "p.html")
+    code, said = look(yaml, "--image-root", str(tmp_path / "xrays"), "--out", page)
+    assert code == 0 and "3  DICOM, 8 bit" in said
+
+
 def test_wrong_use(folder: Path, tmp_path: Path) -> None:
     out = ("--out", str(tmp_path / "p.html"))
     assert "no such folder, and no such source" in look("nowhere", *out)[1]

@@ -136,7 +136,7 @@ def with_text(data: bytes) -> bytes:
 
 def with_exif(data: bytes) -> bytes:
     exif = Image.Exif()
-    exif[0x013B] = "PLANTED^NAMEA"
+    exif[0x013B] = "QXPLANT^NAMEA"
     return resave(data, "JPEG", exif=exif)
 
 
@@ -149,14 +149,14 @@ def resave(data: bytes, kind: str, **options: object) -> bytes:
 SPOILED = {
     "text chunk": with_text,
     "exif": with_exif,
-    "comment": lambda d: resave(d, "JPEG", comment=b"PLANTED^NAMEA"),
-    "after the end": lambda d: d + b"PLANTED^NAMEA",
-    "after a JPEG's end": lambda d: resave(d, "JPEG") + b"PLANTED^NAMEA",
-    "webp with xmp": lambda d: resave(d, "WEBP", xmp=b"<x>PLANTED^NAMEA</x>"),
-    "icc": lambda d: resave(d, "PNG", icc_profile=b"PLANTED^NAMEA" * 20),
+    "comment": lambda d: resave(d, "JPEG", comment=b"QXPLANT^NAMEA"),
+    "after the end": lambda d: d + b"QXPLANT^NAMEA",
+    "after a JPEG's end": lambda d: resave(d, "JPEG") + b"QXPLANT^NAMEA",
+    "webp with xmp": lambda d: resave(d, "WEBP", xmp=b"<x>QXPLANT^NAMEA</x>"),
+    "icc": lambda d: resave(d, "PNG", icc_profile=b"QXPLANT^NAMEA" * 20),
     "tiff": lambda d: resave(d, "TIFF"),
     "dicom": lambda d: b"\0" * 128 + b"DICM" + b"\x02\0\0\0UL\x04\0\0\0\0\0" + d,
-    "no image": lambda d: b"PLANTED^NAMEA",
+    "no image": lambda d: b"QXPLANT^NAMEA",
     "cut": lambda d: d[: len(d) // 2],
 }
 
@@ -179,14 +179,14 @@ def test_validate_fails_on_a_name_in_a_text_or_file_name(built: dict[str, Any], 
     roots = {"chexpert": built["xrays"]}
     folder = tmp_path / "spoiled"
     shutil.copytree(built["work"] / "embedded", folder)
-    (folder / "README.md").write_text("made of Planted Doctor's images, at planted-555-0199")
+    (folder / "README.md").write_text("made of Qxplant Doctor's images, at qxplant-555-0199")
     report = validate_folder(folder, audit=False, expectations=False, image_roots=roots)
     assert "names" in report.failed_rules
     assert "names" not in validate_folder(folder, audit=False, expectations=False).failed_rules
     path = next((folder / "data/contextual_captions").glob("train-*.parquet"))
     frame = pl.read_parquet(path)
     rows = frame.to_dicts()
-    rows[0]["image"]["path"] = "chexpert/PLANTED^DOCTOR.png"
+    rows[0]["image"]["path"] = "chexpert/QXPLANT^DOCTOR.png"
     pl.DataFrame(rows, schema=frame.schema, orient="row").write_parquet(path)
     report = validate_folder(folder, audit=False, expectations=False, image_roots=roots)
     assert {"images", "names"} <= set(report.failed_rules)
@@ -195,7 +195,7 @@ def test_validate_fails_on_a_name_in_a_text_or_file_name(built: dict[str, Any], 
 def test_header_texts_are_listed(built: dict[str, Any]) -> None:
     path = next(built["xrays"].rglob("*.dcm"))
     texts = list_header_texts(path)
-    assert {"PLANTED^NAMEA", "NAMEA PLANTED", "PLANTED HOSPITAL", "PLANTEDACC", "PLANTED STREET 5"} <= texts
+    assert {"QXPLANT^NAMEA", "NAMEA QXPLANT", "QXPLANT HOSPITAL", "QXPLANTACC", "QXPLANT STREET 5"} <= texts
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])

@@ -67,7 +67,7 @@ agreement: {present_if: some}
         ("name: [a", "not readable YAML"),
         ("just words", "holds no keys"),
         ("", "holds no keys"),
-        ("a: &a [x]\nb: [" + "*a, " * 60 + "*a]", "more than 50 aliases"),
+        ("a: &a [x]\nb: [" + "*a, " * 60 + "*a]", "more than 10 aliases"),
         ("? [a]\n: b", "a key must be a word"),
         ("name: x\nfiles: f\ncolumns: {image: i}", "'labels' or 'reports'"),
         ("name: x\nfiles: f\ncolumns: {image: i}\nlabels: {columns: {}}", "layout' is missing"),

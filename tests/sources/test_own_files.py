@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv as csv_module
 import datetime
 import gzip
+import io
 import json
 import resource
 import subprocess
@@ -15,9 +17,13 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from own_tables import COLUMNS, describe, labels_of, load
 
 from nastdata.errors import UserError
+from nastdata.sources.own.files import text_tables
+from nastdata.sources.own.settings import Reading
 
 HEADER = ("pid", "image", "effusion", "ptx", "broken rib")
 GOOD: list[tuple[str, str, str | None, str | None, str | None]] = [
@@ -275,7 +281,7 @@ def test_mixed_encodings_reject_the_rows_that_are_in_another(tmp_path: Path) -> 
         ("films.csv", gzip.compress(csv() * 200)[:-30], "cut off"),
         ("films.csv", b"PAR1 and no more", "not a readable Parquet"),
         ("films.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1old", "old Excel file"),
-        ("films.csv", b'{"pid": 1', "no records"),
+        ("films.csv", b'{"pid": 1', "not readable JSON"),
         ("films.csv", b'[{"pid": 1}', "not readable JSON"),
         ("films.xlsx", b"PK\x03\x04 not a zip", "broken archive"),
     ],
@@ -308,10 +314,58 @@ def test_unknown_column_names_the_nearest(tmp_path: Path) -> None:
 def test_a_label_map_that_matches_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "films.csv").write_text("pid,image,found\n1,a.png,Hernia\n2,b.png,Gibbus\n")
     labels = {"layout": "list", "column": "found", "names": {"effusion": "Pleural Effusion"}}
-    with pytest.raises(UserError, match="2 of 2 rows can't be used.*Hernia"):
+    with pytest.raises(UserError, match=r"2 of 2 rows can't be used.*Hernia"):
         load(describe(tmp_path, labels=labels))
     lenient = load(describe(tmp_path, labels={**labels, "unknown": "ignore"}))
     assert any("names are in no row: 'effusion'" in w for w in lenient.warnings)
+
+
+PLAIN = st.sampled_from(["a", "bb", "", "é", " c "])
+ODD = st.text(st.sampled_from('ab,"\n\r ;é'), max_size=5)
+ROWS = st.lists(st.lists(PLAIN, min_size=3, max_size=3), max_size=12) | st.lists(
+    st.lists(PLAIN | ODD, min_size=3, max_size=3), max_size=12
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ROWS,
+    st.lists(st.sampled_from(["", "x", "x,y", "x,y,z,w", '"x,y', '"x"y,1,2', "\xff,b,c"]), max_size=3),
+    st.randoms(),
+)
+def test_reading_in_blocks_is_reading_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], odd: list[str], order: Any
+) -> None:
+    """Whatever is in a file, plain blocks and quoted, ragged or broken rows come out alike."""
+    out = io.StringIO(newline="")
+    writer = csv_module.writer(out)
+    lines = []
+    for row in rows:
+        out.seek(0)
+        out.truncate()
+        writer.writerow(row)
+        lines.append(out.getvalue().encode())
+    lines += [x.encode("latin-1") + b"\n" for x in odd]
+    order.shuffle(lines)
+    path = tmp_path_factory.mktemp("blocks") / "t.csv"
+    path.write_bytes(b"p,q,r\n" + b"".join(lines))
+
+    def read(block: int) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(text_tables, "BLOCK", block)
+            if not block:
+                patch.setattr(text_tables, "_parse_plain", lambda *args: None)
+                patch.setattr(text_tables, "BLOCK", 1 << 20)
+            try:
+                batches = list(text_tables.read_batches(path, Reading(), ["p", "r"]))
+            except UserError as e:
+                return str(e)
+        frames = [b.frame for b in batches]
+        return pl.concat(frames).rows() if frames else [], sorted(x for b in batches for x in b.broken)
+
+    slow = read(0)
+    assert read(16) == slow
+    assert read(1 << 20) == slow
 
 
 def test_memory_stays_bounded_however_long_the_file_is(tmp_path: Path) -> None:

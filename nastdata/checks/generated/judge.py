@@ -122,8 +122,6 @@ class Judge:
         self, said: Said, known: Condition
     ) -> tuple[Verdict, str | None, str | None, str | None]:
         own, fact = known.own, said.fact
-        if own.existence == "absent":
-            return "contradicted", "existence", None, None
         state = own if own.existence == "present" else known.full
         if state.existence != "present":
             if self.logic.judge(own, fact) is False:

@@ -132,8 +132,6 @@ def to_labels(record: Any) -> dict[str, int]:
     best: dict[str, int] = {}
     for f in record[0]:
         weight, label = rank[f.existence]
-        if f.existence == "absent" and (f.location or f.severity):
-            continue
         if weight >= best.get(f.condition, -1):
             best[f.condition], out[f.condition] = weight, label
     return out

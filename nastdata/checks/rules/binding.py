@@ -11,13 +11,16 @@ import polars as pl
 from nastdata.checks.integrity import Opened
 from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.dataset.binding import bind_images, bind_rows
+from nastdata.dataset.kept import find_kept_source
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.mednega.items import name_item
 from nastdata.design.mednega.planes import PLANES
+from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.recipe import SplitShares
 from nastdata.records import LETTERS
 from nastdata.registry import list_adapters
+from nastdata.sources import get_source
 
 
 def check_binding(ledger: Ledger, opened: Opened) -> None:
@@ -113,14 +116,23 @@ def check_provenance(ledger: Ledger, opened: Opened) -> None:
     known = list_adapters("nastdata.sources")
     for s in listed:
         adapter = known.get(str(s.get("name")))
-        if adapter is None or not adapter.built_in:
+        kept = find_kept_source(opened.folder.path, str(s.get("name")))
+        if adapter is not None and adapter.built_in:
+            owned = adapter.load().terms
+        elif kept.endswith(".yaml"):
+            try:
+                owned = get_source(kept).terms
+            except UserError as e:
+                bad.append(Bad(f"its description is not readable ({e.what})", kept))
+                continue
+        else:
             continue
-        terms = {k: v for k, v in asdict(adapter.load().terms).items()}
+        terms = asdict(owned)
         given = s.get("terms")
         said: dict[str, Any] = given if isinstance(given, dict) else {}
         changed = sorted(k for k, v in terms.items() if said.get(k) != v)
         if changed:
-            bad.append(Bad(f"terms of {s['name']} are not the corpus's: {', '.join(changed)}", "sources"))
+            bad.append(Bad(f"terms of {s['name']} are not its owner's: {', '.join(changed)}", "sources"))
     about = manifest.get("ontology")
     review: Any = about.get("review") if isinstance(about, dict) else None
     same = isinstance(about, dict) and about.get("sha256") == opened.ontology.fingerprint
@@ -134,9 +146,17 @@ def _missing_configs(opened: Opened) -> list[str]:
     if opened.setting("recipe") != "contextual":
         return []
     wanted = {"contextual_claims": "claims", "contextual_captions": "captions"}
-    empty = (opened.folder.manifest or {}).get("empty_configs") or {}
-    return [
-        c
-        for c, key in wanted.items()
-        if opened.setting(key, "enabled") and c not in opened.folder.files and c not in empty
+    lacking = [
+        c for c, key in wanted.items() if opened.setting(key, "enabled") and c not in opened.folder.files
     ]
+    return [c for c in lacking if not _came_out_empty(opened.folder.manifest or {}, c)]
+
+
+def _came_out_empty(manifest: Mapping[str, Any], config: str) -> bool:
+    """Whether the build says that a config had no rows, and counts none."""
+    told, counts = manifest.get("empty_configs"), manifest.get("counts")
+    texts = counts.get("text") if isinstance(counts, dict) else None
+    report = texts.get(config) if isinstance(texts, dict) else None
+    return (
+        isinstance(told, dict) and config in told and isinstance(report, dict) and not report.get("accepted")
+    )

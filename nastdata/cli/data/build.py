@@ -9,6 +9,8 @@ import click
 
 from nastdata.cli.options import read_recipe, recipe_options
 
+ROOT = "image_root="
+
 
 @click.command("build", short_help="Build a dataset from a recipe.")
 @recipe_options
@@ -84,14 +86,19 @@ def _recall(bundle: Path, *, data: tuple[str, ...], **given: Any) -> Any:
     from nastdata.errors import UserError
     from nastdata.publishing.rebuild import read_bundle, recall_recipe
 
+    settings = given.pop("settings", ())
+    places = [s.removeprefix(ROOT) for s in settings if s.startswith(ROOT)]
+    given["settings"] = [s for s in settings if not s.startswith(ROOT)]
     changed = sorted(name for name, value in given.items() if value and name != "engine")
     if changed:
         raise UserError(
             f"a bundle has its own recipe, which is not to be changed ({', '.join(changed)})",
             where=f"--from-bundle {bundle}",
-            how="only --data, --out and --engine may go with it",
+            how="only --data, --out, --engine and --set image_root=FOLDER may go with it",
         )
     recipe = place_data(recall_recipe(read_bundle(bundle)), data)
+    if places:
+        recipe = recipe.model_copy(update={"image_root": Path(places[-1])})
     engine = given.get("engine")
     return recipe.model_copy(update={"engine": engine}) if engine else recipe
 

@@ -52,6 +52,7 @@ def command(
 
     \b
     nastdata images /data/xrays
+    nastdata images mydata.yaml
     nastdata images chexpert --image-root /data/CheXpert-v1.0-small
     nastdata images padchest --image-root /data/padchest --limit 60 --out padchest.html
     nastdata images mednega
@@ -108,7 +109,7 @@ def _find(
 ) -> tuple[str, list[tuple[str, ImageFile]]]:
     """Return a title, and the images of a folder, a dataset folder or a source."""
     from nastdata.errors import UserError, name_nearest
-    from nastdata.sources import list_sources
+    from nastdata.sources import is_own, list_sources
 
     path = Path(target)
     if path.is_dir():
@@ -121,7 +122,7 @@ def _find(
                 how=f"known sources: {', '.join(list_sources())}",
             )
         return _find_of_folder(path)
-    if target in list_sources():
+    if target in list_sources() or (path.is_file() and is_own(target)):
         return _find_of_source(target, data, roots, template)
     if path.exists():
         raise UserError("not a folder", where=target, how="give the folder that it is in")
@@ -171,10 +172,13 @@ def _find_of_source(
     from nastdata.sources import get_source
     from nastdata.sources.base import Options
 
+    source = get_source(name)
+    name, ontology = source.name, load_ontology(source.ontology or "chest_xray")
     named = _read_roots(roots, [name])
+    if not named and source.image_root is not None:
+        named = {name: source.image_root}
     if name != PHANTOM and name not in named:
         raise UserError("it is not said where its images are", where=name, how="--image-root FOLDER")
-    source, ontology = get_source(name), load_ontology("chest_xray")
     loaded = source.load_facts(data, ontology, Options(phantom_patients=SHOWN_PATIENTS))
     recipe = {"source": [name], "ontology": "chest_xray", "seed": 0, "phantom_patients": SHOWN_PATIENTS}
     store = open_store(recipe, named, {name: template} if template else {})

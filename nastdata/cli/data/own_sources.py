@@ -70,7 +70,8 @@ def _tell(guess: Any) -> str:
         "reports": "reports",
         None: "no labels recognised: say which columns they are",
     }
-    return f"looked at {guess.rows:,} rows: {roles}; {layouts[guess.layout]}"
+    what = f"{guess.rows:,} {'file' if guess.folder else 'row'}{'' if guess.rows == 1 else 's'}"
+    return f"looked at {what}: {roles}; {layouts[guess.layout]}"
 
 
 def print_check(source: Path, data: Path | None, ontology: str | None, *, show: int, as_json: bool) -> None:

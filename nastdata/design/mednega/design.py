@@ -5,6 +5,7 @@ Two designs (arXiv 2602.12498, and ours): see ``docs/designs.md``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ import polars as pl
 from nastdata.design.base import Design
 from nastdata.design.mednega.items import Item, make_frame
 from nastdata.design.mednega.label_masks import Studies, read_studies
-from nastdata.errors import UserError
+from nastdata.errors import NothingMadeError, UserError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
@@ -41,14 +42,22 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
         those that are not used are counted in the report, by reason.
 
     Raises:
-        UserError: if not a single item (group) can be made.
+        NothingMadeError: if not a single item (group) can be made.
     """
     studies = read_studies(labels, ontology)
     draw_items: DrawItems = get_adapter("nastdata.designs", f"mednega.{recipe.design}")
     items, report = draw_items(studies, ontology, recipe)
+    items, small = drop_small_triples(items, recipe.min_items_per_triple)
+    if small["items"] and not items:
+        raise NothingMadeError(
+            f"no triple of conditions has {recipe.min_items_per_triple:,} items in a split",
+            where=f"min_items_per_triple={recipe.min_items_per_triple}",
+            how="lower it, or add studies",
+        )
     if not items:
-        raise UserError(
-            f"no items can be made of {len(studies.frame):,} studies ({report['eligible']:,} eligible)",
+        n, eligible = len(studies.frame), report["eligible"]
+        raise NothingMadeError(
+            f"no items can be made of {n:,} {'study' if n == 1 else 'studies'} ({eligible:,} eligible)",
             where=f"design={recipe.design}",
             how=_advise(recipe),
         )
@@ -69,13 +78,25 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
             },
         },
         **report,
+        "left_out_by_min_items_per_triple": small,
     }
     return Design(make_frame(items, recipe.design), pl.DataFrame(schema=REJECTS_SCHEMA), report)
 
 
+def drop_small_triples(items: list[Item], least: int) -> tuple[list[Item], dict[str, int]]:
+    """Leave out items of triples that have fewer than ``least`` items in their split.
+
+    Groups are of one triple, so that whole groups go and the balance stays.
+    """
+    counts = Counter((i.study[5], i.conditions) for i in items)
+    kept = [i for i in items if counts[(i.study[5], i.conditions)] >= least]
+    small = sum(n < least for n in counts.values())
+    return kept, {"items": len(items) - len(kept), "triples": small}
+
+
 def _advise(recipe: MednegaRecipe) -> str:
     if recipe.design == "paper":
-        return "a study needs two findings present and three absent; more studies are needed"
+        return "A study needs two findings present and three absent. Add studies, or set eligibility=any"
     strict = [
         name
         for name, given in (
@@ -85,6 +106,6 @@ def _advise(recipe: MednegaRecipe) -> str:
         )
         if given
     ]
-    return "four studies of a split must show the four options of a plane; more studies are needed" + (
-        f", or {' or '.join(strict)}" if strict else ""
+    return "One balanced question needs four different label patterns in a split. Add studies" + (
+        f", or set {' or '.join(strict)}" if strict else ""
     )

@@ -17,6 +17,9 @@ WORD = re.compile(
     r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
+UNUSUAL = re.compile(r"[()/?]|\be\.g|\bi\.e")
+PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]")
+"""The same for texts without unusual marks, faster."""
 PLAINLY = str.maketrans(
     {
         **dict.fromkeys("\u2019\u2018", "'"),

@@ -22,7 +22,7 @@ _GRADED = compile_pattern("[filler unknown persisting grade grade_adjective]{0,3
 _ALREADY = compile_pattern("[grade grade_adjective filler persisting]{0,3} [condition one]")
 """A name that follows at once."""
 _UNNAMED = compile_pattern("( and place )? filler{0,3} [unknown subject]")
-_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject]")
+_UNNAMED_GRADE = compile_pattern("[filler place grade]{0,3} [unknown subject sign_of]")
 _OWN_CLAUSE = compile_pattern(
     "[comma and contrast full_stop semicolon] [and comma contrast]? [article filler of persisting]{0,3}"
     " [place domain subject unknown]{1,3} (preposition article? [place unknown domain]{1,2})?"
@@ -31,7 +31,7 @@ _OWN_CLAUSE = compile_pattern(
 """A clause about something that is no finding."""
 _SUBJECT = compile_pattern("[place grade grade_adjective]? [filler domain unknown]? [auxiliary shows]")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
-_ATTRIBUTES = _PLACES + _GRADES
+_ATTRIBUTES = frozenset(_PLACES + _GRADES)
 _PLACE, _GRADE, _COMMA, _CONTRAST, _UNKNOWN = list(symbols("place grade comma contrast unknown"))
 _NAMES = symbols("condition adjective one grade_adjective none absent_name")
 _ENDS = symbols("full_stop semicolon")
@@ -39,9 +39,14 @@ _CLAUSE_ENDS = _ENDS + _CONTRAST
 _BREAKS = symbols("comma full_stop semicolon colon contrast and")
 _SMALL, _PREPOSITIONS = symbols("article filler"), symbols("preposition lies")
 _BEFORE_PLACE = symbols("filler persisting article grade place and")
+_PREDICATE = symbols("adjective grade_adjective")
 _EXISTENCE: dict[int, Existence] = {1: "present", 0: "absent", -1: "uncertain"}
 Said = tuple[int, str, bool]
 """Position, canonical name, denied."""
+
+
+def _existence(m: Mention) -> Existence:
+    return "present" if m.polarity is None else _EXISTENCE[m.polarity]
 
 
 class Attributes:
@@ -68,16 +73,30 @@ class Attributes:
         self._scale = {c.name: c.scale for c in ontology.conditions}
         self._facts: dict[tuple[object, ...], Fact] = {}
 
-    def read(self, kinds: str, symbols: Symbols, scope: Scope) -> list[tuple[Mention, list[Fact]]]:
-        """Return each stated mention with its facts (one, or one for each place that is listed)."""
+    def read(
+        self, kinds: str, symbols: Symbols, scope: Scope, dropped: list[str], *, earlier: bool = False
+    ) -> list[tuple[Mention, list[Fact]]]:
+        """Return each stated mention with its facts (one, or one for each place that is listed).
+
+        Args:
+            kinds: Kinds as scope reads them.
+            symbols: What they stand for.
+            scope: The mentions.
+            dropped: Takes the places and grades that are said but can't be of their finding.
+            earlier: Whether to return what was there earlier too; it counts as present.
+        """
         mentions = [
-            m for m in scope.mentions if not m.alternative and m.polarity is not None and m.unread is None
+            m
+            for m in scope.mentions
+            if not m.alternative
+            and m.unread is None
+            and (m.polarity is not None or (earlier and m.time == "earlier"))
         ]
         if not mentions:
             return []
-        if not any(k in kinds for k in _ATTRIBUTES):
+        if _ATTRIBUTES.isdisjoint(kinds):
             return [
-                (m, [self._fact(m.condition, _EXISTENCE[m.polarity or 0])])
+                (m, [self._fact(m.condition, _existence(m))])
                 for m in mentions
                 if symbols.entries[m.at].roles is not NEEDS_PLACE
             ]
@@ -95,7 +114,16 @@ class Attributes:
                 for at in owners.find_grade(i):
                     grades.setdefault(at, []).append((i, symbols.entries[i].text, i in scope.denied))
         return [
-            (m, self._combine(m, places.get(m.at, []), grades.get(m.at, [])))
+            (
+                m,
+                self._combine(
+                    m,
+                    places.get(m.at, []),
+                    grades.get(m.at, []),
+                    dropped,
+                    predicate=kinds[m.at] in _PREDICATE,
+                ),
+            )
             for m in mentions
             if symbols.entries[m.at].roles is not NEEDS_PLACE or self._fits(m.condition, places.get(m.at, ()))
         ]
@@ -108,10 +136,17 @@ class Attributes:
     def _is_bare(self, names: tuple[str, ...]) -> bool:
         return len(names) == 1 and self.places[names[0]].region is None
 
-    def _combine(self, m: Mention, places: list[Said], grades: list[Said]) -> list[Fact]:
-        existence = _EXISTENCE[m.polarity or 0]
-        places = self._restrict(m.condition, self._pair(places)) if places else places
-        if self._scale[m.condition] is None:
+    def _combine(
+        self, m: Mention, places: list[Said], grades: list[Said], dropped: list[str], *, predicate: bool
+    ) -> list[Fact]:
+        existence = _existence(m)
+        places = (
+            self._restrict(m.condition, self._pair(places), [] if predicate else dropped)
+            if places
+            else places
+        )
+        if grades and self._scale[m.condition] is None:
+            dropped += [g for _, g, _ in grades]
             grades = []
         grades = [(i, self._grade(m.condition, g), no) for i, g, no in grades]
         facts = []
@@ -142,12 +177,13 @@ class Attributes:
             out.append(said)
         return out
 
-    def _restrict(self, condition: str, places: list[Said]) -> list[Said]:
+    def _restrict(self, condition: str, places: list[Said], dropped: list[str]) -> list[Said]:
         """Keep where the condition can be; of other places only the side."""
         allowed = self._allowed[condition]
         out = []
         for i, name, no in places:
             if name not in allowed and not (name in self._in_lung and self._in_lung & allowed):
+                dropped.append(name)
                 side = self._by_region.get((self.places[name].side, None))
                 if side not in allowed or no:
                     continue

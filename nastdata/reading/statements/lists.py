@@ -38,7 +38,17 @@ class Mention:
 class Lists:
     """The list that is open, and what has been mentioned so far."""
 
-    __slots__ = ("_closed", "_group", "_joint", "_opener", "_polarity", "_turn", "kinds", "mentions", "unsaid")
+    __slots__ = (
+        "_closed",
+        "_group",
+        "_joint",
+        "_opener",
+        "_polarity",
+        "_turn",
+        "kinds",
+        "mentions",
+        "unsaid",
+    )
 
     def __init__(self, kinds: str) -> None:
         self.kinds = kinds
@@ -111,7 +121,9 @@ class Lists:
         few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
         if not few or self._joint != _COMMA + _AND:
             return False
-        return look.OWN_VERB.match(self.kinds, i + 1) is not None or (not self._group and self._has_own_object(i))
+        return look.OWN_VERB.match(self.kinds, i + 1) is not None or (
+            not self._group and self._has_own_object(i)
+        )
 
     def _has_own_object(self, i: int) -> bool:
         """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
@@ -176,7 +188,7 @@ class Lists:
         joined = False
         while k > 0:
             joint = group[k].joint
-            if joint == _COMMA + _AND and k == 1 and not self._is_plural(i):
+            if joint == _COMMA + _AND and k == 1 and not (self._joint or self._is_plural(i)):
                 break  # "Unchanged A, and B is absent"
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True

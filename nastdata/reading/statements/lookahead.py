@@ -83,12 +83,14 @@ EXCEPTED = compile_pattern(
     "[preposition article filler of]{0,4} [place place_adverbial]"
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
 )
-OWN_VERB = compile_pattern("[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows denial seen]")
-CLAUSE_AHEAD = compile_pattern(
-    "[modifier auxiliary there_is shows preposition]{0,7} [condition alternative]"
+OWN_VERB = compile_pattern(
+    "[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows denial seen]"
 )
+CLAUSE_AHEAD = compile_pattern("[modifier auxiliary there_is shows preposition]{0,7} [condition alternative]")
 """A name that what is denied may be said of."""
-AT_PLACE = compile_pattern("([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)")
+AT_PLACE = compile_pattern(
+    "([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)"
+)
 WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")

@@ -24,6 +24,7 @@ _PASSIVE = frozenset(
 _AUXILIARY, _COMMA, _OR, _NOR, _FILLER, _NOT = list(symbols("auxiliary comma or nor filler not"))
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
 _BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
+_COLON_MARK = symbols("colon")
 _WHY = symbols("asks history")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
@@ -91,7 +92,8 @@ class Scope(Lists):
     def _end_clause(self, i: int) -> None:
         if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
-        self._clause, self._unclear = len(self.mentions), ""
+        if i >= len(self.kinds) or self.kinds[i] != _COLON_MARK:
+            self._clause, self._unclear = len(self.mentions), ""
         self._open(UNSAID if self.unsaid else PRESENT, "")
 
     def _break(self, i: int) -> None:
@@ -283,7 +285,7 @@ class Scope(Lists):
         self._open(UNSAID, "asks")
 
     def _would(self, i: int) -> None:
-        """"To say that there is X would be wrong": nothing in the sentence is said."""
+        """ "To say that there is X would be wrong": nothing in the sentence is said."""
         for m in self.mentions[self._sentence :]:
             m.polarity = UNSAID
         self._suppose(i)
@@ -454,6 +456,8 @@ class Scope(Lists):
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
         self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
+        if self._opener == "previous":
+            self.mentions[-1].time = "earlier"
         if self._unclear:
             self.mentions[-1].unread = self._unclear
         elif self._excepted and polarity == ABSENT:

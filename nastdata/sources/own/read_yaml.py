@@ -14,7 +14,8 @@ from nastdata.errors import UserError, name_nearest
 from nastdata.sources.own.settings import OwnSettings
 
 MOST_BYTES = 1_000_000
-MOST_ALIASES = 50
+MOST_ALIASES = 10
+"""Each may double what is read: a short file could fill the memory."""
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -163,7 +164,7 @@ def _tell(error: Any) -> list[str]:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return [f"{key}: {line}" if key else line for line in message.splitlines()]
-    given = f", not {error['input']!r}" if not isinstance(error["input"], dict | list) else ""
+    given = f", not {str(error['input'])[:80]!r}" if not isinstance(error["input"], dict | list) else ""
     return [f"{key}: {message[0].lower()}{message[1:]}{given}" if key else message]
 
 

@@ -19,9 +19,9 @@ from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
 from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys, tell_studies_apart
 from nastdata.sources.own.layouts import ID
-from nastdata.sources.own.load import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.own.settings import OwnSettings
-from nastdata.sources.report_facts import ReportReader
+from nastdata.sources.own.table_rows import FILE, refuse_too_many, reject_broken, reject_marked
+from nastdata.sources.report_facts import ReportReader, list_sentences
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows, report_facts, sort_facts
 
 NO_TEXT, NO_FACT = "no report text", "no definite finding in the report"
@@ -80,7 +80,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
         report={**report_facts(frame), "reading": account},
         warnings=_warn(settings, frame),
         notes=(_tell(settings, account),),
-        sentences=_list_sentences(reader, settings.name),
+        sentences=list_sentences(reader, settings.name),
     )
 
 
@@ -211,9 +211,3 @@ def _warn(settings: OwnSettings, frame: pl.DataFrame) -> tuple[str, ...]:
         f"{settings.name}: patients are not told apart: each study counts as one patient, so that reports of "
         "one person may be in several splits",
     )
-
-
-def _list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
-    rows = [(source, s.key, s.text, "; ".join(s.facts), "; ".join(s.unread)) for s in reader.sample]
-    names = ("source", "study", "sentence", "read_as", "not_read")
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -5,27 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-Meaning = Literal["present", "absent", "uncertain", "not_mentioned"]
-Word = Annotated[str, BeforeValidator(lambda v: write_word(v))]
-Name = Annotated[str, Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-def write_word(value: Any) -> Any:
-    """Return a YAML scalar as the text of a cell: people do not quote 1, true and blank."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int | float) else value
-
-
-class Part(BaseModel):
-    """Base of every part of the file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from nastdata.sources.own.label_settings import Labels
+from nastdata.sources.own.parts import Name, Part, Word
 
 
 class Rights(Part):
@@ -160,125 +143,6 @@ class Splits(Part):
     test: tuple[Word, ...] = ()
 
 
-class Target(Part):
-    """What a column, or a word of a list, stands for."""
-
-    condition: Name | None = None
-    """A condition of the ontology."""
-    means: Meaning = "present"
-    """What it says of the condition, where a word says more than its name ("no effusion": absent)."""
-    place: Name | None = None
-    grade: Name | None = None
-    place_column: Name | None = None
-    side_column: Name | None = None
-    """Left, right or both, beside a place without a side."""
-    grade_column: Name | None = None
-    blank: Literal["not_mentioned", "absent", "uncertain"] | None = None
-    """What a blank cell of this column means; ``values.blank`` if not said."""
-    special: Literal["ignore", "nothing_found"] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_short(cls, value: object) -> object:
-        if value is None:
-            return {"special": "ignore"}
-        if isinstance(value, str):
-            return {"special": value} if value in ("ignore", "nothing_found") else {"condition": value}
-        return value
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Target:
-        if (self.condition is None) == (self.special is None):
-            raise ValueError("name a condition of the ontology, or 'ignore', or 'nothing_found'")
-        return self
-
-
-class Box(Part):
-    """Where the numbers of a box are."""
-
-    columns: tuple[Name, ...] = Field(min_length=1, max_length=4)
-    """Four columns, or one whose cell holds four numbers."""
-    order: Literal["x_min y_min x_max y_max", "x y width height", "x_center y_center width height"] = (
-        "x_min y_min x_max y_max"
-    )
-    unit: Literal["pixels", "share"] = "pixels"
-    """``share``: of the image's width and height, 0 to 1."""
-    width: Name | Count | None = None
-    """Of the image: a column, or one number for all."""
-    height: Name | Count | None = None
-    mirrored: bool = False
-    """True where the patient's right is on the right of the image; it is on the left in a radiograph."""
-    zones: bool = True
-    """Whether upper, mid and lower zone are taken from the height in the image, beside the side."""
-
-    @model_validator(mode="after")
-    def _complete(self) -> Box:
-        if len(self.columns) not in (1, 4):
-            raise ValueError("columns: four of them, or one that holds four numbers")
-        if self.unit == "pixels" and (self.width is None or self.height is None):
-            raise ValueError(
-                "width and height of the image are needed (a column, or a number), or unit: share"
-            )
-        return self
-
-
-class ColumnLabels(Part):
-    """One column a condition."""
-
-    layout: Literal["columns"]
-    columns: dict[Word, Target] = Field(min_length=1)
-
-
-class ListLabels(Part):
-    """One column that lists what there is."""
-
-    layout: Literal["list"]
-    column: Name
-    separator: str = "|"
-    """Between the words; "list" for JSON or Python lists; blanks around it do not count."""
-    names: dict[Word, Target] = Field(min_length=1)
-    unknown: Literal["reject", "ignore"] = "reject"
-    """What becomes of a row with a word that ``names`` does not have."""
-    unlisted: Literal["not_mentioned", "absent"] = "not_mentioned"
-    """What it means that a condition is not in the list."""
-
-    @field_validator("separator")
-    @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value:
-            raise ValueError("what stands between two words of the list, e.g. '|' or ';', or 'list'")
-        return {"comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "tab": "\t"}.get(value, value)
-
-
-class RowLabels(Part):
-    """One row a finding, with or without a box."""
-
-    layout: Literal["rows", "boxes"]
-    finding: Name | None = None
-    """Column of the finding's name."""
-    condition: Name | None = None
-    """Where all rows are about one finding."""
-    value: Name | None = None
-    """Column of 1, 0, yes, no ...; without it a row says that the finding is there."""
-    place: Name | None = None
-    side: Name | None = None
-    grade: Name | None = None
-    names: dict[Word, Target] = {}
-    box: Box | None = None
-    unknown: Literal["reject", "ignore"] = "reject"
-    unlisted: Literal["not_mentioned", "absent"] = "not_mentioned"
-
-    @model_validator(mode="after")
-    def _complete(self) -> RowLabels:
-        if (self.finding is None) == (self.condition is None):
-            raise ValueError("name either the column 'finding' or the one 'condition'")
-        if self.finding and not self.names:
-            raise ValueError("names: what the words of the column 'finding' stand for")
-        if (self.layout == "boxes") != (self.box is not None):
-            raise ValueError("'box' goes with layout: boxes")
-        return self
-
-
 class Values(Part):
     """What the words of label cells mean, beside the usual ones (``nastdata/sources/own/words.yaml``)."""
 
@@ -358,9 +222,6 @@ class Reports(Part):
         return (self.column,) if self.column else self.columns
 
 
-Labels = Annotated[ColumnLabels | ListLabels | RowLabels, Field(discriminator="layout")]
-
-
 class OwnSettings(Part):
     """A whole file."""
 
@@ -380,9 +241,9 @@ class OwnSettings(Part):
     labels: Labels | None = None
     reports: Reports | None = None
     values: Values = Values()
-    places: dict[Word, Word] = {}
+    places: dict[Word, Word] = Field(default_factory=dict)
     """Words of place and side cells -> places of the ontology, or left, right, both; "ignore" for none."""
-    grades: dict[Word, Word] = {}
+    grades: dict[Word, Word] = Field(default_factory=dict)
     """Words of grade cells -> grades of the ontology; "ignore" for none."""
     agreement: Agreement | None = None
     max_rejected: Annotated[float, Field(ge=0, le=1)] = 0.25

@@ -130,6 +130,12 @@ EFFUSION, LEFT_SMALL = "Pleural Effusion", ("Pleural Effusion", "present", "left
             [LEFT_SMALL, (EFFUSION, "present", "right", "small")],
             [(EFFUSION, "supported", None), (EFFUSION, "missed", "location")],
         ),
+        # what is above in the hierarchy and denied covers what is below
+        (
+            "There is no lung opacity.",
+            [("Lung Opacity", "absent"), ("Consolidation", "absent"), ("Edema", "present")],
+            [("Lung Opacity", "supported", None), ("Edema", "missed", None)],
+        ),
         # a record that contradicts itself decides nothing
         (
             "There is pleural effusion.",
@@ -151,6 +157,8 @@ def test_no_finding_makes_the_rest_absent_but_for_devices(judge: Judge, ontology
     assert found["Fracture"].verdict == "supported"
     assert found["Support Devices"].verdict == "not_supported"
     assert len(found) == 3  # what is absent by inference is not missed
+    (own,) = find(judge, "There is a fracture.", [("Fracture", "present")], normal=True)
+    assert own.verdict == "supported"  # a label of its own goes before No Finding
     open_world = Judge(Reference(ontology, no_finding=False))
     assert {f.verdict for f in find(open_world, text, [], normal=True)} == {"not_supported"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -100,7 +101,10 @@ def find_format(path: Path, reading: Reading) -> str:
     sample = text_tables.read_sample(path)
     text = sample.decode(text_tables.find_encoding(sample, reading), errors="replace").lstrip()
     if text.startswith("{"):
-        return "jsonl"
+        # one record a line, or one object that goes on over lines or holds lists of records
+        first = text.split("\n", 1)[0].rstrip()
+        whole = re.match(r'\{\s*"[^"]*"\s*:\s*\[\s*(\{|\n|\Z)', text)
+        return "json" if whole or not first.endswith("}") else "jsonl"
     if text.startswith("[") and text[1:].lstrip()[:1] in ("{", "]"):
         return "json"
     return "csv"

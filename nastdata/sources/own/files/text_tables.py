@@ -8,11 +8,11 @@ import io
 import itertools
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import polars as pl
 
@@ -22,6 +22,9 @@ from nastdata.sources.own.settings import Reading
 ROW = "#row"
 """Column of row numbers as a spreadsheet shows them, the header being row 1 (or lower, under other rows)."""
 BATCH = 25_000
+"""Rows of a batch that is read row by row."""
+BLOCK = 1 << 23
+"""Bytes that are read at once."""
 LONGEST_CELL = 10_000_000
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 1 << 18
@@ -135,9 +138,11 @@ _KINDS = "CSV, TSV, JSON lines, Parquet, Excel or Arrow files are read; say whic
 
 
 def read_batches(path: Path, reading: Reading, wanted: Sequence[str]) -> Iterator[Batch]:
-    """Yield the wanted columns of a text table, ``BATCH`` rows at a time.
+    """Yield the wanted columns of a text table, some rows at a time.
 
-    A row is broken if it has too few or too many cells, or is not text in the encoding.
+    A row is broken if it has too few or too many cells, or is not text in the encoding. Blocks of plain rows
+    (UTF-8, no quotes, all of the header's width) are read by polars, everything from the first other one on
+    row by row.
 
     Raises:
         UserError: if the file is cut off, or a quote is never closed.
@@ -145,13 +150,96 @@ def read_batches(path: Path, reading: Reading, wanted: Sequence[str]) -> Iterato
     header, separator, encoding = read_header(path, reading)
     at = [header.index(w) for w in wanted]
     with wrap_archive(path), open_plain(path) as raw:
-        text = io.TextIOWrapper(raw, encoding=encoding, errors="surrogateescape", newline="")
-        for _ in range(reading.skip_rows):
+        row = reading.skip_rows
+        rest = raw
+        if encoding == "utf-8-sig" and separator != " ":
+            row, rest = yield from _read_plain(raw, reading.skip_rows, header, separator, at, wanted)
+        else:
+            row, rest = -1, raw
+        text = io.TextIOWrapper(rest, encoding=encoding, errors="surrogateescape", newline="")
+        for _ in range(reading.skip_rows if row < 0 else 0):
             text.readline()
-        rows = _number(_reader(text, separator), path, reading.skip_rows)
-        next(rows, None)
+        rows = _number(_reader(text, separator), path, reading.skip_rows if row < 0 else row)
+        if row < 0:
+            next(rows, None)
         while batch := _take(rows, at, wanted, header, encoding):
             yield batch
+
+
+def _read_plain(
+    raw: IO[bytes], skip: int, header: list[str], separator: str, at: list[int], wanted: Sequence[str]
+) -> Generator[Batch, None, tuple[int, IO[bytes]]]:
+    """Yield the plain blocks of rows; return the number of the last row, and what is left to read.
+
+    The number is -1, and all of the file is left, if even its header is not plain.
+    """
+    above = b"".join(raw.readline() for _ in range(skip))
+    line = raw.readline()
+    if b'"' in line or not line.strip():
+        return -1, _rejoin(above + line, raw)
+    row, left = skip + 1, b""
+    while block := raw.read(BLOCK):
+        end = block.rfind(b"\n") + 1
+        whole, left = left + block[:end], block[end:]
+        if not end:
+            left = whole + left
+            if len(left) > LONGEST_CELL:
+                break
+            continue
+        frame = _parse_plain(whole, row, header, separator, at, wanted)
+        if frame is None:
+            return row, _rejoin(whole + left, raw)
+        row += len(frame)
+        yield Batch(blank_to_null(frame, wanted))
+    return row, _rejoin(left, raw)
+
+
+def _parse_plain(
+    block: bytes, row: int, header: list[str], separator: str, at: list[int], wanted: Sequence[str]
+) -> pl.DataFrame | None:
+    """Return the rows of a block that is plain throughout, or None."""
+    lines = block.count(b"\n")
+    even = block.count(separator.encode()) == lines * (len(header) - 1)
+    if b'"' in block or b"\0" in block or not even or block.count(b"\r") != block.count(b"\r\n"):
+        return None
+    names = [f"#{i}" for i in range(len(header))]
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(block),
+            has_header=False,
+            new_columns=names,
+            separator=separator,
+            quote_char=None,
+            infer_schema=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    if len(frame) != lines or frame.width != len(header):
+        return None
+    numbers = pl.int_range(row + 1, row + 1 + lines, dtype=pl.Int64, eager=True)
+    return frame.select(
+        numbers.alias(ROW), *(pl.col(f"#{i}").alias(w) for i, w in zip(at, wanted, strict=True))
+    )
+
+
+class _Rejoined(io.RawIOBase):
+    """Bytes that were read already, and then the rest of a stream."""
+
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
+        self._start, self._rest = start, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data, self._start = self._start[: len(buffer)], self._start[len(buffer) :]
+        data = data or self._rest.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _rejoin(start: bytes, rest: IO[bytes]) -> IO[bytes]:
+    return io.BufferedReader(_Rejoined(start, rest), 1 << 20)
 
 
 def _reader(text: io.TextIOBase, separator: str) -> Iterator[list[str]]:

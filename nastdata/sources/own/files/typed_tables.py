@@ -184,6 +184,13 @@ def _read_records(path: Path, reading: Reading, lines: bool) -> Iterator[tuple[A
                 data = json.loads(raw.decode(encoding))
             except (ValueError, RecursionError) as e:
                 raise UserError(f"not readable JSON ({e})", where=str(path)) from None
+            if isinstance(data, dict) and data and all(isinstance(v, list) for v in data.values()):
+                # {"train": [...], "val": [...]}, as many released annotations have it
+                data = [
+                    {"split": split, **record} if isinstance(record, dict) else record
+                    for split, records in data.items()
+                    for record in records
+                ]
             if not isinstance(data, list):
                 raise UserError("JSON that is not a list of records", where=str(path), how="write JSON lines")
             for record in data:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from nastdata.ontology import Ontology
+from nastdata.sources.own.label_settings import ColumnLabels, ListLabels
 from nastdata.sources.own.layouts.base import DETAILS, ID, Layout, Said
 from nastdata.sources.own.layouts.columns import ColumnLayout
 from nastdata.sources.own.layouts.lists import ListLayout
 from nastdata.sources.own.layouts.rows import RowLayout
-from nastdata.sources.own.settings import ColumnLabels, ListLabels, OwnSettings
+from nastdata.sources.own.settings import OwnSettings
 
 
 def make_layout(settings: OwnSettings, ontology: Ontology) -> Layout:

@@ -11,7 +11,8 @@ import polars as pl
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.sources.own.keys import WHY
-from nastdata.sources.own.settings import ColumnLabels, ListLabels, OwnSettings, RowLabels, Target
+from nastdata.sources.own.label_settings import ColumnLabels, ListLabels, RowLabels, Target
+from nastdata.sources.own.settings import OwnSettings
 from nastdata.sources.own.words import Meanings, Places, check_targets
 from nastdata.sources.studies import NO_FINDING
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from nastdata.sources.own.keys import MARK, WHY, tell
+from nastdata.sources.own.label_settings import ColumnLabels, Target
 from nastdata.sources.own.layouts.base import DETAILS, ID, NOT_UNDERSTOOD, Layout, Said
-from nastdata.sources.own.settings import ColumnLabels, Target
 from nastdata.sources.own.words import CODES
 from nastdata.sources.studies import NO_FINDING
 

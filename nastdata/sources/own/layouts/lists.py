@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from nastdata.sources.own.keys import MARK, WHY
+from nastdata.sources.own.label_settings import ListLabels, Target
 from nastdata.sources.own.layouts.base import DETAILS, ID, NOT_UNDERSTOOD, Layout, Said
-from nastdata.sources.own.settings import ListLabels, Target
 from nastdata.sources.own.words import CODES, fold
 from nastdata.sources.studies import NO_FINDING
 

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from nastdata.sources.own.keys import MARK, WHY, tell
+from nastdata.sources.own.label_settings import RowLabels, Target
 from nastdata.sources.own.layouts.base import DETAILS, ID, NOT_UNDERSTOOD, Layout, Said
 from nastdata.sources.own.layouts.boxes import find_side, find_zone, list_numbers, to_edges
-from nastdata.sources.own.settings import RowLabels, Target
 from nastdata.sources.own.words import CODES, fold
 from nastdata.sources.studies import NO_FINDING
 

@@ -6,47 +6,30 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-import yaml
 
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.sources.own.files import tables, text_tables
 from nastdata.sources.own.files.text_tables import ROW
-from nastdata.sources.own.layouts.lists import split_cell
 from nastdata.sources.own.settings import OwnSettings, Reading
+from nastdata.sources.own.starting.recognise import (
+    MOST_WORDS,
+    Lists,
+    Named,
+    count_words,
+    find_list,
+    look_at_column,
+    name_words,
+    read_roles,
+)
 from nastdata.sources.own.words import Meanings, NameMatcher, simplify
 
 LOOKED_AT = 20_000
 """Rows that are looked at; `sources check` reads all."""
-MOST_WORDS = 12
-"""Distinct words of a column that still looks like labels."""
-LIST_SEPARATORS = ("|", ";", "list", ",", "/", "+", "\t")
 IMAGE = re.compile(r"\.(png|jpe?g|dcm|dicom|tiff?|bmp|webp|nii(\.gz)?|mha)$", re.IGNORECASE)
-
-
-@lru_cache(maxsize=1)
-def read_roles() -> dict[str, Any]:
-    """Return the names of columns that ship with the package (``roles.yaml``)."""
-    text = files("nastdata.sources.own.starting").joinpath("roles.yaml").read_text(encoding="utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
-    return data
-
-
-@dataclass(frozen=True)
-class Named:
-    """A column or word with the condition that its name means, and those that it may mean."""
-
-    name: str
-    condition: str | None
-    near: tuple[str, ...] = ()
-    nothing_found: bool = False
-    count: int = 0
 
 
 @dataclass
@@ -107,8 +90,8 @@ def guess_table(paths: Sequence[Path], ontology: Ontology) -> Guess:
     matcher, meanings = NameMatcher(ontology), Meanings(_defaults())
     _find_roles(guess, frame, matcher)
     taken = {*guess.roles.values(), *guess.views}
-    labels = [n for c in unique if c not in taken and (n := _look_at_column(frame, c, matcher, meanings))]
-    lists = _find_list(frame, [c for c in unique if c not in taken], matcher)
+    labels = [n for c in unique if c not in taken and (n := look_at_column(frame, c, matcher, meanings))]
+    lists = find_list(frame, [c for c in unique if c not in taken], matcher)
     matched = [n for n in labels if n.condition]
     _find_box(guess, unique)
     if guess.box and lists:
@@ -116,9 +99,9 @@ def guess_table(paths: Sequence[Path], ontology: Ontology) -> Guess:
     elif len(matched) >= 2 or (matched and not lists):
         guess.layout, guess.names = "columns", labels
         for n in labels:
-            for word, count in _count(frame, n.name).items():
+            for word, rows in count_words(frame, n.name).items():
                 if meanings.find(word) is None:
-                    guess.strange[word] = guess.strange.get(word, 0) + count
+                    guess.strange[word] = guess.strange.get(word, 0) + rows
     elif guess.box and _find_value(guess, frame):
         guess.layout = "boxes"
     elif lists:
@@ -218,72 +201,6 @@ def _is_path(column: pl.Series) -> bool:
     return bool(some) and sum(bool(IMAGE.search(s)) for s in some) > len(some) / 2
 
 
-def _look_at_column(
-    frame: pl.DataFrame, column: str, matcher: NameMatcher, meanings: Meanings
-) -> Named | None:
-    """Return a column that looks like labels of one finding, by its words or by its name."""
-    counts = _count(frame, column)
-    condition = matcher.find(column)
-    nothing = _is_nothing(column)
-    if not counts or len(counts) > MOST_WORDS:
-        return None
-    known = sum(n for w, n in counts.items() if meanings.find(w) is not None)
-    definite = any(meanings.find(w) in ("present", "absent") for w in counts)
-    if known < 0.4 * sum(counts.values()) and not (condition or nothing):
-        return None
-    if not definite and not condition and not nothing:
-        return None
-    near = () if condition or nothing else tuple(matcher.list_near(column))
-    return Named(column, condition, near, nothing, known)
-
-
-def _count(frame: pl.DataFrame, column: str) -> dict[str, int]:
-    return dict(frame[column].drop_nulls().value_counts(sort=True).head(200).iter_rows())
-
-
-def _is_nothing(name: str) -> bool:
-    folded = {simplify(w) for w in read_roles()["nothing_found"]}
-    return simplify(name) in folded
-
-
-Lists = tuple[str, str | None, list[Named]]
-"""Column, separator (None: one word a cell), its words."""
-
-
-def _find_list(frame: pl.DataFrame, columns: list[str], matcher: NameMatcher) -> Any:
-    """Return the column whose words are most often names of findings, or None."""
-    best: tuple[float, Any] = (0.0, None)
-    for column in columns:
-        cells = frame[column].drop_nulls().value_counts(sort=True)
-        if cells.is_empty() or float(cells[column].str.len_chars().mean() or 0) > 300:  # type: ignore[arg-type]
-            continue
-        for separator in (None, *LIST_SEPARATORS):
-            words: Counter[str] = Counter()
-            for cell, n in cells.iter_rows():
-                for word in (split_cell(cell, separator) or ()) if separator else (cell,):
-                    words[word] += n
-            if not words or len(words) > 400:
-                continue
-            known = sum(n for w, n in words.items() if matcher.find(w) or _is_nothing(w))
-            distinct = sum(1 for w in words if matcher.find(w))
-            if not distinct:
-                continue
-            bonus = 0.1 * (simplify(column) in {simplify(x) for x in read_roles()["finding"]})
-            score = known / sum(words.values()) + bonus + 0.001 * distinct - 0.02 * (separator is not None)
-            if score > best[0] + 1e-9 and known / sum(words.values()) > 0.2:
-                best = score, (column, separator, _name_words(words, matcher))
-    return best[1]
-
-
-def _name_words(words: Counter[str], matcher: NameMatcher) -> list[Named]:
-    out = []
-    for word, n in words.most_common():
-        condition, nothing = matcher.find(word), _is_nothing(word)
-        near = () if condition or nothing else tuple(matcher.list_near(word))
-        out.append(Named(word, None if nothing else condition, near, nothing, n))
-    return out
-
-
 def _is_repeated(guess: Guess, frame: pl.DataFrame) -> bool:
     """Whether images, or studies, come in several rows: then a row is a finding, not a study."""
     key = guess.roles.get("image") or guess.roles.get("study")
@@ -292,7 +209,7 @@ def _is_repeated(guess: Guess, frame: pl.DataFrame) -> bool:
 
 def _take_rows(guess: Guess, frame: pl.DataFrame, lists: Lists, layout: str, matcher: NameMatcher) -> None:
     words = Counter(dict(frame[lists[0]].drop_nulls().value_counts().iter_rows()))
-    guess.layout, guess.column, guess.names = layout, lists[0], _name_words(words, matcher)
+    guess.layout, guess.column, guess.names = layout, lists[0], name_words(words, matcher)
     simple = {simplify(c): c for c in frame.columns}
     taken = {*guess.roles.values(), lists[0], *(guess.box[0] if guess.box else ())}
     for part in ("value", "place", "grade"):
@@ -386,4 +303,4 @@ def _look_at_images(guess: Guess, frame: pl.DataFrame) -> None:
 def _fits_all(pattern: str, paths: list[str]) -> bool:
     some = paths[:2000]
     found = [m.group(1) for p in some if (m := re.search(pattern, p))]
-    return len(found) == len(some) and len(set(found)) > 1
+    return len(found) == len(some) and (len(set(found)) > 1 or len(some) == 1)

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.sources.own.starting.guess import Guess, Named
+from nastdata.sources.own.starting.guess import Guess
+from nastdata.sources.own.starting.recognise import Named
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ()/.-]*[A-Za-z0-9_)]|[A-Za-z_]")
 RESERVED = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -77,9 +78,9 @@ def _tell_reading(guess: Guess) -> list[str]:
 def _tell_columns(guess: Guess) -> list[str]:
     if guess.folder is not None:
         return [
-            "# The files' paths name patients and studies, p10000032/s50414267.txt as in MIMIC-CXR; else each",
-            "# file is a study and a patient of its own, unless reports.pattern says which part is which, e.g.",
-            "# pattern: '(?P<patient>[^/]+)/(?P<study>[^/]+)[.]txt'",
+            "# The files' paths name patients and studies, p10000032/s50414267.txt as in MIMIC-CXR; else",
+            "# each file is a study and a patient of its own, unless reports.pattern says which part is",
+            "# which, e.g. pattern: '(?P<patient>[^/]+)/(?P<study>[^/]+)[.]txt'",
         ]
     lines = ["columns:"]
     told = {
@@ -186,6 +187,8 @@ def _tell_names(names: Iterable[Named]) -> list[str]:
     lines = []
     for n in names:
         target = n.condition or ("nothing_found" if n.nothing_found else "ignore")
+        if n.condition and n.place:
+            target = f"{{condition: {n.condition}, place: {n.place}}}"
         note = ""
         if target == "ignore":
             note = (
@@ -200,7 +203,9 @@ def _tell_names(names: Iterable[Named]) -> list[str]:
 def _tell_values(guess: Guess) -> list[str]:
     lines = ["", "values:"]
     if guess.strange:
-        words = ", ".join(f"{quote(w)} ({n:,} rows)" for w, n in list(guess.strange.items())[:12])
+        words = ", ".join(
+            f"{quote(w)} ({n:,} {'row' if n == 1 else 'rows'})" for w, n in list(guess.strange.items())[:12]
+        )
         lines += [
             f"  # words that are not understood yet: {words}",
             "  present: []              # e.g. [sicher, ++]",

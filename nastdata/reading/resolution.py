@@ -1,0 +1,118 @@
+"""Where a statement is in a report, of what time it is, and which of several statements about one finding counts."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from nastdata.reading.kinds import SYMBOL, symbols
+from nastdata.reading.layout import Section
+from nastdata.reading.lexicon import Symbols
+from nastdata.reading.statements.lists import ABSENT, PRESENT, Mention
+from nastdata.records import ParsedFact, Time
+
+_STOP = SYMBOL["full_stop"]
+_BOUNDS = frozenset(symbols("full_stop semicolon contrast but"))
+_GONE = frozenset(symbols("resolved resolution absent_name"))
+_NEW = frozenset(symbols("new recurred"))
+_THEN = frozenset(symbols("previous then"))
+TIMED = _GONE | _NEW | _THEN
+"""Kinds without which every statement is of now."""
+_NOT = frozenset(symbols("not denial"))
+_NO_LONGER = frozenset(("no longer", "no longer any", "not any longer", "not any more"))
+DECISIVE = frozenset(("IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS", "OPINION", "SUMMARY"))
+"""Sections whose statements count more than those of the others."""
+_NUMBERS = frozenset(symbols("unknown number"))
+_LIMITS = frozenset(symbols("property new grade grade_adjective grade_adverb place persisting unknown"))
+_OTHER = frozenset(("other", "another", "additional", "further", "else"))
+
+
+class Places:
+    """Which sentence and section a symbol is in."""
+
+    def __init__(self, read: Symbols, sections: list[Section]) -> None:
+        kinds, spans = read.kinds, read.spans
+        self._spans = spans
+        self._sections = [s for s in sections if s.role == "findings"]
+        self._ends: list[int] = []
+        """For each sentence the symbol after its last."""
+        self._characters: list[tuple[int, int]] = []
+        start, count = 0, len(kinds)
+        while start < count:
+            end = kinds.find(_STOP, start)
+            end = count if end < 0 else end
+            if end > start and not (end == start + 1 and end < count and kinds[start] in _NUMBERS):
+                self._ends.append(end)  # but "2." of a numbered list is no sentence
+                self._characters.append((spans[start][0], spans[end - 1][1]))
+            start = end + 1
+
+    def find_sentence(self, at: int) -> tuple[int, tuple[int, int]]:
+        """Return the number of the sentence and its characters."""
+        number = bisect_right(self._ends, at)
+        return number, self._characters[number]
+
+    def find_section(self, at: int) -> str | None:
+        """Return the name of the section, in capitals, or None before the first heading."""
+        start = self._spans[at][0]
+        return next((s.name for s in reversed(self._sections) if s.body <= start), None)
+
+
+def tell_time(m: Mention, read: Symbols) -> Time:
+    """Return of what time a mention is: resolved, new, only earlier, or now."""
+    if m.polarity is None:
+        return "earlier"
+    kinds = read.kinds
+    start = m.at
+    while start > 0 and kinds[start - 1] not in _BOUNDS:
+        start -= 1
+    end = m.at
+    while end + 1 < len(kinds) and kinds[end + 1] not in _BOUNDS:
+        end += 1
+    clause = kinds[start : end + 1]
+    if m.polarity == ABSENT:
+        gone = any(e.text in _NO_LONGER for e in read.entries[start : end + 1])
+        return "resolved" if gone or not _GONE.isdisjoint(clause) else "now"
+    if m.polarity == PRESENT:
+        before = any(k in _THEN for k in clause) and any(k in _NOT for k in clause)
+        return "new" if before or not _NEW.isdisjoint(clause) else "now"
+    return "now"
+
+
+def is_limited(m: Mention, read: Symbols) -> bool:
+    """Tell whether an absence is of one sort only: "no other nodule", "no new effusion", "no large effusion"."""
+    i = m.at - 1
+    while i >= 0 and m.at - i < 6 and read.kinds[i] not in _NOT:
+        if read.kinds[i] in _LIMITS or read.entries[i].text in _OTHER:
+            return True
+        i -= 1
+    return False
+
+
+def resolve(stated: Iterable[tuple[ParsedFact, bool]]) -> dict[str, int]:
+    """Return condition -> label by the rule for reports.
+
+    If IMPRESSION (or CONCLUSION) says something of a condition, it decides; else all sections together. Among
+    these the last statement counts. The absence of one sort only ("no large effusion", "none on the right")
+    never overrules another statement.
+
+    Args:
+        stated: Facts in the order of the text, and whether each is an absence of one sort only.
+    """
+    by_condition: dict[str, list[tuple[ParsedFact, bool]]] = {}
+    for fact, limited in stated:
+        if fact.time != "earlier":
+            by_condition.setdefault(fact.condition, []).append((fact, limited))
+    return {c: _decide(facts) for c, facts in by_condition.items()}
+
+
+_VALUES = {"present": 1, "absent": 0, "uncertain": -1}
+
+
+def _decide(facts: list[tuple[ParsedFact, bool]]) -> int:
+    decisive = [f for f in facts if f[0].section in DECISIVE]
+    label: int | None = None
+    for fact, limited in decisive or facts:
+        value = _VALUES[fact.existence]
+        if label is None or value != ABSENT or not (limited or fact.location or fact.severity):
+            label = value
+    return label or 0
