@@ -70,6 +70,8 @@ def _draw(rng: random.Random, op: Operator, conditions: list[str]) -> Sentence |
         sentence = _append(rng, sentence, condition, SECOND, conditions)
         if rng.random() < AGAIN:
             sentence = _append(rng, sentence, condition, PLAIN, conditions)
+    if op.name in ("bullets", "shorthand"):  # a dash at the start of a line is another bullet
+        return sentence
     if rng.random() < WRAPPED and "\n" not in sentence.text and " " in sentence.text:
         at = rng.choice([m.start() for m in re.finditer(" ", sentence.text)])
         text = f"{sentence.text[:at]}\n{sentence.text[at + 1 :]}"
