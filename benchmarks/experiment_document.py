@@ -168,8 +168,8 @@ def tell_groups(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
     rows = {m: [_cell(resample(f, k, None, draws)) for k in names] for m, f in judged.items()}
     return (
         "## MedNega groups: four images, four statements\n\n"
-        "All four images find their statement, all four statements their image, all eight at once; at the end, "
-        "right answers that stay right without the image (chance 25 %).\n\n"
+        "All four images find their statement, all four statements their image, all eight at once; "
+        "at the end, right answers that stay right without the image (chance 25 %).\n\n"
         + _table(["method", *names.values()], rows)
     )
 
