@@ -292,7 +292,7 @@ def _judge(
                 failures.append(f"mednega: {mednega[what]} {what.replace('_', ' ')}")
     for config, found in balance.items():
         if found.get("repeated_rows"):
-            warnings.append(f"{config}: {found['repeated_rows']} rows repeat another's film and texts")
+            warnings.append(f"{config}: {found['repeated_rows']} rows repeat another's image and texts")
     captions = balance.get("contextual_captions", {})
     for cell, found in captions.get("cells", {}).items():
         if found["low"] > captions["base_rate"] + CLAIM_MARGIN:

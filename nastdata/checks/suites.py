@@ -148,7 +148,7 @@ _OWN: dict[str, list[Expectation]] = {
         {
             "type": "expect_select_column_values_to_be_unique_within_record",
             "kwargs": {"column_list": ["image_id", "distractor_image_id"]},
-            "why": "the films differ",
+            "why": "the images differ",
         },
     ],
     "protocols": [

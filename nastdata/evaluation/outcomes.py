@@ -171,7 +171,7 @@ def _judge_reliance(
     patients: list[str],
     ids: list[str],
 ) -> list[Outcome]:
-    """Right answers that survive when the film is another patient's, or no film (the mean of all)."""
+    """Right answers that survive when the image is another patient's, or no image (the mean of all)."""
     if not right.any():
         return []
     at = np.flatnonzero(right)
@@ -186,7 +186,7 @@ def _judge_reliance(
 
 
 def _judge_groups(kind: str, frame: pl.DataFrame, images: Features, truths: Features) -> list[Outcome]:
-    """Four films, four statements: each film finds its text, each text its film, all eight, matching."""
+    """Four images, four statements: each image finds its text, each text its image, all eight, matching."""
     members: dict[str, list[int]] = {}
     for i, group in enumerate(frame["group_id"]):
         members.setdefault(group, []).append(i)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 CONFIG_NOTES: dict[str, str] = {
-    "mednega": "One film, one question, four options that each say of three conditions whether they are "
+    "mednega": "One image, one question, four options that each say of three conditions whether they are "
     "present; one option is right. Every option is worded twice, with and without negation.",
-    "contextual_claims": "One film and K claims, of which exactly one is true; the false ones alter one "
+    "contextual_claims": "One image and K claims, of which exactly one is true; the false ones alter one "
     "attribute of a fact: its existence, its place or its grade.",
-    "contextual_captions": "One film and one caption that is true of it, negated or affirmative.",
+    "contextual_captions": "One image and one caption that is true of it, negated or affirmative.",
     "probes": "A true caption and its foil, equally long in tokens, for causal tracing of text encoders.",
     "protocols": "One image and one small question about one or two findings; two rows share the question "
     "and its options, and have another option right.",
-    "opposition": "A film with its prompt, and a film of the opposite state with the prompt of that.",
+    "opposition": "An image with its prompt, and an image of the opposite state with the prompt of that.",
 }
 
 COLUMN_NOTES: dict[str, str] = {

@@ -108,6 +108,6 @@ HOW = {
     "contextual_captions": ("captions", (AFFIRMATIVE, NEGATED), _select_captions),
     "probes": ("pairs by their true caption", (AFFIRMATIVE, NEGATED), _select_probes),
     "protocols": ("questions by their right option", ("present", "absent"), _select_protocols),
-    "opposition": ("pairs by the prompt of their first film", ("positive", "negative"), _select_opposition),
+    "opposition": ("pairs by the prompt of their first image", ("positive", "negative"), _select_opposition),
 }
 """Config -> (unit, the two polarities, selection of condition, polarity, type, split)."""

@@ -115,7 +115,7 @@ def _show_claims(row: Row) -> tuple[list[Line], str, str, tuple[str, ...]]:
         note = _tell_fact(fact) + (f"; altered: {altered}" if altered else "")
         lines.append(Line(str(i + 1), right, pieces, [], note))
     tags = (row["negation_type"], row["set_kind"].replace("_", " "))
-    return lines, "Which claim is true of this film?", row["condition"], tags
+    return lines, "Which claim is true of this image?", row["condition"], tags
 
 
 def _show_caption(row: Row) -> tuple[list[Line], str, str, tuple[str, ...]]:

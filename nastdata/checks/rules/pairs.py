@@ -33,7 +33,7 @@ def check_probes(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, engine
 
 
 def check_prompts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, engine: Engine) -> None:
-    """Check that prompt and distractor prompt say contrary things of one condition, of different films."""
+    """Check that prompt and distractor prompt say contrary things of one condition, of different images."""
     said = _read(frame, ontology, engine, ("prompt", "distractor_prompt"))
     bad = []
     columns = ("key", "split", "condition", "prompt", "distractor_prompt", "polarity", "image_id")

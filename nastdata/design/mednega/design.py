@@ -14,7 +14,7 @@ import polars as pl
 from nastdata.design.base import Design
 from nastdata.design.mednega.items import Item, make_frame
 from nastdata.design.mednega.label_masks import Studies, read_studies
-from nastdata.errors import NothingMadeError, UserError
+from nastdata.errors import NothingMadeError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe

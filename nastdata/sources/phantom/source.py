@@ -46,7 +46,7 @@ class Phantoms:
 
     ``facts`` holds every finding that is really there (``present``, with place and grade, whether or not
     the labels tell it) and every told absence. ``told`` says which of its rows a label tells; ``drawn``
-    which are findings of their own on the film: a parent that is there because its child is, is not (it
+    which are findings of their own on the image: a parent that is there because its child is, is not (it
     has the place and the grade of an only child, and none beside several).
     """
 
