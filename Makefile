@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= out
+# Two processes, a test file each at a time; PARALLEL= for one.
+PARALLEL ?= -n 2 --dist loadfile
 
 .PHONY: demo test lint bench experiment clean
 
@@ -13,7 +15,7 @@ demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: bui
 	@echo "report: $(OUT)/mednega/report.html"
 
 test: $(VENV)/.test  ## everything the tests need, then the tests
-	$(BIN)/python -m pytest -p no:cacheprovider $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -96,8 +96,8 @@ def tell_setting(about: Mapping[str, Any]) -> str:
     seconds = ", ".join(f"{k} {v:,.0f} s" for k, v in about["seconds"].items())
     micro = ["**A micro run: it shows that the steps work; its figures mean nothing.**"] * about["micro"]
     pretrained = (
-        f"A small CLIP learns phantom films from scratch: {pre['steps']:,} steps of {pre['batch_size']} "
-        f"films of {pre['patients']:,} patients, a negation in {pre['negated']:.0%} of the captions."
+        f"A small CLIP learns phantom images from scratch: {pre['steps']:,} steps of {pre['batch_size']} "
+        f"images of {pre['patients']:,} patients, a negation in {pre['negated']:.0%} of the captions."
     )
     tuned = (
         f"It is traced, and its text tower fine-tuned by each method for {plan['steps']:,} steps (the best "
@@ -108,7 +108,7 @@ def tell_setting(about: Mapping[str, Any]) -> str:
     )
     figures = (
         "All figures are of test patients, in per cent: mean over seeds [95 % interval, patients and seeds "
-        "resampled]. The films are drawn: figures say how methods compare here, nothing of real films."
+        "resampled]. The images are drawn: figures say how methods compare here, nothing of real images."
     )
     machine = f"Machine: {about['machine']}. Wall time: {seconds}. Again: `make experiment`."
     return "\n\n".join(["# The experiment", *micro, f"{pretrained} {tuned}", figures, machine])
@@ -157,19 +157,19 @@ def tell_questions(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
 
 
 def tell_groups(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
-    """MedNega groups matched both ways, and what survives when the film is another patient's."""
+    """MedNega groups matched both ways, and what survives when the image is another patient's."""
     names = {
         "image_to_text_negated": "image to text",
         "text_to_image_negated": "text to image",
         "group_negated": "group, negated options",
         "group_affirmative": "group, affirmative options",
-        "survives_swapped_negated": "right answers that survive a swapped film",
+        "survives_swapped_negated": "right answers that survive a swapped image",
     }
     rows = {m: [_cell(resample(f, k, None, draws)) for k in names] for m, f in judged.items()}
     return (
-        "## MedNega groups: four films, four statements\n\n"
-        "All four films find their statement, all four statements their film, all eight at once; at the end, "
-        "right answers that stay right without the film (chance 25 %).\n\n"
+        "## MedNega groups: four images, four statements\n\n"
+        "All four images find their statement, all four statements their image, all eight at once; "
+        "at the end, right answers that stay right without the image (chance 25 %).\n\n"
         + _table(["method", *names.values()], rows)
     )
 
@@ -193,7 +193,7 @@ def tell_prompts(judged: Mapping[str, Sequence[Judged]], draws: int) -> str:
         for m, f in judged.items()
     }
     return (
-        "## CON: ten nearest films of a prompt, and attribution to the word of negation\n\n"
+        "## CON: ten nearest images of a prompt, and attribution to the word of negation\n\n"
         "Prompts and seeds resampled. Attribution: gradient x input, share of all tokens, in per cent.\n\n"
         + _table(["method", *kinds, "attribution to the negation"], rows)
     )
@@ -244,7 +244,7 @@ def tell_trace(about: Mapping[str, Any]) -> str:
 def tell_papers() -> str:
     """The papers' own figures, to stand beside ours."""
     return (
-        "## The papers' own figures\n\nReal films (MIMIC-CXR) and published models: R@1 / R@5 / claim "
+        "## The papers' own figures\n\nReal images (MIMIC-CXR) and published models: R@1 / R@5 / claim "
         "accuracy (arXiv 2602.12498), in per cent. To be compared with ours in order, not in height.\n\n"
         + _table(["model", "negation subset", "affirmative subset", "gap in claim accuracy"], PUBLISHED)
         + "\n\nThere, the three most changed layers hold 28.4 % of the update norm with uniform fine-tuning "

@@ -18,6 +18,7 @@ import sys
 import tarfile
 import xml.etree.ElementTree as ET
 from collections import Counter
+from pathlib import Path
 
 READ = """
 import json, sys
@@ -70,7 +71,7 @@ def main() -> None:
     given.add_argument("--show", type=int, default=0, help="sentences to print")
     args = given.parse_args()
     sentences = list_sentences()
-    before, after = read(args.old, sentences), read(os.getcwd(), sentences)
+    before, after = read(args.old, sentences), read(str(Path.cwd()), sentences)
     count = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for side, all_facts in zip(count, (before, after), strict=True):
         for facts in all_facts:

@@ -19,6 +19,7 @@ from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_sp
 from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
+from nastdata.assemble.protocols import assemble_protocols
 from nastdata.audit.run import audit_frames
 from nastdata.dataset.atomic import write_file
 from nastdata.dataset.folder import check_output, write_dataset
@@ -31,6 +32,7 @@ from nastdata.design.mednega.design import design_mednega
 from nastdata.design.pairs.opposition import design_opposition
 from nastdata.design.pairs.probes import design_probes
 from nastdata.design.pairs.tokens import load_token_counter
+from nastdata.design.protocols.design import design_protocols
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
 from nastdata.errors import NothingMadeError, UserError
@@ -42,7 +44,14 @@ from nastdata.llm.terms_gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
 from nastdata.provenance import describe_build
-from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, OppositionRecipe, ProbesRecipe
+from nastdata.recipe import (
+    BuildRecipe,
+    ContextualRecipe,
+    MednegaRecipe,
+    OppositionRecipe,
+    ProbesRecipe,
+    ProtocolsRecipe,
+)
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
 from nastdata.sources.options import make_options
@@ -186,7 +195,8 @@ def _make(
             progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
-        studies = assign_splits(studies, recipe.splits, recipe.seed)
+        families = {s.name: s.family for s in sources if s.family}
+        studies = assign_splits(studies, recipe.splits, recipe.seed, families)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
     rejects = pl.concat([*(x.rejects for x in loaded), imageless, *(a.rejects for a in parts.values())])
     made = {name: a.frame for name, a in parts.items()}
@@ -270,12 +280,13 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
 def _load(
     recipe: BuildRecipe, source: Source, ontology: Ontology, options: Options, progress: Progress
 ) -> Loaded:
-    load = source.load_labels if isinstance(recipe, MednegaRecipe) else source.load_facts
+    labels = isinstance(recipe, MednegaRecipe | ProtocolsRecipe)
+    load = source.load_labels if labels else source.load_facts
     with progress.stage("source") as stage:
         loaded = load_own(load, source, recipe.data.get(source.name), ontology, options)
         stage.tell(
             f"{source.name}: {loaded.rows_in:,} rows in, {len(loaded.frame):,} "
-            f"{'studies' if isinstance(recipe, MednegaRecipe) else 'facts'}, {len(loaded.rejects):,} rejected"
+            f"{'studies' if labels else 'facts'}, {len(loaded.rejects):,} rejected"
         )
     return loaded
 
@@ -320,11 +331,15 @@ def _design_and_word(
         elif isinstance(recipe, OppositionRecipe):
             config = "opposition"
             design = design_opposition(studies, ontology, recipe)
+        elif isinstance(recipe, ProtocolsRecipe):
+            config = "protocols"
+            design = design_protocols(studies, ontology, recipe)
         else:
             raise UserError(f"'{recipe.recipe}' recipes are not built", how="nastdata train RECIPE")
-        stage.tell(f"{len(design.frame):,} pairs")
+        stage.tell(f"{len(design.frame):,} {'questions' if config == 'protocols' else 'pairs'}")
     with progress.stage("words") as stage:
-        part = assemble_prompts(config, design, ontology, engine)
+        assemble = assemble_protocols if config == "protocols" else assemble_prompts
+        part = assemble(config, design, ontology, engine)
         stage.tell(f"{part.report['distinct_texts']:,} distinct texts read back")
     return {config: _keep_rejects(design, part)}, {config: design.report}
 

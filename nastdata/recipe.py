@@ -244,6 +244,10 @@ class BuildRecipe(Settings):
     images: ImageSettings = ImageSettings()
     image_root: Path | dict[str, Path] | None = None
     """Folder of the images; of several sources, a folder for each (or one for all)."""
+    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
+    """How close a source's own term must be to the ontology's condition."""
+    closed_world: bool = False
+    """Take studies that a source calls normal ("No Finding") as showing none of the conditions it labels."""
     phantom_patients: int = Field(4000, ge=1)
     """Of the ``phantom`` source: how many patients to draw."""
     splits: SplitShares = SplitShares()
@@ -294,6 +298,8 @@ class MednegaRecipe(BuildRecipe):
     """Leave out options in which a child finding is present while its parent is absent."""
     avoid_clashes: bool = True
     """Leave out options whose affirmative phrases mislead beside a present finding."""
+    min_items_per_triple: int = Field(1, ge=1)
+    """Triples of conditions with fewer items in a split are left out of it, and counted."""
     triple_share: float | None = Field(0.05, gt=0.0, le=1.0)
     """Highest share of a split's items that one triple of conditions may have; null: no cap."""
 
@@ -305,7 +311,27 @@ class MednegaRecipe(BuildRecipe):
         return _know(value, known)
 
 
-class ClaimSettings(Settings):
+Kind = Literal["none", "existence", "location", "severity"]
+
+
+class Shares(Settings):
+    """How much of what a config holds."""
+
+    max_share: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] | None = "auto"
+    """Highest share of a split's rows that one condition may have. auto: a quarter, or one and a half times
+    an even share, whichever is more; null: no cap."""
+    mix: dict[Kind, Annotated[float, Field(ge=0.0)]] | None = None
+    """Shares of the kinds of negation to aim at, such as {existence: 2, location: 1, severity: 1}; kinds that
+    are not named are left out, what the data can't fill is reported. null: as the data have them."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Shares:
+        if self.mix is not None and not sum(self.mix.values()) > 0:
+            raise ValueError("mix names no kind with a share above 0")
+        return self
+
+
+class ClaimSettings(Shares):
     """Claim sets."""
 
     enabled: bool = True
@@ -322,8 +348,8 @@ class ClaimSettings(Settings):
         return self
 
 
-class CaptionSettings(Settings):
-    """Single captions."""
+class CaptionSettings(Shares):
+    """Single captions; ``mix`` is of their negated halves."""
 
     enabled: bool = True
     balanced: bool = True
@@ -342,10 +368,6 @@ class ContextualRecipe(BuildRecipe):
     )
     claims: ClaimSettings = ClaimSettings()
     captions: CaptionSettings = CaptionSettings()
-    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
-    """How close a source's own term must be to the ontology's condition."""
-    closed_world: bool = False
-    """PadChest: take ``normal`` studies as showing none of the conditions."""
 
 
 class ProbesRecipe(BuildRecipe):
@@ -365,6 +387,23 @@ class OppositionRecipe(BuildRecipe):
     conditions: tuple[str, ...] = ()
     """Which conditions; all if empty."""
     styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
+
+
+class ProtocolsRecipe(BuildRecipe):
+    """Small questions about one or two findings, paired so that no text tells its answer."""
+
+    recipe: Literal["protocols"]
+    design: Literal["paired", "unpaired"] = "paired"
+    """``unpaired``: the presence probe as published (X, another finding, "No X"), which is solved blind."""
+    protocols: tuple[Literal["presence", "two_way", "report_alignment"], ...] = (
+        "presence",
+        "two_way",
+        "report_alignment",
+    )
+    conditions: tuple[str, ...] = ()
+    """Which conditions; all if empty."""
+    per_condition: Annotated[int, Field(ge=1)] | None = 40
+    """Most pairs of images a condition, split and source; null for all."""
 
 
 IMAGE_PLACES = ("template", "max_missing")

@@ -246,6 +246,31 @@ class OppositionRow(StudyRow):
     polarity: Literal["positive", "negative"]
 
 
+class ProtocolRow(StudyRow):
+    """A small question about one or two findings; the rows of a group share texts and differ in the truth."""
+
+    item_id: str
+    protocol: Literal[
+        "presence_yes_no",
+        "which_present",
+        "which_absent",
+        "two_way",
+        "report_alignment",
+        "unpaired_presence",
+    ]
+    design: Literal["paired", "unpaired"]
+    group_id: str
+    condition: str
+    other_condition: str | None
+    polarity: Literal["affirmative", "negated", "mixed"]
+    """Of the question or its options: naming, denying, or one option of each."""
+    question: str
+    choices: list[str] = Field(min_length=2)
+    choice_facts: list[FactStruct]
+    """For each choice, what holds of the image if it is right."""
+    answer: int
+
+
 class RejectRow(Row):
     """Something that was left out, with the reason: nothing is dropped silently."""
 
@@ -263,6 +288,7 @@ CONFIG_ROWS: dict[str, type[Row]] = {
     "contextual_captions": CaptionRow,
     "probes": ProbeRow,
     "opposition": OppositionRow,
+    "protocols": ProtocolRow,
 }
 """Dataset config name -> row model."""
 
@@ -289,6 +315,11 @@ COLUMN_ORDER: dict[str, tuple[str, ...]] = {
         *("pair_id", "source", "patient_id", "study_id", "image_id", "image", "prompt"),
         *("distractor_image_id", "distractor_image", "distractor_prompt", "condition"),
         *("style", "polarity"),
+    ),
+    "protocols": (
+        *("item_id", "source", "patient_id", "study_id", "image_id", "image", "protocol", "design"),
+        *("group_id", "condition", "other_condition", "polarity", "question", "choices", "choice_facts"),
+        "answer",
     ),
 }
 """Dataset config name -> its columns in the order in which they are written."""

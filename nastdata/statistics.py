@@ -74,6 +74,22 @@ def compare_paired(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) 
     return {"only_first": b, "only_second": c, "p": p}
 
 
+def compare_clustered(differences: Floats, clusters: Sequence[str], draws: int, seed: int) -> float:
+    """Return the two-sided p of "no difference" when whole clusters swap their two models' results.
+
+    A paired permutation test that knows that a patient's questions belong together: the signs of the
+    clusters' summed differences are drawn at random. McNemar's test takes every row for independent.
+    """
+    sums, _, _ = sum_clusters(differences.astype(np.float64), clusters)
+    sums = sums[sums != 0]
+    if not len(sums):
+        return 1.0
+    rng = np.random.Generator(np.random.PCG64(draw_int(seed, "signs", len(sums))))
+    signs = rng.integers(0, 2, (draws, len(sums))) * 2.0 - 1.0
+    extreme = np.abs(signs @ sums) >= abs(sums.sum()) - 1e-9
+    return float((extreme.sum() + 1) / (draws + 1))
+
+
 def estimate_statistic(
     statistic: Callable[[npt.NDArray[np.int64]], float], clusters: Sequence[str], draws: int, seed: int
 ) -> tuple[float, float]:

@@ -163,7 +163,7 @@ def check_families(frame: pl.DataFrame) -> dict[str, Any]:
 
 
 def check_duplicates(frame: pl.DataFrame, text: str) -> dict[str, Any]:
-    """Count rows that repeat the film and the texts (in any order) of another."""
+    """Count rows that repeat the image and the texts (in any order) of another."""
     texts = pl.col(text).list.sort().list.join("|") if frame[text].dtype == pl.List else pl.col(text)
     keys = frame.select("source", "study_id", "image_id", texts.alias("text"))
     return {"repeated_rows": len(keys) - keys.n_unique()}

@@ -117,6 +117,44 @@ def read_claims(frame: pl.DataFrame) -> ChoiceSet:
     )
 
 
+def read_protocols(frame: pl.DataFrame) -> ChoiceSet:
+    """Lay out a ``protocols`` frame; a solver reads each option together with its question.
+
+    Attributes: the option's condition and existence, the other finding of the row, its polarity, its
+    question; and whether the set holds both "X" and "No X" of the option's finding, which tells the
+    unpaired design.
+    """
+    frame = frame.sort("item_id")
+    start = np.concatenate([[0], np.cumsum(frame["choices"].list.len().to_numpy())]).astype(np.int64)
+    rows = frame.select("question", "choices", "choice_facts", "polarity", "other_condition").explode(
+        "choices", "choice_facts"
+    )
+    facts = rows["choice_facts"].struct.unnest()
+    item = np.repeat(np.arange(len(frame)), np.diff(start))
+    condition = rank_strings(facts["condition"])[1]
+    times = pl.DataFrame({"item": item, "condition": condition}).select(
+        pl.len().over("item", "condition").alias("times")
+    )
+    return ChoiceSet(
+        ids=frame["item_id"].to_list(),
+        start=start,
+        right=start[:-1] + frame["answer"].to_numpy().astype(np.int64),
+        groups=frame["group_id"].to_list(),
+        patients=name_patients(frame),
+        texts={"option": _read_texts(rows["question"] + " " + rows["choices"])},
+        attributes=np.stack(
+            [
+                condition,
+                rank_strings(facts["existence"])[1],
+                times["times"].to_numpy().astype(np.int64),
+                rank_strings(rows["polarity"])[1],
+                rank_strings(rows["question"])[1],
+            ],
+            axis=1,
+        ),
+    )
+
+
 def name_patients(frame: pl.DataFrame) -> list[str]:
     """Return the patient of each row, told apart between sources."""
     return frame.select(pl.concat_str("source", "patient_id", separator="/"))["source"].to_list()

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from nastdata.audit import balance_checks as checks
-from nastdata.audit.choices import rank_strings, read_claims, read_mednega, sample_groups
+from nastdata.audit.choices import rank_strings, read_claims, read_mednega, read_protocols, sample_groups
 from nastdata.audit.intervals import bound_accuracy
 from nastdata.ontology import Ontology
 from nastdata.recipe import AuditSettings
@@ -31,6 +31,7 @@ TEXT_COLUMNS = {
     "contextual_captions": "caption",
     "probes": "correct",
     "opposition": "prompt",
+    "protocols": "choices",
 }
 
 
@@ -109,7 +110,7 @@ def audit_frames(
     method: dict[str, Any] = {"seeds": settings.seeds, "folds": settings.folds, "sampled": {}}
     frames = {name: frame for name, frame in frames.items() if len(frame) and name in TEXT_COLUMNS}
     for name, frame in frames.items():
-        balance[name] = checks.check_duplicates(frame, TEXT_COLUMNS[name])
+        balance[name] = checks.check_duplicates(_join_texts(name, frame), TEXT_COLUMNS[name])
         leakage[name] = checks.check_crossing(frame, TEXT_COLUMNS[name])
     if "mednega" in frames:
         part = sample_groups(frames["mednega"], MOST_ITEMS, seed)
@@ -141,6 +142,22 @@ def audit_frames(
                 for kind, c in choices.items()
             },
         }
+    if "protocols" in frames:
+        kinds = {
+            str(k[0]): f
+            for k, f in sorted(frames["protocols"].partition_by("protocol", as_dict=True).items())
+        }
+        parts = {kind: sample_groups(f, MOST_ITEMS, seed) for kind, f in kinds.items()}
+        method["sampled"]["protocols"] = {
+            kind: {"items": len(kinds[kind]), "tried": len(part)} for kind, part in parts.items()
+        }
+        found, about, choices = _solve("protocols", parts, settings, seed)
+        solvers += found
+        method["protocols"] = about
+        balance["protocols"] |= {
+            kind: {"positions": checks.check_positions(c), "lengths": checks.check_lengths(c)}
+            for kind, c in choices.items()
+        }
     if "contextual_captions" in frames:
         balance["contextual_captions"] |= checks.check_captions(
             frames["contextual_captions"], settings.folds, seed
@@ -168,12 +185,12 @@ def _solve(
     laid_out: dict[str, ChoiceSet] = {}
     gathered: dict[str, list[pl.DataFrame]] = {}
     for subset, part in parts.items():
-        choices = read_mednega(part) if config == "mednega" else read_claims(part)
+        choices = _READ[config](part)
         laid_out[subset] = choices
         keys = [draw_int(seed, "audit", i) for i in range(settings.seeds)]
         folds = [make_folds(choices.groups, choices.patients, settings.folds, key) for key in keys]
         about[subset] = _describe_folds(folds)
-        kinds = part.sort("set_id")["set_kind"] if config != "mednega" else pl.lit("all")
+        kinds = part.sort("set_id")["set_kind"] if config == "contextual_claims" else pl.lit("all")
         with threadpool_limits(1):
             for named in make(choices):
                 credits = [answer_held_out(named.solver, choices, f) for f in folds]
@@ -190,6 +207,17 @@ def _solve(
     if config != "mednega":
         results += _score_together(config, gathered, len(parts))
     return results, about, laid_out
+
+
+def _join_texts(config: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return protocols with their question among their options: Yes and No alone are no text."""
+    if config != "protocols":
+        return frame
+    return frame.with_columns(pl.concat_list(pl.concat_list("question"), "choices").alias("choices"))
+
+
+_READ = {"mednega": read_mednega, "contextual_claims": read_claims, "protocols": read_protocols}
+"""Config -> how its questions are laid out for solvers."""
 
 
 def _describe_folds(folds: list[Folds]) -> dict[str, Any]:
@@ -264,7 +292,7 @@ def _judge(
                 failures.append(f"mednega: {mednega[what]} {what.replace('_', ' ')}")
     for config, found in balance.items():
         if found.get("repeated_rows"):
-            warnings.append(f"{config}: {found['repeated_rows']} rows repeat another's film and texts")
+            warnings.append(f"{config}: {found['repeated_rows']} rows repeat another's image and texts")
     captions = balance.get("contextual_captions", {})
     for cell, found in captions.get("cells", {}).items():
         if found["low"] > captions["base_rate"] + CLAIM_MARGIN:
@@ -282,6 +310,8 @@ def _find_promises(
     out = {}
     if "mednega" in frames:
         out["mednega"] = bool((frames["mednega"]["design"] == "balanced").all())
+    if "protocols" in frames:
+        out["protocols"] = True  # no design of protocols is meant to be solved blind
     if "contextual_claims" in frames:
         found = balance["contextual_claims"]
         closed = 2 * found["sets_in_closed_groups"] >= found["sets"]

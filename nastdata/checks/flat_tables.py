@@ -27,6 +27,13 @@ def flatten(config: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
         return {config: _flatten_items(frame)}
     if config == "contextual_claims":
         return {config: _flatten_sets(frame), CLAIMS: _flatten_claims(frame)}
+    if config == "protocols":
+        flat = frame.with_columns(
+            pl.col("choices").list.len().cast(pl.Int64).alias("n_choices"),
+            pl.col("choices").list.n_unique().cast(pl.Int64).alias("n_different_choices"),
+            pl.col("choice_facts").list.len().cast(pl.Int64).alias("n_choice_facts"),
+        )
+        return {config: flat.drop("choices", "choice_facts")}
     if config == "contextual_captions":
         flat = frame.with_columns(
             pl.col("fact").struct.field("existence").alias("fact_existence"),

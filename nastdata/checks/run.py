@@ -143,6 +143,14 @@ def _check_pairs(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: En
     return frame
 
 
+def _check_protocols(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
+    from nastdata.checks.rules.pairs import check_protocols
+
+    check_protocols(ledger, frame, opened.ontology, engine)
+    frame, _ = _leave_out(ledger, ("protocols", "required"), "protocols", frame)
+    return frame
+
+
 def _leave_out(
     ledger: Ledger, rules: tuple[str, ...], config: str, frame: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -169,6 +177,7 @@ _CHECKS = {
     "contextual_captions": _check_captions,
     "probes": _check_pairs,
     "opposition": _check_pairs,
+    "protocols": _check_protocols,
 }
 
 

@@ -148,8 +148,28 @@ _OWN: dict[str, list[Expectation]] = {
         {
             "type": "expect_select_column_values_to_be_unique_within_record",
             "kwargs": {"column_list": ["image_id", "distractor_image_id"]},
-            "why": "the films differ",
+            "why": "the images differ",
         },
+    ],
+    "protocols": [
+        {
+            "type": "expect_column_pair_values_a_to_be_greater_than_b",
+            "kwargs": {"column_A": "n_choices", "column_B": "answer"},
+            "why": "the answer is one of the options",
+        },
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "answer", "min_value": 0},
+            "why": "the answer is one of the options",
+        },
+        *(
+            {
+                "type": "expect_column_pair_values_to_be_equal",
+                "kwargs": {"column_A": "n_choices", "column_B": name},
+                "why": "options differ, and each has its fact",
+            }
+            for name in ("n_different_choices", "n_choice_facts")
+        ),
     ],
     CLAIMS: [
         {

@@ -40,6 +40,7 @@ RULES: dict[str, str] = {
     "balance": "as many negated captions as affirmative ones for every condition, place and grade",
     "groups": "groups are complete: the same texts, each true in one row, in one split",
     "pairs": "the two texts of a pair contradict one another, and the negated one is named",
+    "protocols": "options differ, and each says just its fact",
     "images": "stored images are made of pixels alone, and can be decoded",
     "names": "no name in the headers of the source's images is anywhere in the folder",
     "round_trip": "every distinct text, read back, says just what is on record",

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "preview": ("nastdata.cli.data.preview", "Show a few rows of what a recipe would make."),
     "recipes": ("nastdata.cli.data.recipes", "List, show or copy the built-in recipes."),
     "sources": ("nastdata.cli.data.sources", "Say what each corpus needs, and what was found here."),
+    "ontology": ("nastdata.cli.data.ontology", "Write, check or show an ontology: findings, places, grades."),
     "images": ("nastdata.cli.data.images", "Show how images are read, in a page of small pictures."),
     "parse": ("nastdata.cli.checking.parse", "Read sentences or reports and print the facts they state."),
     "prompts": ("nastdata.cli.data.prompts", "Print the 99 retrieval prompts of a condition."),
@@ -39,6 +40,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": (
         "nastdata.cli.modelling.evaluate",
         "Evaluate models on datasets: accuracy, recall, AUC, gaps.",
+    ),
+    "leaderboard": (
+        "nastdata.cli.modelling.leaderboard",
+        "Merge the results of many evaluations into a table.",
     ),
     "explain": ("nastdata.cli.modelling.explain", "Explain how models read negation."),
     "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),

@@ -28,7 +28,7 @@ EDGES = "Ġ▁#"
 
 @dataclass(frozen=True)
 class PromptPair:
-    """A negated and an affirmative statement about one condition, and the film that the question is about."""
+    """A negated and an affirmative statement of one condition, and the image that the question is about."""
 
     condition: str
     negated: str
@@ -36,7 +36,7 @@ class PromptPair:
     row: int
     """Of the images."""
     absent: bool
-    """Whether the negated one is true of the film."""
+    """Whether the negated one is true of the image."""
 
 
 def read_pairs(
@@ -72,20 +72,20 @@ def read_pairs(
 def attribute_negation(encoder: DualEncoder, pairs: Sequence[PromptPair], images: Tensor) -> dict[str, Any]:
     """Gradient x input at the embeddings: the negation's share of all tokens' attribution.
 
-    For each distinct negated prompt the similarity with the mean film that it is true of is differentiated;
+    For each distinct negated prompt the similarity with the mean image that it is true of is differentiated;
     a token's attribution is the absolute value of (gradient . embedding), special tokens left out.
 
     Returns:
         ``share``: mean over prompts; ``by_prompt``: prompt -> share; ``without_negator``: prompts left out.
     """
     reader = TextReader(encoder)
-    films: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     for pair in pairs:
         if pair.absent:
-            films.setdefault(pair.negated, []).append(pair.row)
+            rows_of.setdefault(pair.negated, []).append(pair.row)
     shares: dict[str, float] = {}
     left_out = []
-    for prompt, rows in sorted(films.items()):
+    for prompt, rows in sorted(rows_of.items()):
         tokens = reader.read([prompt])
         at = find_negators(encoder.split_tokens(tokens[0].cpu()))
         if not at:

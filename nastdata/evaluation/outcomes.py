@@ -46,7 +46,7 @@ def judge_questions(frame: pl.DataFrame, images: Features, embed: Embed, seed: i
     """MedNega: accuracy on negated and affirmative options, groups matched both ways, image reliance."""
     answers = np.array(["ABCD".index(a) for a in frame["answer"]])
     patients, ids = frame["patient_id"].to_list(), frame["item_id"].to_list()
-    strangers = _find_strangers(patients, seed)
+    strangers = find_strangers(patients, seed)
     out = []
     for kind in ("negated", "affirmative"):
         choices = _embed_lists(embed, frame[f"{kind}_choices"].to_list())
@@ -148,8 +148,8 @@ def _choose(images: Features, choices: npt.NDArray[np.float32]) -> npt.NDArray[n
     return best
 
 
-def _find_strangers(patients: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
-    """For each row, a row of another patient (a rotation of a hashed order)."""
+def find_strangers(patients: Sequence[str], seed: int) -> npt.NDArray[np.int64]:
+    """For each row, a row of another patient (a rotation of a hashed order); itself if there is none."""
     order = sorted(range(len(patients)), key=lambda i: draw_int(seed, "stranger", i))
     out = np.arange(len(patients))
     for at, i in enumerate(order):
@@ -171,7 +171,7 @@ def _judge_reliance(
     patients: list[str],
     ids: list[str],
 ) -> list[Outcome]:
-    """Right answers that survive when the film is another patient's, or no film (the mean of all)."""
+    """Right answers that survive when the image is another patient's, or no image (the mean of all)."""
     if not right.any():
         return []
     at = np.flatnonzero(right)
@@ -186,7 +186,7 @@ def _judge_reliance(
 
 
 def _judge_groups(kind: str, frame: pl.DataFrame, images: Features, truths: Features) -> list[Outcome]:
-    """Four films, four statements: each film finds its text, each text its film, all eight, matching."""
+    """Four images, four statements: each image finds its text, each text its image, all eight, matching."""
     members: dict[str, list[int]] = {}
     for i, group in enumerate(frame["group_id"]):
         members.setdefault(group, []).append(i)
@@ -218,6 +218,9 @@ def read_states(frames: dict[str, pl.DataFrame]) -> dict[str, dict[tuple[str, st
         labels = row["choice_labels"]["ABCD".index(row["answer"])]
         for condition, label in zip(row["conditions"], labels, strict=True):
             note(condition, row, label)
+    for row in frames.get("protocols", pl.DataFrame()).iter_rows(named=True):
+        fact = row["choice_facts"][row["answer"]]
+        note(fact["condition"], row, int(fact["existence"] == "present"))
     for row in frames.get("contextual_captions", pl.DataFrame()).iter_rows(named=True):
         fact = row["fact"]
         if fact["existence"] == "present" and row["negation_type"] in ("none", "location"):

@@ -15,6 +15,7 @@ from nastdata.dataset.kept import load_kept_ontology
 from nastdata.errors import UserError
 from nastdata.evaluation import outcomes as judge
 from nastdata.evaluation.outcomes import Features, Outcome
+from nastdata.evaluation.protocols import judge_protocols
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.image_features import embed_images
@@ -23,6 +24,7 @@ from nastdata.ontology import Ontology, load_ontology
 from nastdata.seeded import draw_int
 from nastdata.statistics import (
     Floats,
+    compare_clustered,
     compare_paired,
     estimate_difference,
     estimate_mean,
@@ -31,6 +33,8 @@ from nastdata.statistics import (
 
 LEAST = 5
 """Images of each kind that an AUC needs."""
+PERMUTATIONS = 4000
+"""Draws of the clustered paired test."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ def evaluate(
         elif config == "opposition":
             rows = rows.filter(pl.col("distractor_image").is_not_null())
             out += judge.judge_prompts(rows, look(rows), look(rows, "distractor_image"), embed)
+        elif config == "protocols":
+            out += judge_protocols(rows, look(rows), embed)
         elif config == "choices":
             out += judge.judge_choices(rows, look(rows), embed)
     if not out:
@@ -147,7 +153,7 @@ def score_conditions(
 def compare_models(
     found: Mapping[str, Sequence[Outcome]], base: str, settings: EvaluateSettings
 ) -> dict[str, dict[str, Any]]:
-    """Compare every model with ``base`` on the same rows: difference, interval, McNemar."""
+    """Compare every model with ``base`` on the same rows: difference, interval, McNemar, clustered test."""
     reference = {o.name: o for o in found[base]}
     out: dict[str, dict[str, Any]] = {}
     for name, others in found.items():
@@ -162,6 +168,9 @@ def compare_models(
             )
             if set(np.unique([*o.values, *b.values])) <= {0.0, 1.0}:
                 entry["mcnemar"] = compare_paired(o.values > 0, b.values > 0)
+            entry["p_clustered"] = compare_clustered(
+                o.values - b.values, o.clusters, PERMUTATIONS, _seed(settings, o.name + "signs")
+            )
             out.setdefault(name, {})[o.name] = entry
     return out
 
@@ -172,7 +181,7 @@ def describe_model(encoder: DualEncoder) -> dict[str, Any]:
         "model": encoder.spec,
         "text_tower": fingerprint_text(encoder),
         "image_tower": fingerprint_images(encoder),
-        "depth": encoder.text.depth,
+        "depth": None if encoder.spec.startswith("python:") else encoder.text.depth,
     }
 
 

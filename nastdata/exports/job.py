@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from nastdata.errors import UserError
 from nastdata.exports.shared.statements import CONFIGS_WITH_QUESTIONS, Question, read_questions
 from nastdata.exports.shared.summary import Account
 from nastdata.exports.shared.tokens import MOST_TOKENS, fits_clip
-from nastdata.images.export import NO_IMAGE, NOT_FOUND, ImagePlaces
+from nastdata.images.export import NO_IMAGE, NOT_FOUND, PNG, ImagePlaces, is_blank
 
+RECENT = 64
+"""Images held in memory."""
 BATCH = 2_000
 """Rows held at a time."""
 IMAGE_BATCH = 50
@@ -39,6 +41,8 @@ class Job:
     account: Account
     engine: Engine = IN_PROCESS
     """Where images are converted."""
+    recent: dict[tuple[str, Any], bytes | None] = field(default_factory=dict)
+    """The images read last."""
 
     @property
     def seed(self) -> int:
@@ -72,6 +76,26 @@ class Job:
         if path is None:
             self.account.leave_out(where, NO_IMAGE if image is None else NOT_FOUND)
         return path
+
+    def read_image(self, source: str, image: Any) -> bytes | None:
+        """Return a row's image as a new 8-bit PNG file made of its pixels alone, or None.
+
+        The last ones are kept, since a row's uses come together.
+        """
+        if is_blank(image):
+            return None
+        key = (source, str(image.get("path") or id(image)) if isinstance(image, dict) else str(image))
+        if key not in self.recent:
+            if len(self.recent) >= RECENT:
+                self.recent.pop(next(iter(self.recent)))
+            self.recent[key] = next(iter(self.images.read([(source, image)], PNG)))
+        return self.recent[key]
+
+    def has_image(self, source: str, image: Any) -> bool:
+        """Whether a row's image is there, as a file that a tool can open; it is put in its place."""
+        if is_blank(image) or self.images.place(source, image) is None:
+            return False
+        return source not in self.images.unplaced
 
     def fits(self, where: str, texts: Iterable[str]) -> bool:
         """Whether texts fit CLIP's text tower; if one does not, count the row as left out."""

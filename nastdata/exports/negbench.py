@@ -22,7 +22,7 @@ Read by NegBench's evaluator, from its `benchmarks/` folder after `pip install -
         --coco-retrieval {out}/test/mednega_affirmative_retrieval.csv \\
         --coco-negated-retrieval {out}/test/mednega_negated_retrieval.csv
 
-and, for the binary files, in its mode for films (options left out there are paths of its authors):
+and, for the binary files, in its mode for images (options left out there are paths of its authors):
 
     python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai --name nast --logs logs \\
         --dataset-type csv --batch-size 64 --workers 4 --cxr-dataset \\

@@ -44,8 +44,21 @@ class Data:
             frame = frame.filter(pl.col("split") == split)
         if not len(frame):
             told = f" in split '{split}'" if split else ""
-            raise UserError(f"no {config} rows with an image{told}", where=str(self.folder.path))
+            raise UserError(
+                f"no {config} rows with an image{told}",
+                where=str(self.folder.path),
+                how=self._tell_splits(config),
+            )
         return frame if limit is None else frame.head(limit)
+
+    def _tell_splits(self, config: str) -> str:
+        """Say where rows with images are."""
+        frame = self.frames[config]
+        counts = dict(frame.filter(pl.col("image").is_not_null())["split"].value_counts().iter_rows())
+        if not counts:
+            return f"none of its {len(frame):,} rows names an image; build it from a corpus with images"
+        there = ", ".join(f"{s} has {n:,}" for s, n in sorted(counts.items()))
+        return f"{there}: --split {max(counts, key=lambda s: counts[s])}, or --split all"
 
 
 def open_data(

@@ -1,4 +1,4 @@
-"""A small CLIP from scratch: 64 px films, a small convnet, twelve text layers; minutes on two cores."""
+"""A small CLIP from scratch: 64 px images, a small convnet, twelve text layers; minutes on two cores."""
 
 from __future__ import annotations
 

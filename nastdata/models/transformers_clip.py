@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
@@ -50,12 +51,18 @@ class HfEncoder:
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """See ``DualEncoder``."""
-        return normalize(_pooled(self.model.get_image_features(pixel_values=pixels)))
+        return normalize(_pooled(self.model.get_image_features(**self._unpack(pixels))))
 
     def preprocess(self, image: Any) -> Tensor:
         """See ``DualEncoder``."""
-        pixels: Tensor = self.processor(images=image.convert("RGB"), return_tensors="pt")["pixel_values"][0]
-        return pixels
+        found = self.processor(images=image.convert("RGB"), return_tensors="pt")
+        pixels: Tensor = found["pixel_values"][0]
+        if "spatial_shapes" not in found:
+            return pixels
+        # SigLIP 2 of any aspect ratio: patches, which of them are padding, and their grid, in one tensor.
+        mask = found["pixel_attention_mask"][0].to(pixels.dtype).unsqueeze(-1)
+        shape = found["spatial_shapes"][0].to(pixels.dtype).expand(len(pixels), 2)
+        return torch.cat([pixels, mask, shape], dim=-1)
 
     def split_tokens(self, tokens: Tensor) -> list[str]:
         """See ``DualEncoder``."""
@@ -71,6 +78,15 @@ class HfEncoder:
         for part in (self.model, self.tokenizer, self.processor):
             part.save_pretrained(folder)
         return f"transformers:{folder}"
+
+    def _unpack(self, pixels: Tensor) -> dict[str, Tensor]:
+        if pixels.dim() != 3:
+            return {"pixel_values": pixels}
+        return {
+            "pixel_values": pixels[..., :-3],
+            "pixel_attention_mask": pixels[..., -3].long(),
+            "spatial_shapes": pixels[:, 0, -2:].round().long(),
+        }
 
     def _encode(self, tokens: Tensor) -> Tensor:
         return _pooled(self.model.get_text_features(input_ids=tokens))

@@ -36,6 +36,7 @@ TEXTS = {
     "contextual_captions": ("caption",),
     "probes": ("correct", "foil"),
     "opposition": ("prompt", "distractor_prompt"),
+    "protocols": ("question", "choices"),
 }
 """Config -> its columns of texts."""
 IDS = ("source", "patient_id", "study_id", "image_id", "split")

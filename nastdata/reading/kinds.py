@@ -287,8 +287,8 @@ def coarsen(kinds: str) -> str:
 _CLASSES = {
     "small": "filler article all relative now number nearly thereby property new just definite hardly",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler article all number now property new grade grade_adjective grade_adverb place persisting"
-    " unknown diagnosis anatomy sign_of of adjective domain image nearly just thereby",
+    "modifier": "filler article all number now property new grade grade_adjective grade_adverb place"
+    " persisting unknown diagnosis anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
 

@@ -34,9 +34,9 @@ Role = Literal["findings", "parts", "silent"]
 
 _GOES_ON = frozenset(
     symbols(
-        "article relative all denial neither not preposition of auxiliary past modal can_be and or nor comma shows"
-        " there_is with sign_of doubt_next property grade grade_adverb colon slash such_as accompanied causes number"
-        " fails resolution nearly excluding previous lies asks follows"
+        "article relative all denial neither not preposition of auxiliary past modal can_be and or nor comma"
+        " shows there_is with sign_of doubt_next property grade grade_adverb colon slash such_as accompanied"
+        " causes number fails resolution nearly excluding previous lies asks follows"
     )
 )
 """After one of these a line isn't complete."""
@@ -200,7 +200,7 @@ def _find_breaks(text: str, read: Symbols) -> dict[int, int]:
 
 
 def _is_misspelt(said: str, known: str) -> bool:
-    """Tell whether a word differs from a known one by a letter: lost, added, changed, or swapped with the next."""
+    """Tell whether a word is a known one but for a letter lost, added, changed or swapped with the next."""
     budget = 2 if len(known) >= 10 else 1
     if abs(len(said) - len(known)) > budget or len(known) < 6:
         return False

@@ -213,7 +213,7 @@ def _collect_predicates(v: Vocabulary, words: Spelling) -> dict[str, dict[str, s
 
 
 def _list_entries(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry, bool]]:
-    """All phrases with their entries, the ontology's first, and whether they are the language's in general."""
+    """All phrases with their entries, the ontology's first, and whether they are general."""
     for text, entry in _list_own(v, register):
         yield text, entry, False
     for cue in register.cues:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, OntologyError
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
+from nastdata.reading.ontologies.readback import find_unreadable
 from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.resolution import TIMED, Places, is_limited, resolve, tell_time
 from nastdata.reading.statements.attributes import Attributes
@@ -146,11 +147,23 @@ _KEPT: list[tuple[Ontology, str, Parser]] = []
 
 
 def get_parser(ontology: Ontology, register: str = DEFAULT) -> Parser:
-    """Return the parser of an ontology and a register (``english``), built once."""
+    """Return the parser of an ontology and a register (``english``), built once.
+
+    Raises:
+        UserError: if a phrase of the ontology is not read back as what it means.
+    """
     for known, name, parser in _KEPT:
         if known is ontology and name == register:
             return parser
     parser = Parser(ontology, load_register(register))
+    if register == DEFAULT:
+        _refuse_unreadable(ontology, parser)
     _KEPT.append((ontology, register, parser))
     del _KEPT[:-8]
     return parser
+
+
+def _refuse_unreadable(ontology: Ontology, parser: Parser) -> None:
+    problems = find_unreadable(ontology, parser.parse)
+    if problems:
+        raise OntologyError(problems, f"ontology {ontology.name}")

@@ -315,7 +315,8 @@ class Register(_Part):
         for cue in self.cues:
             for word in cue.words:
                 known = as_written.get(word.lower())
-                other = first.setdefault(self.spelling.join(word), cue.kind)
+                same = self.spelling.join(word) if self.spelling.reduces else word.lower()
+                other = first.setdefault(same, cue.kind)
                 if known or other != cue.kind:
                     twice.append(f"'{word}' is under {known or other} and under {cue.kind}")
                 as_written[word.lower()] = cue.kind

@@ -1,4 +1,4 @@
-"""Where a statement is in a report, of what time it is, and which of several statements about one finding counts."""
+"""Where a statement is in a report, of what time it is, and which of several about one finding counts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def tell_time(m: Mention, read: Symbols) -> Time:
 
 
 def is_limited(m: Mention, read: Symbols) -> bool:
-    """Tell whether an absence is of one sort only: "no other nodule", "no new effusion", "no large effusion"."""
+    """Tell whether an absence is of one sort only: "no other nodule", "no large effusion"."""
     i = m.at - 1
     while i >= 0 and m.at - i < 6 and read.kinds[i] not in _NOT:
         if read.kinds[i] in _LIMITS or read.entries[i].text in _OTHER:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
-_ODD = re.compile(r"[^ -~]")
+_ODD = re.compile(r"[^\w -~]")
+"""Neither plain ASCII nor a letter of any script; letters that belong to no word are refused as words."""
 _CHATTER = re.compile(
     r"^\W*(sure|certainly|of course|okay|ok|absolutely|great|here(?:'s| is| are)\b.*:|here you go|as an ai\b"
     r"|i'm sorry|sorry|i (?:can|cannot|can't|am|apologi[sz]e|hope|will|have)\b|let me\b|please\b|thank"
@@ -22,7 +24,7 @@ _CHATTER_INSIDE = re.compile(
 _NUMBERING = re.compile(r"^\s*(?:\(?\d{1,3}[.):]\s|\(?[A-Da-d][.):]\s|[-*\u2022+>]\s)")
 _MARKDOWN = re.compile(r"[*`#|~^\\{}\[\]]|__|\$")
 _QUOTES = re.compile("[\"\u201c\u201d\u00ab\u00bb]|^'|'$|'\\.$")
-_STAMMER = re.compile(r"\b([a-z]+)\s+\1\b", re.IGNORECASE)
+_STAMMER = re.compile(r"\b([^\W\d_]+)\s+\1\b", re.IGNORECASE)
 _PUNCTUATION = re.compile(r"\s[,.;:]|[,;:][,.;:]|\.\.|,$")
 
 
@@ -33,11 +35,15 @@ def find_debris(text: str, *, end: str = ".") -> str | None:
         text: One sentence.
         end: The mark that it has to end with.
     """
-    odd = _ODD.search(text)
+    odd = next((m for m in _ODD.finditer(text) if unicodedata.category(m.group()[0])[0] != "M"), None)
     if not text.strip():
         return "empty text"
     if odd:
-        return "line break" if odd.group() in "\n\r" else f"character {odd.group()!r} is not plain ASCII"
+        return (
+            "line break"
+            if odd.group() in "\n\r"
+            else f"character {odd.group()!r} is neither plain ASCII nor a letter"
+        )
     if found := _CHATTER.search(text) or _CHATTER_INSIDE.search(text):
         return f"debris '{found.group().strip()}'"
     if found := _NUMBERING.search(text):

@@ -22,6 +22,7 @@ TASKS = {
     "contextual_captions": "image-feature-extraction",
     "probes": "feature-extraction",
     "opposition": "image-feature-extraction",
+    "protocols": "visual-question-answering",
 }
 
 LOAD = """```python

@@ -10,6 +10,8 @@ import polars as pl
 from nastdata.records import LETTERS, SPLITS
 
 KEYS = ("condition", "polarity", "type")
+FEW = 30
+"""Rows of a test cell below which its accuracy says little: it may then be off by 15 points and more."""
 AFFIRMATIVE, NEGATED = "affirmative", "negated"
 
 
@@ -24,6 +26,11 @@ class Counts:
     """What polarity means here: affirmative and negated."""
     rows: list[tuple[str, str, str, dict[str, int]]]
     """(condition, polarity, type, split -> number), sorted."""
+
+    @property
+    def few_in_test(self) -> list[tuple[str, str, str]]:
+        """Cells whose test split is too small to say anything about them."""
+        return [(c, p, t) for c, p, t, splits in self.rows if splits["test"] < FEW]
 
     def total(self, by: str) -> dict[str, tuple[int, int]]:
         """Sum up by ``condition`` or ``type``: name -> (affirmative, negated)."""
@@ -90,11 +97,17 @@ def _select_opposition(rows: pl.LazyFrame) -> pl.LazyFrame:
     return rows.select("split", "condition", "polarity", pl.col("style").alias("type"))
 
 
+def _select_protocols(rows: pl.LazyFrame) -> pl.LazyFrame:
+    true = pl.col("choice_facts").list.get(pl.col("answer")).struct.field("existence")
+    return rows.select("split", "condition", true.alias("polarity"), pl.col("protocol").alias("type"))
+
+
 HOW = {
     "mednega": ("conditions in right options", ("present", "absent"), _select_mednega),
     "contextual_claims": ("claim sets by their true claim", (AFFIRMATIVE, NEGATED), _select_claims),
     "contextual_captions": ("captions", (AFFIRMATIVE, NEGATED), _select_captions),
     "probes": ("pairs by their true caption", (AFFIRMATIVE, NEGATED), _select_probes),
-    "opposition": ("pairs by the prompt of their first film", ("positive", "negative"), _select_opposition),
+    "protocols": ("questions by their right option", ("present", "absent"), _select_protocols),
+    "opposition": ("pairs by the prompt of their first image", ("positive", "negative"), _select_opposition),
 }
 """Config -> (unit, the two polarities, selection of condition, polarity, type, split)."""

@@ -24,6 +24,7 @@ TITLES = {
     "contextual": "Contextual negation: claims and captions",
     "probes": "Negation probes for causal tracing",
     "opposition": "Opposition pairs",
+    "protocols": "Presence, absence and two-way questions in pairs of images",
 }
 USES = (
     "measuring how well vision-language models read negation in radiology text",

@@ -115,7 +115,7 @@ def _show_claims(row: Row) -> tuple[list[Line], str, str, tuple[str, ...]]:
         note = _tell_fact(fact) + (f"; altered: {altered}" if altered else "")
         lines.append(Line(str(i + 1), right, pieces, [], note))
     tags = (row["negation_type"], row["set_kind"].replace("_", " "))
-    return lines, "Which claim is true of this film?", row["condition"], tags
+    return lines, "Which claim is true of this image?", row["condition"], tags
 
 
 def _show_caption(row: Row) -> tuple[list[Line], str, str, tuple[str, ...]]:
@@ -135,12 +135,22 @@ def _show_opposition(row: Row) -> tuple[list[Line], str, str, tuple[str, ...]]:
     return lines, "", row["condition"], (row["style"], row["polarity"])
 
 
+def _show_protocol(row: Row) -> tuple[list[Line], str, str, tuple[str, ...]]:
+    facts = zip(row["choices"], row["choice_facts"], strict=True)
+    lines = [
+        Line(str(i + 1), i == row["answer"], [(text, False)], [], _tell_fact(fact))
+        for i, (text, fact) in enumerate(facts)
+    ]
+    return lines, row["question"], row["condition"], (row["protocol"].replace("_", " "), row["polarity"])
+
+
 SHOW: dict[str, Callable[[Row], tuple[list[Line], str, str, tuple[str, ...]]]] = {
     "mednega": _show_mednega,
     "contextual_claims": _show_claims,
     "contextual_captions": _show_caption,
     "probes": _show_probe,
     "opposition": _show_opposition,
+    "protocols": _show_protocol,
 }
 ID = {
     "mednega": "item_id",
@@ -148,6 +158,7 @@ ID = {
     "contextual_captions": "caption_id",
     "probes": "pair_id",
     "opposition": "pair_id",
+    "protocols": "item_id",
 }
 """Config -> the column that names its rows."""
 

@@ -31,7 +31,7 @@ def list_limits(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         out.append(f"{images['missing']:,} images were not found and are null.")
     real = [s for s in manifest.get("sources") or [] if s["name"] != SYNTHETIC]
     if real:
-        out.append("Labels come from the sources and carry their errors; no film was read again.")
+        out.append("Labels come from the sources and carry their errors; no image was read again.")
     return tuple(out)
 
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nastdata.images.find import ImageLoader
 from nastdata.records import SPLITS
-from nastdata.report.counts import count_config, count_patients
+from nastdata.report.counts import FEW, count_config, count_patients
 from nastdata.report.describe import Description
 from nastdata.report.examples import pick_examples
 from nastdata.report.plots import draw_pairs, draw_solvers
@@ -66,6 +66,8 @@ def _show_counts(config: str, frame: pl.DataFrame) -> dict[str, Any]:
     kinds = counts.total("type")
     return {
         "counts": counts,
+        "few": FEW,
+        "small": len(counts.few_in_test),
         "by_condition": draw_pairs(counts.total("condition"), counts.labels),
         "by_type": draw_pairs(kinds, counts.labels) if len(kinds) > 1 else None,
     }

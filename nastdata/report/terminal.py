@@ -44,10 +44,17 @@ def _show_opposition(row: Row) -> list[str]:
     ]
 
 
+def _show_protocol(row: Row) -> list[str]:
+    head = f"{row['protocol']}, {row['condition']}: {row['question']}"
+    marks = ["*" if i == row["answer"] else " " for i in range(len(row["choices"]))]
+    return [head, *(f" {m} {text}" for m, text in zip(marks, row["choices"], strict=True))]
+
+
 SHOW: dict[str, Callable[[Row], list[str]]] = {
     "mednega": _show_mednega,
     "contextual_claims": _show_claims,
     "contextual_captions": _show_caption,
     "probes": _show_probe,
     "opposition": _show_opposition,
+    "protocols": _show_protocol,
 }

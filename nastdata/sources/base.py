@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,16 @@ class InputFile:
     path: Path
     sha256: str
     rows: int
+
+    @classmethod
+    def of(cls, path: Path, rows: int | None = None) -> InputFile:
+        """Hash a file; its lines are its rows, if no number is given."""
+        digest, lines = hashlib.sha256(), 0
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                lines += block.count(b"\n")
+        return cls(path, digest.hexdigest(), lines if rows is None else rows)
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,8 @@ class Source:
     load_labels: Loader
     load_facts: Loader
     one_report_one_patient: bool = False
+    family: str | None = None
+    """Corpora of the same family have the same patients under the same ids: they share their splits."""
     has_reports: bool = False
     """Whether its facts are read from reports, so that a recipe's ``reader`` matters."""
     labels: tuple[str, ...] | None = None

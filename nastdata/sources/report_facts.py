@@ -20,6 +20,7 @@ import polars as pl
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.reading.parse import Reading
+from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.records import Fact
 from nastdata.seeded import draw_int
@@ -110,6 +111,13 @@ class ReportReader:
         ]
         self._ahead.update(zip(todo, self._texts.read(todo, language=self._language), strict=True))
 
+    def peek(self, text: str) -> list[Fact]:
+        """Return what one text says by itself, without counting it (``read`` counts)."""
+        said = self._known.get(text)
+        if said is None:
+            said = _read(text, self._texts.read([text], language=self._language)[0])
+        return [*said.present, *said.absent]
+
     def account(self) -> dict[str, Any]:
         """Return counts for the source's report; shares are null where nothing was read."""
         naming = self.counts["sentences that name a finding"]
@@ -167,6 +175,7 @@ def load_reports(
     files: tuple[InputFile, ...],
     rejects: pl.DataFrame | None = None,
     report: dict[str, object] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Loaded:
     """Read one report a study into a fact frame; every study is accounted for.
 
@@ -178,6 +187,7 @@ def load_reports(
         files: What was read.
         rejects: Rows that were refused before (``frames.REJECTS_SCHEMA``); they count as input.
         report: More for the source's report.
+        notes: What the user should know.
     """
     rows: list[tuple[Any, ...]] = []
     left_out: Counter[str] = Counter()
@@ -202,6 +212,8 @@ def load_reports(
         rows_out=len(studies) - sum(left_out.values()),
         left_out=dict(sorted(left_out.items())),
         report={**report_facts(frame), "reading": reader.account(), **(report or {})},
+        notes=notes,
+        sentences=list_sentences(reader, str(studies["source"][0]) if len(studies) else ""),
     )
 
 
@@ -214,19 +226,21 @@ def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
 
 def _read(text: str, reading: Reading) -> _Said:
     counts: Counter[str] = Counter()
+    if reading.language is None:
+        counts["reports in a language that is not read"] += 1
+        return _Said((), (), (), tuple(counts.items()), ())
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
     by_sentence: dict[tuple[int, int], list[str]] = {}
+    spans = [(s.start, s.end) for s in split_sentences(text)]
     for parsed in reading.facts:
-        fact: Fact = parsed.fact
-        time = getattr(parsed, "time", "now")
-        certain = getattr(parsed, "certainty", "definite") == "definite"
-        span = getattr(parsed, "sentence_span", (0, len(text)))
+        fact, time = parsed.fact, parsed.time
+        span = parsed.sentence_span if parsed.sentence_span[1] else _find_sentence(parsed.start, spans, text)
         by_sentence.setdefault(span, []).append(_describe(fact, time))
         if time not in KEPT_TIMES or (time == "new" and fact.existence == "absent"):
             # "no new effusion" leaves an old one open
             counts[f"findings not of now ({'no new' if time == 'new' else time})"] += 1
             continue
-        kind = fact.existence if certain else "uncertain"
+        kind = fact.existence if parsed.certainty == "definite" else "uncertain"
         if kind == "uncertain":
             counts["uncertain findings"] += 1
         if fact.denies:
@@ -237,11 +251,11 @@ def _read(text: str, reading: Reading) -> _Said:
             )
         groups[kind].append(fact)
     unread_in: dict[tuple[int, int], list[str]] = {}
-    for unread in getattr(reading, "unread", ()):
-        span = next((s for s in by_sentence if s[0] <= unread.start < s[1]), (unread.start, unread.end))
+    for unread in reading.unread:
+        span = _find_sentence(unread.start, [*by_sentence, *spans], text)
         unread_in.setdefault(span, []).append(f"{unread.text} ({unread.reason})")
-    spans = sorted({*by_sentence, *unread_in})
-    counts["sentences that name a finding"] += len(spans)
+    named = sorted({*by_sentence, *unread_in})
+    counts["sentences that name a finding"] += len(named)
     counts["sentences with a part that could not be read"] += len(unread_in)
     sentences = tuple(
         (
@@ -249,7 +263,7 @@ def _read(text: str, reading: Reading) -> _Said:
             tuple(dict.fromkeys(by_sentence.get((a, b), ()))),
             tuple(unread_in.get((a, b), ())),
         )
-        for a, b in spans
+        for a, b in named
     )
     return _Said(
         tuple(dict.fromkeys(groups["present"])),
@@ -258,6 +272,11 @@ def _read(text: str, reading: Reading) -> _Said:
         tuple(sorted(counts.items())),
         sentences,
     )
+
+
+def _find_sentence(at: int, spans: Iterable[tuple[int, int]], text: str) -> tuple[int, int]:
+    """Return the sentence that a character is in."""
+    return next(((a, b) for a, b in spans if a <= at < b), (0, len(text)))
 
 
 def _describe(fact: Fact, time: str) -> str:

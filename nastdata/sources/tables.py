@@ -6,10 +6,13 @@ import csv
 import gzip
 import hashlib
 import io
+import math
+import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import polars as pl
 
@@ -34,13 +37,25 @@ class Table:
         return InputFile(self.path, self.sha256, len(self.frame))
 
 
-def read_table(path: Path, need: Sequence[str] = (), optional: Sequence[str] = ()) -> Table:
+ZIP = b"PK\x03\x04"
+LARGEST = 2 << 30
+"""Bytes that one zipped table may unpack to."""
+
+
+def read_table(
+    path: Path,
+    need: Sequence[str] = (),
+    optional: Sequence[str] = (),
+    rename: Callable[[list[str]], list[str]] | None = None,
+) -> Table:
     """Read a .csv or .csv.gz (told by its content, not its name) as text.
 
     Args:
         path: The file.
         need: Columns that must be there.
         optional: Columns to keep if they are there. With neither, all columns are kept.
+        rename: Turns the header's cells into column names (``expand_brackets``); cells are then taken by
+            their position.
 
     Raises:
         UserError: if it is missing, no text, cut off, empty, has no rows, or lacks a column.
@@ -50,13 +65,16 @@ def read_table(path: Path, need: Sequence[str] = (), optional: Sequence[str] = (
     if raw[:4] == b"PAR1":
         return Table(path, _read_parquet(path, need, optional), sha)
     data = unpack(raw, path)
-    header = _read_header(data, path)
+    header = _read_header(data, path, rename)
     check_columns(header, need, path)
     _check_end(data, header, path)
     kept = [c for c in header if not (need or optional) or c in {*need, *optional}]
     # blank lines are read as rows of nulls, so that row numbers stay those of the file, and dropped later
     try:
-        frame = pl.read_csv(io.BytesIO(data), infer_schema=False, columns=kept, row_index_name=ROW)
+        if rename is None:
+            frame = pl.read_csv(io.BytesIO(data), infer_schema=False, columns=kept, row_index_name=ROW)
+        else:
+            frame = _read_by_position(data, header, path).select(ROW, *kept)
     except pl.exceptions.NoDataError:
         raise UserError("no rows below the header", where=str(path)) from None
     except pl.exceptions.PolarsError as e:
@@ -105,12 +123,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def unpack(raw: bytes, path: Path) -> bytes:
-    """Return the text of a plain or gzipped file, as UTF-8 bytes without a byte order mark.
+    """Return the text of a plain, gzipped or zipped file, as UTF-8 bytes without a byte order mark.
 
     Raises:
-        UserError: if the archive is cut off or broken, or the content is not text.
+        UserError: if the archive is cut off or broken, holds several files, or the content is not text.
     """
-    data = raw
+    data = _unzip(raw, path) if raw[:4] == ZIP else raw
     if raw[:2] == b"\x1f\x8b":
         try:
             data = gzip.decompress(raw)
@@ -131,6 +149,26 @@ def unpack(raw: bytes, path: Path) -> bytes:
     if not data.strip():
         raise UserError("the file is empty", where=str(path))
     return data
+
+
+def _unzip(raw: bytes, path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            members = [
+                m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")
+            ]
+            if len(members) != 1:
+                names = ", ".join(m.filename for m in members[:3]) or "none"
+                raise UserError(
+                    f"a zip file with {len(members)} files in it ({names}), where one table is needed",
+                    where=str(path),
+                    how="unpack it and name the table",
+                )
+            if members[0].file_size > LARGEST:
+                raise UserError("a zip file that unpacks to more than 2 GB", where=str(path), how="unpack it")
+            return archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
+        raise UserError(f"a broken zip file ({e})", where=str(path), how="download it again") from None
 
 
 def check_columns(columns: Iterable[str], need: Iterable[str], path: Path) -> None:
@@ -168,7 +206,24 @@ def parse_labels(table: Table, columns: Sequence[str]) -> pl.DataFrame:
     return frame.with_columns(parsed)
 
 
-def reject_cell(table: Table, row: int, column: str, value: str | None, wanted: str, total: int = 1) -> None:
+def read_number(table: Table, row: int, column: str, value: str | None) -> float:
+    """Return a cell as a number.
+
+    Raises:
+        UserError: if it is none, or not finite.
+    """
+    try:
+        number = float(value or "")
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        reject_cell(table, row, column, value, "a number")
+    return number
+
+
+def reject_cell(
+    table: Table, row: int, column: str, value: str | None, wanted: str, total: int = 1
+) -> NoReturn:
     """Raise a ``UserError`` for a cell of a table."""
     more = f" ({total:,} such cells in this column)" if total > 1 else ""
     told = "blank" if value is None else f"'{value[:80]}'"
@@ -187,7 +242,55 @@ def _read_label(text: str) -> int | None:
     return int(value) if value in (1.0, 0.0, -1.0) else None
 
 
-def _read_header(data: bytes, path: Path) -> list[str]:
+def expand_brackets(header: list[str]) -> list[str]:
+    """Name the columns of a header whose bracketed names stand for several, split at commas or quoted.
+
+    ``Bbox [x,y,w,h]`` becomes ``Bbox x``, ``Bbox y``, ``Bbox w``, ``Bbox h``; blank names at the end go.
+
+    Example:
+        >>> expand_brackets(["Image Index", "Bbox [x", "y", "w", "h]", ""])
+        ['Image Index', 'Bbox x', 'Bbox y', 'Bbox w', 'Bbox h']
+    """
+    names: list[str] = []
+    stem: str | None = None
+    for cell in ",".join(header).rstrip(", ").split(","):
+        if stem is None and "[" in cell:
+            stem, _, cell = (part.strip() for part in cell.partition("["))
+        if stem is None:
+            names.append(cell.strip())
+            continue
+        names.append(f"{stem} {cell.strip().rstrip(']').strip()}")
+        if cell.rstrip().endswith("]"):
+            stem = None
+    return names
+
+
+def _read_by_position(data: bytes, header: list[str], path: Path) -> pl.DataFrame:
+    """Read rows whose cells are named by position; cells past the last name must be blank."""
+    first = data.partition(b"\n")[2].partition(b"\n")[0].decode("utf-8", errors="replace")
+    spare = max(0, len(next(csv.reader([first]), [])) - len(header))
+    names = [*header, *(f"#spare{i}" for i in range(spare))]
+    frame = pl.read_csv(
+        io.BytesIO(data),
+        has_header=False,
+        skip_rows=1,
+        schema=dict.fromkeys(names, pl.String()),
+        row_index_name=ROW,
+    )
+    for name in names[len(header) :]:
+        wrong = frame.filter(pl.col(name).str.strip_chars().str.len_bytes() > 0)
+        if len(wrong):
+            raise UserError(
+                f"more cells than the header names ('{wrong[name][0]}')",
+                where=f"{path}, row {int(wrong[ROW][0]) + 2}",
+                how="correct the file, or download it again",
+            )
+    return frame
+
+
+def _read_header(
+    data: bytes, path: Path, rename: Callable[[list[str]], list[str]] | None = None
+) -> list[str]:
     end = data.find(b"\n")
     line = data if end < 0 else data[:end]
     try:
@@ -203,6 +306,8 @@ def _read_header(data: bytes, path: Path) -> list[str]:
                 f"columns are separated by {other}", where=str(path), how="separate them by commas"
             )
         raise UserError("not a CSV table: its first line has no columns", where=str(path))
+    if rename is not None:
+        header = rename(header)
     twice = sorted({h for h in header if header.count(h) > 1})
     if twice:
         raise UserError(f"column '{twice[0]}' stands twice", where=str(path))

@@ -1,4 +1,4 @@
-"""What each patch does to the similarity of each film with its pair, by the role of the position."""
+"""What each patch does to the similarity of each image with its pair, by the role of the position."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def score_samples(
     by_pair: dict[CaptionPair, PatchedPair],
     images: Tensor,
 ) -> Samples:
-    """Score every film with its pair under every patch.
+    """Score every image with its pair under every patch.
 
     Args:
         encoder: The model, for the roles of positions.
         pairs: One a row; each must be in ``by_pair``.
         by_pair: The patched pairs.
-        images: (rows, dim) features of the films.
+        images: (rows, dim) features of the images.
     """
     layers = encoder.text.depth + 1
     d = np.zeros(len(pairs))

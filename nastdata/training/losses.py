@@ -105,11 +105,11 @@ def compute_con2(
 
 
 def compute_groups(images: Tensor, texts: Tensor, scale: float) -> Tensor:
-    """MedNega groups: four films and four statements that differ in polarity only, matched both ways.
+    """MedNega groups: four images and four statements that differ in polarity only, matched both ways.
 
     Args:
         images: (groups, 4, dim).
-        texts: (groups, 4, dim), text k of film k.
+        texts: (groups, 4, dim), text k of image k.
         scale: Inverse temperature.
     """
     logits = scale * torch.einsum("gid,gtd->git", images, texts)

@@ -60,7 +60,7 @@ class Sampler:
 
 @dataclass(frozen=True)
 class Captions:
-    """True captions with their films."""
+    """True captions with their images."""
 
     images: Tensor
     """(rows, dim)."""
@@ -75,7 +75,7 @@ class Captions:
 
 @dataclass(frozen=True)
 class Claims:
-    """Claim sets with their films."""
+    """Claim sets with their images."""
 
     images: Tensor
     claims: list[list[str]]
@@ -202,7 +202,7 @@ class Con2Objective:
 
 
 class GroupObjective:
-    """Blocks of four films and four statements of MedNega, both ways, negated and affirmative."""
+    """Blocks of four images and four statements of MedNega, both ways, negated and affirmative."""
 
     def __init__(self, frame: pl.DataFrame, images: Tensor, recipe: TrainRecipe) -> None:
         self.images = images

@@ -1,4 +1,4 @@
-"""Pretraining of the small scratch model on phantom films, until it shows the affirmative bias.
+"""Pretraining of the small scratch model on phantom images, until it shows the affirmative bias.
 
 Captions tell what is there; what is not there they nearly always tell by its affirmative name ("sharp
 costophrenic angles"), and as a negation in a few per cent only, as captions of the web do.
@@ -64,7 +64,7 @@ class PretrainSettings:
 
 
 @dataclass(frozen=True)
-class Film:
+class Shown:
     """One study: where it is, what it shows, and of what its report tells the absence."""
 
     image: str
@@ -88,19 +88,22 @@ def pretrain(settings: PretrainSettings, out: Path, progress: Progress) -> dict[
     """
     out.mkdir(parents=True, exist_ok=True)
     ontology = load_ontology("chest_xray")
-    films = list_films(ontology, settings)
-    pixels = _draw(films, settings)
+    studies = list_images(ontology, settings)
+    pixels = _draw(studies, settings)
     encoder = make_encoder(settings.seed, **settings.text)
     optimizer = torch.optim.AdamW(
         encoder.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     step, history = _resume(out, settings, encoder.model, optimizer, progress)
-    reader, sampler = TextReader(encoder), Sampler(len(films), settings.batch_size, settings.seed, "films")
+    reader, sampler = (
+        TextReader(encoder),
+        Sampler(len(studies), settings.batch_size, settings.seed, "films"),
+    )
     writer = CaptionWriter(ontology, settings)
     encoder.model.train()
     while step < settings.steps:
         rows = sampler.draw(step)
-        texts = [writer.write(films[i], step, place) for place, i in enumerate(rows)]
+        texts = [writer.write(studies[i], step, place) for place, i in enumerate(rows)]
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * cycle(step, settings.steps)
         optimizer.zero_grad(set_to_none=True)
@@ -123,7 +126,7 @@ def pretrain(settings: PretrainSettings, out: Path, progress: Progress) -> dict[
             write_checkpoint(out, state | models)
             progress.say(f"  step {step:,}/{settings.steps:,}  loss {value:.4f}")
     encoder.model.eval()
-    about = {"settings": asdict(settings), "key": settings.key, "films": len(films), "history": history}
+    about = {"settings": asdict(settings), "key": settings.key, "studies": len(studies), "history": history}
     about["model"] = encoder.save(out / "model")
     (out / "pretrain.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     clear_checkpoints(out)
@@ -131,7 +134,7 @@ def pretrain(settings: PretrainSettings, out: Path, progress: Progress) -> dict[
 
 
 class CaptionWriter:
-    """Words films: one or two of the findings that are there, rarely what is not."""
+    """Words images: one or two of the findings that are there, rarely what is not."""
 
     def __init__(self, ontology: Ontology, settings: PretrainSettings) -> None:
         self.ontology, self.settings = ontology, settings
@@ -143,18 +146,18 @@ class CaptionWriter:
 
         self.list_texts = list_texts
 
-    def write(self, film: Film, *keys: int) -> str:
+    def write(self, study: Shown, *keys: int) -> str:
         """Return a caption; equal arguments give an equal one."""
         rng = np.random.Generator(np.random.PCG64(draw_int(self.settings.seed, "caption", *keys)))
-        told = [film.shown[i] for i in rng.permutation(len(film.shown))[: rng.integers(1, 3)]]
+        told = [study.shown[i] for i in rng.permutation(len(study.shown))[: rng.integers(1, 3)]]
         sentences = [self._say(_shorten(fact, int(rng.integers(4))), rng) for fact in told]
         chance = rng.random()
-        if film.absent and chance < self.settings.negated:
-            sentences.append(self._say(Fact(str(rng.choice(film.absent)), "absent"), rng))
-        elif film.absent and chance < self.settings.negated + self.settings.normal:
-            sentences.append(self._name_normal(str(rng.choice(film.absent))))
+        if study.absent and chance < self.settings.negated:
+            sentences.append(self._say(Fact(str(rng.choice(study.absent)), "absent"), rng))
+        elif study.absent and chance < self.settings.negated + self.settings.normal:
+            sentences.append(self._name_normal(str(rng.choice(study.absent))))
         if not sentences:
-            names = film.absent or tuple(c.name for c in self.ontology.conditions)
+            names = study.absent or tuple(c.name for c in self.ontology.conditions)
             sentences.append(self._name_normal(str(rng.choice(names))))
         return " ".join(sentences[i] for i in rng.permutation(len(sentences)))
 
@@ -167,7 +170,7 @@ class CaptionWriter:
         return f"{text[0].upper()}{text[1:]}."
 
 
-def list_films(ontology: Ontology, settings: PretrainSettings) -> list[Film]:
+def list_images(ontology: Ontology, settings: PretrainSettings) -> list[Shown]:
     """Return the studies of the settings' phantom patients."""
     from nastdata.sources.phantom.source import draw_phantoms
 
@@ -180,7 +183,7 @@ def list_films(ontology: Ontology, settings: PretrainSettings) -> list[Film]:
             shown[image].append(Fact(condition, "present", place, grade))
         else:
             absent[image].append(condition)
-    return [Film(image, tuple(facts), tuple(absent[image])) for image, facts in shown.items()]
+    return [Shown(image, tuple(facts), tuple(absent[image])) for image, facts in shown.items()]
 
 
 def cycle(step: int, steps: int, rise: float = 0.3, start: float = 0.04) -> float:
@@ -197,22 +200,22 @@ def _shorten(fact: Fact, how: int) -> Fact:
     return Fact(fact.condition, "present", place, fact.severity if how in (0, 2) else None)
 
 
-def _draw(films: Sequence[Film], settings: PretrainSettings) -> npt.NDArray[np.uint8]:
-    """(films, size, size)."""
+def _draw(studies: Sequence[Shown], settings: PretrainSettings) -> npt.NDArray[np.uint8]:
+    """(studies, size, size)."""
     from nastdata.images.phantom import find_phantom_images
 
     drawer = find_phantom_images("chest_xray", settings.seed, settings.patients, settings.size)
-    out = np.empty((len(films), settings.size, settings.size), dtype=np.uint8)
-    for i, film in enumerate(films):
-        order = drawer.order(film.image)
+    out = np.empty((len(studies), settings.size, settings.size), dtype=np.uint8)
+    for i, study in enumerate(studies):
+        order = drawer.order(study.image)
         if order is None:
-            raise AssertionError(f"no phantom {film.image}")
+            raise AssertionError(f"no phantom {study.image}")
         out[i] = order.draw()
     return out
 
 
 def _normalise(pixels: npt.NDArray[np.uint8]) -> Tensor:
-    """What the model's own preprocessing does to a film of its size: (batch, 3, size, size)."""
+    """What the model's own preprocessing does to an image of its size: (batch, 3, size, size)."""
     grey = (torch.from_numpy(pixels).float() / 255 - MEAN[0]) / STD[0]
     return grey[:, None].expand(-1, 3, -1, -1).contiguous()
 

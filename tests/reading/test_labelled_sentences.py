@@ -12,7 +12,7 @@ from labelled import DATA, Labelled, Score, find_openi_texts, read_sentences, sc
 
 import nastdata
 
-EXACT = {"openi": 0.98, "mimic": 0.92, "llm": 0.95, "trap": 0.95, "report": 0.95}
+EXACT = {"openi": 0.98, "mimic": 0.92, "llm": 0.95, "trap": 0.95, "report": 0.90}
 """Least share of each kind that is read exactly."""
 PLACES = 0.9
 """Of those, the least share whose places are right too."""

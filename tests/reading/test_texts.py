@@ -38,7 +38,7 @@ def test_right_option_passes(ontology: Ontology) -> None:
         ("Left pneumothorax present, but no cardiomegaly and atelectasis absent.", "place or a grade"),
         ("Sure, here is the option: Pneumothorax present, no cardiomegaly, no atelectasis.", "debris"),
         ("Pneumothorax present, but no cardiomegaly and atelectasis absent", "end"),
-        ("Pneumothor\u0430x present, but no cardiomegaly and atelectasis absent.", "ASCII"),
+        ("Pneumothor\u0430x present, but no cardiomegaly and atelectasis absent.", "unlicensed word"),
         ("A. Pneumothorax present, but no cardiomegaly and atelectasis absent.", "leading"),
         ("**Pneumothorax** present, but no cardiomegaly and atelectasis absent.", "markup"),
         ('"Pneumothorax present, but no cardiomegaly and atelectasis absent."', "quotation"),

@@ -15,6 +15,8 @@ from own_tables import describe, facts_of, labels_of, load
 from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
+from nastdata.sources import get_source
+from nastdata.sources.base import Options
 
 HEAD = "pid,image,effusion,ptx,broken rib\n"
 THREE = ("Pleural Effusion", "Pneumothorax", "Fracture")
@@ -387,3 +389,30 @@ def test_layouts_that_say_the_same_give_the_same_labels(
     write(folder, "pid,image,what,there\n" + "\n".join(long) + "\n")
     labels = {"layout": "rows", "finding": "what", "value": "there", "names": {c: c for c in THREE}}
     assert labels_of(load(describe(folder, labels=labels)), *THREE) == columns
+
+
+def test_views_of_a_study_are_chosen_as_the_recipe_says(tmp_path: Path, ontology: Ontology) -> None:
+    rows = [
+        "a,a1.png,Lateral,1",
+        "a,a2.png,PA,1",
+        "a,a3.png,AP,1",
+        "b,b1.png,LAT,0",
+        "c,c1.png,portable frontal,1",
+    ]
+    write(tmp_path, "study,image,projection,effusion\n" + "\n".join(rows) + "\n")
+    path = describe(
+        tmp_path,
+        columns={"patient": "study", "study": "study", "image": "image", "view": "projection"},
+        labels={"layout": "columns", "columns": {"effusion": "Pleural Effusion"}},
+    )
+    source = get_source(str(path))
+
+    def read(views: str) -> tuple[dict[str, str], dict[str, int]]:
+        loaded = source.load_labels(None, ontology, Options(views=views))
+        assert loaded.rows_in == 5 == loaded.rows_out + sum(loaded.left_out.values())
+        return dict(loaded.frame.select("study_id", "image").iter_rows()), loaded.left_out
+
+    assert read("frontal") == ({"a": "a2.png", "b": "b1.png", "c": "c1.png"}, {})
+    assert read("frontal-only") == ({"a": "a2.png", "c": "c1.png"}, {"no frontal view in the study": 1})
+    assert read("lateral") == ({"a": "a1.png", "b": "b1.png"}, {"no lateral view in the study": 1})
+    assert sorted(read("all")[0].values()) == ["a1.png", "a2.png", "a3.png", "b1.png", "c1.png"]

@@ -1,17 +1,11 @@
-"""The whole of ``nastdata evaluate``: models, datasets, other people's tables, vision servers."""
+"""The whole of ``nastdata evaluate``: models, datasets, other people's tables."""
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -19,7 +13,6 @@ torch = pytest.importorskip("torch")
 
 from nastdata.cli.modelling.evaluate import command  # noqa: E402
 from nastdata.errors import UserError  # noqa: E402
-from nastdata.evaluation.generative import check_images_may_go, judge_vlm, read_letter  # noqa: E402
 from nastdata.evaluation.run import (  # noqa: E402
     EvaluateSettings,
     compare_models,
@@ -123,97 +116,6 @@ def test_a_wrong_table_is_told(text: str, says: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=says) as told:
         open_table(tmp_path / "t.csv")
     assert "t.csv" in str(told.value)
-
-
-class Vision(BaseHTTPRequestHandler):
-    """Sees brightness only: answers A for every film, in one of several manners."""
-
-    asked: list[dict[str, Any]] = []  # noqa: RUF012
-    manners = ("A", "The answer is A.", "**A**", "It could be A or B.", "")
-
-    def do_POST(self) -> None:
-        from PIL import Image
-
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        picture, question = body["messages"][0]["content"]
-        data = base64.b64decode(picture["image_url"]["url"].partition(",")[2])
-        assert np.asarray(Image.open(io.BytesIO(data))).shape == (48, 48)
-        self.asked.append(body)
-        reply = self.manners[len(question["text"]) % 5] if body["model"] == "vague" else "A"
-        answer = {"id": "x", "object": "chat.completion", "created": 0, "model": body["model"]}
-        answer["choices"] = [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": reply}}
-        ]
-        content = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_args: Any) -> None:
-        """Be quiet."""
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    Vision.asked = []
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Vision)
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{running.server_address[1]}/v1"
-    running.shutdown()
-    running.server_close()
-    thread.join()
-
-
-def test_a_vision_server_is_asked_once(server: str, tiny: tuple[Path, Path], tmp_path: Path) -> None:
-    pytest.importorskip("openai")
-    data = open_data(tiny[0], {"tiny": tiny[1]})
-    found = {o.name: o for o in judge_vlm(f"vlm:plain@{server}", data, SETTINGS, tmp_path)}
-    right = np.array([a == "A" for a in data.rows("mednega")["answer"]], dtype=float)
-    assert np.array_equal(found["mcq_negated"].values, right)
-    assert found["unclear_negated"].values.sum() == 0
-    asked = len(Vision.asked)
-    assert asked == 96
-    assert "A. " in Vision.asked[0]["messages"][0]["content"][1]["text"]
-    with (tmp_path / "vlm-answers.jsonl").open("a") as file:
-        file.write('{"key": "cut sho')
-    judge_vlm(f"vlm:plain@{server}", data, SETTINGS, tmp_path)
-    assert len(Vision.asked) == asked
-
-
-@pytest.mark.parametrize(
-    ("answer", "letter"),
-    [
-        ("B", "B"),
-        ("The answer is C.", "C"),
-        ("**D**", "D"),
-        ("A or B", None),
-        ("", None),
-        ("B. B is right", "B"),
-    ],
-)
-def test_letters(answer: str, letter: str | None) -> None:
-    assert read_letter(answer) == letter
-
-
-def test_restricted_images_stay_here() -> None:
-    with pytest.raises(UserError, match="mimic-cxr may not leave"):
-        check_images_may_go(["mimic-cxr", "phantom"], "https://api.openai.com/v1")
-    check_images_may_go(["mimic-cxr"], "http://127.0.0.1:8000/v1")
-    check_images_may_go(["phantom"], "https://api.openai.com/v1")
-
-
-def test_an_unreachable_server_is_told(tiny: tuple[Path, Path]) -> None:
-    pytest.importorskip("openai")
-    from nastdata.evaluation import generative as vlm
-
-    data = open_data(tiny[0], {"tiny": tiny[1]})
-    asker = vlm.Asker("m", "http://127.0.0.1:9/v1", data.store, None)
-    asker.client = asker.client.with_options(max_retries=0)
-    with pytest.raises(UserError, match="no answer"):
-        asker.ask([("tiny", "films/i000.png")], ["?"])
 
 
 def test_the_spec_of_a_missing_split_is_told(native: Any, tiny: tuple[Path, Path]) -> None:

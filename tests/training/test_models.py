@@ -101,3 +101,33 @@ def test_fingerprints_tell_towers_apart(native: Any, native_folder: Path) -> Non
 def test_a_wrong_name_is_told(spec: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         load_encoder(spec)
+
+
+def test_siglip_2_of_any_aspect_ratio(tmp_path: Path) -> None:
+    """Features equal those of its own forward pass, for a wide image and a tall one in one batch."""
+    import numpy as np
+    import transformers as t
+    from PIL import Image
+
+    from .conftest import WORDS, make_tokenizer
+
+    torch.manual_seed(0)
+    size = len(WORDS) + 4
+    shared = {"hidden_size": 32, "intermediate_size": 64}
+    text = {"vocab_size": size, "num_hidden_layers": 2, "num_attention_heads": 4, "projection_size": 32}
+    text |= {"max_position_embeddings": 24, "pad_token_id": 0, "bos_token_id": 2, "eos_token_id": size - 1}
+    vision = {"num_hidden_layers": 1, "num_attention_heads": 2, "num_patches": 16, "patch_size": 8}
+    config = t.Siglip2Config(text_config={**text, **shared}, vision_config={**vision, **shared})
+    t.Siglip2Model(config).save_pretrained(tmp_path)
+    processor = t.Siglip2ImageProcessor(patch_size=8, max_num_patches=16)
+    processor.save_pretrained(tmp_path)
+    make_tokenizer(tmp_path)
+    encoder = load_encoder(f"transformers:{tmp_path}")
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 255, s, dtype=np.uint8)) for s in ((24, 60), (60, 24))]
+    with torch.no_grad():
+        found = encoder.encode_images(torch.stack([encoder.preprocess(p) for p in pictures]))
+        inputs = processor(images=[p.convert("RGB") for p in pictures], return_tensors="pt")
+        wanted = encoder.model.get_image_features(**inputs).pooler_output
+    assert torch.allclose(found, torch.nn.functional.normalize(wanted, dim=-1), atol=1e-5)
+    assert encoder.encode_texts(encoder.tokenize(["there is edema."])).shape == (1, 32)

@@ -107,7 +107,7 @@ def test_prompts_retrieve_films_that_they_are_true_of(frames: dict[str, pl.DataF
 @given(st.integers(0, 10**6))
 def test_strangers_are_of_other_patients(seed: int) -> None:
     patients = [f"p{i % 7}" for i in range(30)]
-    found = judge._find_strangers(patients, seed)
+    found = judge.find_strangers(patients, seed)
     assert all(patients[i] != patients[j] for i, j in enumerate(found))
 
 

@@ -64,7 +64,7 @@ def command(ctx: click.Context, data: Path | None, as_json: bool) -> None:
 def _print(row: dict[str, object]) -> None:
     found, terms = row["found"], row["terms"]
     assert isinstance(found, list) and isinstance(terms, dict)
-    click.secho(f"{row['name']:<10} {row['title']}", bold=True, nl=False)
+    click.secho(f"{row['name']:<18} {row['title']}", bold=True, nl=False)
     click.echo(
         "  "
         + ("ready" if row["usable"] else "not found")

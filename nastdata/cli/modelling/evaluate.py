@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nastdata.cli.modelling.model_options import image_options, need_train, read_roots
+from nastdata.cli.modelling.vision_options import read_vision, vision_options
+from nastdata.errors import CheckFailedError
+
+if TYPE_CHECKING:
+    from nastdata.evaluation.session import Session
 
 
 @click.command("evaluate", short_help="Evaluate models on datasets: accuracy, recall, AUC, gaps.")
@@ -20,6 +25,7 @@ from nastdata.cli.modelling.model_options import image_options, need_train, read
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @image_options
+@vision_options
 def command(
     data: tuple[Path, ...],
     models: tuple[str, ...],
@@ -32,62 +38,66 @@ def command(
     images: tuple[str, ...],
     device: str,
     cache: Path,
+    **given: Any,
 ) -> None:
     """Evaluate models on dataset folders, or on CSV files in NegBench's columns.
 
     \b
     nastdata evaluate mednega contextual --model open_clip:ViT-B-32@openai --model open_clip:run/model
     nastdata evaluate mcq.csv --images csv=/data/images --model transformers:FOLDER
-    nastdata evaluate mednega --model vlm:MODEL@http://localhost:8000/v1
+    nastdata evaluate mednega contextual --model vlm:NAME@http://localhost:8000/v1 --controls
+    nastdata evaluate mednega --model vlm-local:FOLDER --choice logprobs
 
-    Intervals resample patients; models are compared with the first one on the same rows.
+    Intervals resample patients; models are compared with the first one on the same rows. OUT
+    holds evaluation.html (open it in a browser), evaluation.json, evaluation.md, and all answers in
+    answers-*.jsonl.
     """
     need_train()
-    roots = read_roots(images)
-    from nastdata.evaluation import run as ev
-    from nastdata.evaluation.tables import open_table
-    from nastdata.models.dataset_rows import open_data
-    from nastdata.models.registry import load_encoder
+    vision = read_vision(given)
+    from nastdata.evaluation.run import EvaluateSettings
+    from nastdata.evaluation.session import Session
     from nastdata.progress import Progress
 
-    settings = ev.EvaluateSettings(None if split == "all" else split, bootstrap, seed, limit)
+    settings = EvaluateSettings(None if split == "all" else split, bootstrap, seed, limit)
+    session = Session(data, read_roots(images), settings, vision, device=device, cache=cache)
     progress = Progress(quiet=as_json)
-    opened = [open_table(p, roots) if p.suffix == ".csv" else open_data(p, roots) for p in data]
-    found: dict[str, list[Any]] = {}
-    report: dict[str, Any] = {"data": [str(p) for p in data], "settings": vars(settings), "models": {}}
-    report |= {"results": {}, "auc": {}}
     for spec in models:
         with progress.stage("evaluate") as stage:
-            if spec.startswith("vlm:"):
-                from nastdata.evaluation.generative import judge_vlm
-
-                found[spec] = ev.merge_outcomes(
-                    [(p.stem, judge_vlm(spec, d, settings, cache)) for p, d in zip(data, opened, strict=True)]
-                )
-                report["models"][spec] = {"model": spec}
-            else:
-                encoder = load_encoder(spec, device)
-                found[spec] = ev.merge_outcomes(
-                    [
-                        (p.stem, ev.evaluate(encoder, d, settings, cache))
-                        for p, d in zip(data, opened, strict=True)
-                    ]
-                )
-                report["models"][spec] = ev.describe_model(encoder)
-                auc = [ev.score_conditions(encoder, d, settings, cache) for d in opened]
-                report["auc"][spec] = {c: v for part in auc for c, v in part.items()}
-            report["results"][spec] = ev.summarise(found[spec], settings)
+            session.judge(spec, progress.say)
             stage.tell(spec)
-    report["compared_with_first"] = ev.compare_models(found, models[0], settings)
-    ev.write_report(out, report)
+    report = session.finish(out)
     if as_json:
         import json
 
         click.echo(json.dumps(report, indent=1))
-        return
+    else:
+        _print(report, out)
+    _tell_problems(session)
+
+
+def _print(report: dict[str, Any], out: Path) -> None:
     for name, result in report["results"].items():
         click.echo(name)
         for key, value in result.items():
+            if "condition" in key and "[" in key:
+                continue  # some dozens: in the page and the JSON
             told = f"{100 * value['mean']:6.1f}  [{100 * value['low']:.1f}, {100 * value['high']:.1f}]"
             click.echo(f"  {key:<44} {told}  n={value['n']:,}")
-    click.echo(f"evaluation: {out / 'evaluation.md'}, {out / 'evaluation.json'}")
+    files = ("evaluation.html", "evaluation.md", "evaluation.json")
+    click.echo("evaluation: " + ", ".join(str(out / f) for f in files))
+
+
+def _tell_problems(session: Session) -> None:
+    """Say on stderr what a reader of the figures has to know.
+
+    Raises:
+        CheckFailedError: if questions got no answer.
+    """
+    for note in session.notes:
+        click.echo(f"nastdata: {note}", err=True)
+    if session.failed:
+        plural = "question" if session.failed == 1 else "questions"
+        raise CheckFailedError(
+            f"{session.failed:,} {plural} got no answer and count as unusable\n"
+            "run the same command again to ask only these"
+        )

@@ -11,6 +11,7 @@ import polars as pl
 
 from nastdata.design.base import Design
 from nastdata.design.contextual.rows import fact_frame
+from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of
 from nastdata.design.contextual.study_states import CARRIED, Codes, Ints, StudyTable, tabulate_studies
 from nastdata.design.contextual.truth_table import TRUE, Sheet, judge_statements
@@ -19,6 +20,8 @@ from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
 from nastdata.records import SPLITS
 from nastdata.seeded import draw_int, mix_codes
+
+KINDS = ("existence", "location", "severity")
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,11 @@ def design_captions(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualR
                 statements.append(said_a[:na])
             studies.append(b[:nb])
             statements.append(said_b[:nb])
-    frame = _lay_out(table, sheet, _join(studies), _join(statements), recipe)
+    frame, shares = _lay_out(table, sheet, _join(studies), _join(statements), recipe)
     counts = {
         "studies": len(table.studies),
         "captions": len(frame),
+        "shares": shares,
         **{k: int(v) for k, v in sorted(report.items())},
         **_count(frame),
     }
@@ -132,7 +136,7 @@ def _join(parts: list[Ints]) -> Ints:
 
 def _lay_out(
     table: StudyTable, sheet: Sheet, studies: Ints, statements: Ints, recipe: ContextualRecipe
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, dict[str, Any]]:
     codes: Codes = np.array([draw_int(recipe.seed, "caption order", str(f)) for f in sheet.facts], np.uint64)
     order = mix_codes(table.draw[studies], codes[statements])
     facts = fact_frame(sheet.facts)
@@ -145,12 +149,11 @@ def _lay_out(
             "at": table.split[studies],
         }
     )
-    if recipe.limit is not None and len(frame) > recipe.limit:
-        frame = _thin(frame, recipe.limit)
+    frame, shares = _choose(frame, table, recipe)
     frame = frame.sort("at", "order")
     rows = table.studies[frame["study"].to_numpy()]
     number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(7)
-    return (
+    laid_out = (
         frame.drop("study", "order", "at")
         .hstack(rows)
         .with_columns(
@@ -162,22 +165,62 @@ def _lay_out(
         )
         .select("caption_id", *CARRIED, "polarity", "negation_type", "fact")
     )
+    return laid_out, shares
 
 
-def _thin(frame: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """Keep about ``limit`` captions, never more, as many of each polarity in every cell as before."""
-    cell = [
-        "at",
-        pl.col("fact").struct.field("condition"),
-        pl.col("fact").struct.field("location"),
-        pl.col("fact").struct.field("severity"),
-    ]
+def _choose(
+    frame: pl.DataFrame, table: StudyTable, recipe: ContextualRecipe
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Keep pairs of captions, one of each polarity of one cell, within the limit and the recipe's shares."""
+    if frame.is_empty():
+        return frame, {}
+    fact = pl.col("fact").struct
+    cell = ["at", fact.field("condition"), fact.field("location"), fact.field("severity")]
     keyed = frame.with_columns(
         pl.struct(cell).alias("cell"), (pl.col("negation_type") == "none").alias("affirms")
     ).with_columns(pl.col("order").rank("ordinal").over("cell", "affirms").alias("pair"))
-    pairs = keyed.group_by("cell", "pair").agg(pl.len().alias("rows"), pl.col("order").min().alias("luck"))
-    kept = pairs.sort("luck").filter(pl.col("rows").cum_sum() <= limit)
-    return keyed.join(kept.select("cell", "pair"), on=["cell", "pair"], how="semi").select(frame.columns)
+    # a pair is about what its negated half denies; without one, about what the cell could deny
+    denied = pl.col("negation_type").filter(~pl.col("affirms")).first()
+    plain = (
+        pl.when(fact.field("severity").first().is_not_null())
+        .then(pl.lit("severity"))
+        .when(fact.field("location").first().is_not_null())
+        .then(pl.lit("location"))
+        .otherwise(pl.lit("existence"))
+    )
+    pairs = (
+        keyed.group_by("cell", "pair")
+        .agg(
+            pl.len().alias("rows"),
+            pl.col("order").min().alias("luck"),
+            pl.col("at").first(),
+            fact.field("condition").first().alias("condition"),
+            pl.coalesce(denied, plain).alias("kind"),
+        )
+        .sort("luck", "cell", "pair")
+    )
+    number = {name: i for i, name in enumerate(table.conditions)}
+    condition = pairs["condition"].replace_strict(number, return_dtype=pl.Int64).to_numpy()
+    about = np.zeros((len(pairs), len(table.conditions)))
+    about[np.arange(len(pairs)), condition] = pairs["rows"].to_numpy()
+    kind = pairs["kind"].replace_strict({k: i for i, k in enumerate(KINDS)}, return_dtype=pl.Int64)
+    units = Units(
+        rows=pairs["rows"].to_numpy(),
+        split=pairs["at"].to_numpy(),
+        draw=pairs["luck"].to_numpy(),
+        kind=kind.to_numpy(),
+        by_condition=about,
+    )
+    kept = choose_units(
+        units,
+        table.conditions,
+        KINDS,
+        limit=recipe.limit,
+        max_share=recipe.captions.max_share,
+        mix=recipe.captions.mix,
+    )
+    stay = pairs.filter(pl.Series(kept.keep)).select("cell", "pair")
+    return keyed.join(stay, on=["cell", "pair"], how="semi").select(frame.columns), kept.report
 
 
 def _count(frame: pl.DataFrame) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from nastdata.design.contextual.groups import Groups
 from nastdata.design.contextual.naive import design_naive_claims
 from nastdata.design.contextual.presence import list_plain_families
 from nastdata.design.contextual.rows import claim_rows
+from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable, tabulate_studies
 from nastdata.design.contextual.truth_table import Scope, Sheet, judge_statements, open_scope
@@ -23,6 +24,7 @@ from nastdata.recipe import ContextualRecipe
 from nastdata.records import SPLITS
 from nastdata.seeded import draw_int, mix_codes
 
+KINDS = ("none", "existence", "location", "severity")
 MOST_USES, MOST_MIXED = 48, 12
 """Sets that one study may serve where the recipe names no number, and how many of them may be mixed: sets
 about one condition hang on few studies with rare places, mixed ones could draw on most studies for ever."""
@@ -53,7 +55,7 @@ def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRec
     families = order_families(families, recipe.seed)
     groups, possible = _form_groups(table, sheet, families, recipe)
     formed = sum(g.claims.size for g in groups)
-    groups = _limit(groups, recipe.limit or MOST_SETS)
+    groups, shares = _choose(groups, families, sheet, table, recipe)
     frame = claim_rows(table, sheet, families, groups)
     report = {
         "studies": len(table.studies),
@@ -66,6 +68,7 @@ def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRec
         "sets_possible": possible,
         "pairs": int(frame["claim_facts"].list.len().sum()),
         "most_sets_of_a_study": recipe.claims.per_study or MOST_USES,
+        "shares": shares,
         **count_sets(frame),
     }
     return Design(frame, pl.DataFrame(schema=REJECTS_SCHEMA), report)
@@ -162,17 +165,37 @@ def _join(parts: list[Groups]) -> Groups:
     return Groups(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields))
 
 
-def _limit(groups: list[Groups], limit: int) -> list[Groups]:
-    """Keep whole groups, in hashed order, until they hold ``limit`` sets."""
+def _choose(
+    groups: list[Groups], families: list[Family], sheet: Sheet, table: StudyTable, recipe: ContextualRecipe
+) -> tuple[list[Groups], dict[str, Any]]:
+    """Keep whole groups, in hashed order, within the limit and the shares that the recipe names."""
     if not groups:
-        return groups
-    size = np.concatenate([np.full(len(g.draw), g.claims.shape[1]) for g in groups])
-    draw = np.concatenate([g.draw for g in groups])
-    order = np.argsort(draw, kind="stable")
-    keep = np.zeros(len(draw), bool)
-    keep[order[np.cumsum(size[order]) <= limit]] = True
+        return groups, {}
+    owner = np.zeros(len(sheet.facts), np.int64)
+    for condition, numbers in enumerate(sheet.by_condition):
+        owner[list(numbers)] = condition
+    kind = np.array([KINDS.index(f.kind) for f in families], np.int64)
+    about = [
+        np.stack([(owner[g.claims] == c).sum(axis=1) for c in range(len(table.conditions))], axis=1)
+        for g in groups
+    ]
+    units = Units(
+        rows=np.concatenate([np.full(len(g.draw), g.claims.shape[1]) for g in groups]),
+        split=np.concatenate([g.split for g in groups]),
+        draw=np.concatenate([g.draw for g in groups]),
+        kind=np.concatenate([kind[g.family] for g in groups]),
+        by_condition=np.concatenate(about).astype(np.float64),
+    )
+    kept = choose_units(
+        units,
+        table.conditions,
+        KINDS,
+        limit=recipe.limit or MOST_SETS,
+        max_share=recipe.claims.max_share,
+        mix=recipe.claims.mix,
+    )
     ends = np.cumsum([0, *(len(g.draw) for g in groups)])
     return [
-        g.take(np.flatnonzero(keep[a:b]).astype(np.int32))
+        g.take(np.flatnonzero(kept.keep[a:b]).astype(np.int32))
         for g, a, b in zip(groups, ends, ends[1:], strict=False)
-    ]
+    ], kept.report

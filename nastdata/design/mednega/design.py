@@ -5,6 +5,7 @@ Two designs (arXiv 2602.12498, and ours): see ``docs/designs.md``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,13 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
     studies = read_studies(labels, ontology)
     draw_items: DrawItems = get_adapter("nastdata.designs", f"mednega.{recipe.design}")
     items, report = draw_items(studies, ontology, recipe)
+    items, small = drop_small_triples(items, recipe.min_items_per_triple)
+    if small["items"] and not items:
+        raise NothingMadeError(
+            f"no triple of conditions has {recipe.min_items_per_triple:,} items in a split",
+            where=f"min_items_per_triple={recipe.min_items_per_triple}",
+            how="lower it, or add studies",
+        )
     if not items:
         n, eligible = len(studies.frame), report["eligible"]
         raise NothingMadeError(
@@ -70,8 +78,20 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
             },
         },
         **report,
+        "left_out_by_min_items_per_triple": small,
     }
     return Design(make_frame(items, recipe.design), pl.DataFrame(schema=REJECTS_SCHEMA), report)
+
+
+def drop_small_triples(items: list[Item], least: int) -> tuple[list[Item], dict[str, int]]:
+    """Leave out items of triples that have fewer than ``least`` items in their split.
+
+    Groups are of one triple, so that whole groups go and the balance stays.
+    """
+    counts = Counter((i.study[5], i.conditions) for i in items)
+    kept = [i for i in items if counts[(i.study[5], i.conditions)] >= least]
+    small = sum(n < least for n in counts.values())
+    return kept, {"items": len(items) - len(kept), "triples": small}
 
 
 def _advise(recipe: MednegaRecipe) -> str:

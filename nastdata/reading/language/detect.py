@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from nastdata.ontology import Ontology
+from nastdata.reading.language.spelling import WORD
 from nastdata.reading.register import DEFAULT, LOADER, Register, list_registers, load_register
 from nastdata.reading.vocabulary import build_vocabulary
 
@@ -109,9 +110,8 @@ def _list_words(register: Register, ontology: Ontology) -> Iterator[str]:
     groups += [p.subjects + p.adjectives for p in vocabulary.predicates]
     groups += [tuple(words) for words in vocabulary.grades.values()]
     groups += [vocabulary.others, vocabulary.own, register.detect, *(cue.words for cue in register.cues)]
-    for phrases in groups:
-        for phrase in phrases:
-            yield from register.spelling.split(phrase)
+    text = register.spelling.flatten("\n".join(phrase for phrases in groups for phrase in phrases))
+    yield from filter(None, map(register.spelling.key, set(WORD.findall(text))))
 
 
 def _load_others() -> dict[str, dict[str, list[str]]]:

@@ -15,7 +15,8 @@ from nastdata.records import Denial, Existence, Fact
 
 _AHEAD = compile_pattern(
     "[place grade grade_adjective filler persisting unknown sign_of doubt doubt_next seen slash]{0,8}"
-    " ((?<! unknown ) comma? [and or] [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
+    " ((?<! unknown ) comma? [and or]"
+    " [article place grade grade_adjective filler persisting unknown]{0,6}){0,2}"
     " [condition one adjective]"
 )
 _GRADED = compile_pattern("[filler unknown persisting grade grade_adjective]{0,3} [condition one adjective]")

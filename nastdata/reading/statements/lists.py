@@ -126,7 +126,7 @@ class Lists:
         )
 
     def _has_own_object(self, i: int) -> bool:
-        """Tell whether what is denied is named between the denial and symbol ``i``: "absence of fever, the"."""
+        """Tell whether the denial before symbol ``i`` has its object already: "absence of fever, the"."""
         start = max(self.kinds.rfind(k, 0, i) for k in _DENIALS)
         comma = self.kinds.find(_COMMA, start, i)
         return comma >= 0 and _UNKNOWN in self.kinds[start:comma]

@@ -151,7 +151,7 @@ class Scope(Lists):
             self._joint += _OR
 
     def _except(self, i: int) -> None:
-        """ "No X, except at the left base": there it is. "X in all lobes but the lingula": there it isn't."""
+        """After "no X", an excepted place has it; after "X in all lobes", it hasn't."""
         found = look.EXCEPTED.match(self.kinds, i + 1)
         if not found or look.NAME_NEAR.match(self.kinds, found.end()):
             self._open(PRESENT, "except")
@@ -189,13 +189,13 @@ class Scope(Lists):
         self.mentions[-1].unread = self._reasons.get(i, "")
 
     def _spare(self, i: int) -> None:
-        """ "X spares the left base": the place is denied."""
+        """Deny the place that is spared."""
         found = look.EXCEPTED.match(self.kinds, i + 1)
         if not (found and self._deny(found, _PLACES)):
             self._set_unclear("what is spared isn't known")
 
     def _was_earlier(self, i: int) -> None:
-        """What was so on an earlier image isn't said of this one; a cue after it may say what became of it."""
+        """What was so earlier isn't said of now; a cue after it may say what became of it."""
         if not self._group and len(self.mentions) > self._clause:
             self._group = [m for m in self.mentions[self._clause :] if m.turn == self.mentions[-1].turn]
             self._joint = ""
@@ -205,7 +205,7 @@ class Scope(Lists):
         self._polarity, self._opener = PRESENT, "previous"
 
     def _none(self, i: int) -> None:
-        """ "Fractures on the right, none on the left": there it is absent."""
+        """Deny the finding of a second place: "fractures on the right, none on the left"."""
         if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
@@ -291,7 +291,7 @@ class Scope(Lists):
         self._open(UNSAID, "asks")
 
     def _would(self, i: int) -> None:
-        """ "To say that there is X would be wrong": nothing in the sentence is said."""
+        """Take back what the sentence said: "to say that there is X would be wrong"."""
         for m in self.mentions[self._sentence :]:
             m.polarity = UNSAID
         self._suppose(i)
@@ -491,7 +491,7 @@ class Scope(Lists):
             self._mention(condition, i, self._polarity)
 
     def _predicate(self, i: int) -> list[str]:
-        """Return the conditions that the adjective at ``i`` states of the subjects before it in the clause."""
+        """Return the conditions that the adjective at ``i`` states of the subjects before it."""
         adjective = self.entries[i].text
         if look.NAME_NEAR.match(self.kinds, i + 1):
             return []

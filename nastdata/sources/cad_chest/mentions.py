@@ -93,7 +93,7 @@ class MentionReader:
         facts: list[Fact] = []
         for words, grades in parts:
             grade = self._find_grade(condition, grades, notes)
-            places = [self._places.find(condition, *w) for w in _find_places(words, notes)]
+            places = [self._places.find(condition, *w) for w in find_places(words, notes)]
             if value > 0:
                 facts += [Fact(condition, "present", place, grade) for place in places]
             elif grade is not None:
@@ -169,15 +169,16 @@ def _say(value: object) -> tuple[str, ...]:
     return tuple(w for w in words if w and w not in ("nan", "none", "null"))
 
 
-def _find_places(items: tuple[str, ...], notes: list[str]) -> list[Where]:
+def find_places(items: tuple[str, ...], notes: list[str]) -> list[Where]:
     """Return the (region, side) pairs that words name; unknown is (None, None)."""
-    each = [_find_place([item], []) for item in items]
+    each = [find_place([item], []) for item in items]
     if len(each) > 1 and all(region and side for region, side in each):
         return list(dict.fromkeys(each))
-    return [_find_place(items, notes)]
+    return [find_place(items, notes)]
 
 
-def _find_place(items: Iterable[str], notes: list[str]) -> Where:
+def find_place(items: Iterable[str], notes: list[str]) -> Where:
+    """Return the one (region, side) that words name together; what they contradict is None."""
     words = [w for item in items for w in WORD.findall(item)]
     side, contradict = combine_sides(SIDES[w] for w in words if w in SIDES)
     if contradict:

@@ -19,7 +19,7 @@ from nastdata.sources.cad_chest.mentions import MentionReader, list_entities, ti
 from nastdata.sources.denials import find_conflict
 from nastdata.sources.json_stream import RecordStream
 from nastdata.sources.locate import list_places, tell_missing, walk_tables
-from nastdata.sources.mimic_cxr import Files, find_tables, load_images
+from nastdata.sources.mimic.labels import Files, find_tables, load_images
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import CAD_CHEST
 
@@ -220,4 +220,5 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="mimic-cxr",
 )

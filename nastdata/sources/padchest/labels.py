@@ -58,6 +58,11 @@ class LabelReader:
             for row in read_map("padchest_locations")
         }
 
+    @property
+    def bare_locations(self) -> frozenset[str]:
+        """Known places without their "loc ", as PadChest-GR writes them."""
+        return frozenset(name.removeprefix(LOCATION) for name in self._locations)
+
     def read(self, text: str, tally: Tally) -> list[tuple[str, str | None]]:
         """Return the distinct (condition, place) pairs of one label list.
 

@@ -218,5 +218,6 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="padchest",
     views=get_args(Views),
 )

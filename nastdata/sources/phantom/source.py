@@ -21,6 +21,7 @@ from nastdata.ontology import Ontology
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.phantom.truth import (
     BLANK,
+    SHARES,
     Flags,
     Floats,
     calibrate,
@@ -35,6 +36,8 @@ from nastdata.sources.terms import PHANTOM
 
 GRADE_SHARES = (0.4, 0.35, 0.25)
 """Of a three-grade scale, lightest first; other scales are cut evenly."""
+SUBJECTS = frozenset({"chest radiograph", "chest x-ray"})
+"""What the drawn images show."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Phantoms:
 
     ``facts`` holds every finding that is really there (``present``, with place and grade, whether or not
     the labels tell it) and every told absence. ``told`` says which of its rows a label tells; ``drawn``
-    which are findings of their own on the film: a parent that is there because its child is, is not (it
+    which are findings of their own on the image: a parent that is there because its child is, is not (it
     has the place and the grade of an only child, and none beside several).
     """
 
@@ -60,6 +63,8 @@ def draw_phantoms(ontology: Ontology, seed: int, patients: int) -> Phantoms:
     truth, unsaid = draw_truth(ontology, u, calibrate(ontology))
     labels = tell_labels(ontology, u, truth, unsaid)
     keys = _name_studies(patient, study)
+    if not can_draw(ontology):
+        keys = keys.with_columns(pl.lit(None, pl.String).alias("image"))
     columns = {n: pl.Series(n, labels[:, i], pl.Int8) for i, n in enumerate(names)}
     frame = keys.with_columns(
         pl.when(column == BLANK).then(None).otherwise(column).alias(n) for n, column in columns.items()
@@ -76,6 +81,27 @@ def draw_phantoms(ontology: Ontology, seed: int, patients: int) -> Phantoms:
     )
 
 
+def can_draw(ontology: Ontology) -> bool:
+    """Whether the drawn images can show all that an ontology names: chest radiographs, known findings.
+
+    A subset of the built-in conditions under other names of places is drawn; an image of a chest beside a
+    finding of the knee would be a lie.
+    """
+    names = {x.lower() for x in (ontology.subject.text, *ontology.subject_synonyms)}
+    return not names.isdisjoint(SUBJECTS) and all(c.name in SHARES for c in ontology.conditions)
+
+
+def _list_notes(ontology: Ontology) -> tuple[str, ...]:
+    if can_draw(ontology):
+        return ()
+    strange = [c.name for c in ontology.conditions if c.name not in SHARES]
+    why = f"'{strange[0]}' is none of its findings" if strange else f"not a {ontology.subject.text}"
+    return (
+        f"the phantom draws chest radiographs only ({why}): labels and facts are made up for this ontology, "
+        "and there are no images",
+    )
+
+
 def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Loaded:
     """Draw label vectors; ``data`` is not used."""
     frame = draw_phantoms(ontology, options.seed, options.phantom_patients).labels
@@ -86,6 +112,7 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
         rows_in=len(frame),
         rows_out=len(frame),
         report=report_labels(frame, ontology),
+        notes=_list_notes(ontology),
     )
 
 
@@ -103,6 +130,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         rows_out=used,
         left_out={"no definite label": left_out} if left_out else {},
         report=report_facts(facts),
+        notes=_list_notes(ontology),
     )
 
 

@@ -4,7 +4,8 @@
 findings are called. ``generate`` draws sentences, ``judge`` shows them to a reader and a gate.
 """
 
-from adversary.compose import Sentence, generate, write_honest, write_lie
+from adversary.clauses import Sentence
+from adversary.compose import generate, write_honest, write_lie
 from adversary.judge import Tally, format_table, group_by_first, judge, total
 from adversary.mutate import drop_denials, insert_word
 from adversary.operators import load_operators

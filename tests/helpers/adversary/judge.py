@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from adversary.compose import Sentence
+from adversary.clauses import Sentence
 from nastdata.records import Fact
 
 

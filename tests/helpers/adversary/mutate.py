@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
-from adversary.compose import Sentence
+from adversary.clauses import Sentence
 
 DANGEROUS = (
     *("not", "no", "never", "hardly", "scarcely", "barely", "without", "except", "nor", "neither", "unless"),
@@ -34,7 +35,7 @@ def insert_word(rng: random.Random, sentence: Sentence) -> tuple[str, str]:
     """The sentence with a dangerous word put in somewhere, and that word."""
     words = sentence.text.split(" ")
     text = sentence.text.lower()
-    skipped = {"bilateral"} if "both " in text or "bilateral" in text else set()
+    skipped = {"bilateral"} if re.search("both |bilateral|bibasilar|biapical", text) else set()
     word = rng.choice([w for w in DANGEROUS if w not in skipped and w not in text.split()])
     at = rng.randrange(len(words) + 1)
     if at == 0 and words[0] != "I":

@@ -1,23 +1,16 @@
-"""What can be found, how it is called, where it can be and how grave: loaded from YAML and checked.
-
-One file describes one organ or examination. Another organ is another file: ``--set ontology=FILE``.
-"""
+"""The parts of an ontology and the whole, typed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nastdata.errors import UserError
-from nastdata.resources import find_resource
+from nastdata.ontology.rules import find_mistakes
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Number = Literal["singular", "plural"]
 Name = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
 
@@ -152,7 +145,7 @@ class Ontology(_Part):
 
     @model_validator(mode="after")
     def _check_references(self) -> Ontology:
-        problems = [*_repeated(self), *_dangling(self), *_ambiguous(self), *_impossible(self)]
+        problems = find_mistakes(self)
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -202,123 +195,3 @@ class Ontology(_Part):
         """sha256 of the content, independent of the file's layout."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _repeated(o: Ontology) -> list[str]:
-    out = []
-    for kind, names in (
-        ("conditions", [c.name for c in o.conditions]),
-        ("places", [p.name for p in o.places]),
-        ("regions", [r.name for r in o.regions]),
-        ("scales", [s.name for s in o.scales]),
-    ):
-        out += [f"{kind}: '{n}' stands twice" for n in sorted({n for n in names if names.count(n) > 1})]
-    return out
-
-
-def _dangling(o: Ontology) -> list[str]:
-    conditions = {c.name for c in o.conditions}
-    places = {p.name for p in o.places}
-    regions = {r.name for r in o.regions}
-    scales = {s.name for s in o.scales}
-    refs: list[tuple[str, str, set[str], str]] = []
-    for c in o.conditions:
-        refs += [(f"conditions.{c.name}.parents", p, conditions, "condition") for p in c.parents]
-        refs += [(f"conditions.{c.name}.places", p, places, "place") for p in c.places]
-        if c.scale:
-            refs.append((f"conditions.{c.name}.scale", c.scale, scales, "scale"))
-    for k in o.clashes:
-        refs += [("clashes.absent", k.absent, conditions, "condition")]
-        refs += [("clashes.present", k.present, conditions, "condition")]
-    for p in o.places:
-        refs += [(f"places.{p.name}.neighbours", n, places, "place") for n in p.neighbours]
-        if p.mirror:
-            refs.append((f"places.{p.name}.mirror", p.mirror, places, "place"))
-        if p.region:
-            refs.append((f"places.{p.name}.region", p.region, regions, "region"))
-    for r in o.regions:
-        refs += [(f"regions.{r.name}.within", w, regions, "region") for w in r.within]
-        refs += [(f"regions.{r.name}.overlaps", w, regions, "region") for w in r.overlaps]
-    for s in o.scales:
-        refs += [(f"scales.{s.name}.synonyms", g, set(s.grades), "grade") for g in s.synonyms]
-        refs += [(f"scales.{s.name}.also_read", g, set(s.grades), "grade") for g in s.also_read]
-    return [f"{where}: no {kind} '{name}'" for where, name, known, kind in refs if name not in known]
-
-
-def _ambiguous(o: Ontology) -> list[str]:
-    """A phrase may mean one condition, or one affirmative alternative, only."""
-    meaning: dict[str, str] = {}
-    out = []
-    for c in o.conditions:
-        a = c.affirmative
-        said = [
-            *((t, c.name) for t in (c.text, *c.synonyms, *c.also_read)),
-            *((t, f"no {c.name}") for t in (a.text, *a.synonyms, *a.also_read)),
-        ]
-        for text, what in dict.fromkeys((t.lower(), what) for t, what in said):
-            if meaning.setdefault(text, what) != what:
-                out.append(f"conditions.{c.name}: '{text}' means both {meaning[text]} and {what}")
-    return out
-
-
-def _impossible(o: Ontology) -> list[str]:
-    out = []
-    by_name = {c.name: c for c in o.conditions}
-    for c in o.conditions:
-        seen, queue = set[str](), list(c.parents)
-        while queue:
-            p = queue.pop()
-            if p == c.name:
-                out.append(f"conditions.{c.name}.parents: it is its own ancestor")
-                break
-            if p not in seen and p in by_name:
-                seen.add(p)
-                queue += by_name[p].parents
-    places = {p.name: p for p in o.places}
-    for place in o.places:
-        m = places.get(place.mirror or "")
-        if m and (
-            m.mirror != place.name or {m.side, place.side} != {"left", "right"} or m.region != place.region
-        ):
-            out.append(f"places.{place.name}.mirror: '{m.name}' is not the same region on the other side")
-    return out
-
-
-def find_ontology_file(name_or_path: str) -> Path:
-    """Return the file of a built-in ontology's name, or the path itself."""
-    path = find_resource("ontologies") / f"{name_or_path}.yaml"
-    return path if path.is_file() else Path(name_or_path)
-
-
-def load_ontology(name_or_path: str) -> Ontology:
-    """Load a built-in ontology by name (``chest_xray``) or any YAML file by path.
-
-    Raises:
-        UserError: if there is no such file, it is no YAML, or it holds mistakes (all of them listed).
-    """
-    path = find_ontology_file(name_or_path)
-    try:
-        stat = path.stat()
-    except OSError:
-        raise UserError(
-            "no such ontology",
-            where=name_or_path,
-            how="give a built-in name (chest_xray) or the path of a YAML file",
-        ) from None
-    return _load(path, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=8)
-def _load(path: Path, _mtime_ns: int) -> Ontology:
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader
-        return Ontology.model_validate(data)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
-    except ValidationError as e:
-        lines = []
-        for err in e.errors():
-            where = ".".join(map(str, err["loc"]))
-            text = err["msg"].removeprefix("Value error, ")
-            lines += [f"{where}: {line}" if where else line for line in text.splitlines()]
-        raise UserError(f"{len(lines)} mistakes: " + "; ".join(lines), where=str(path)) from e

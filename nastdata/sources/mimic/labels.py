@@ -212,6 +212,7 @@ SOURCE = Source(
     find=find,
     load_labels=load_labels,
     load_facts=load_facts,
+    family="mimic-cxr",
     labels=CHEXPERT_LABELS,
     views=get_args(Views),
 )

@@ -1,0 +1,147 @@
+"""How much of what: no condition above its share, kinds of negation as asked for, and what is missing.
+
+Units (groups of claim sets, pairs of captions) are kept whole, so that what is balanced within a unit stays
+balanced. A cap on a condition holds in each split of the result; a mix of kinds is what to aim at: kinds
+that the data have too few of are reported, and the others are not blown up in their place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Numbers = np.ndarray[Any, np.dtype[Any]]
+AUTO, LOOSE = 0.25, 1.5
+"""Highest share of a condition by default: a quarter, or one and a half times an even share, whichever is
+more (a corpus may have few conditions)."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """What is kept or left out as a whole."""
+
+    rows: Numbers
+    """How many rows (sets, captions) each has."""
+    split: Numbers
+    """Of each, as a number in ``records.SPLITS``."""
+    draw: Numbers
+    """Hashed order: the lowest are kept first."""
+    kind: Numbers
+    """Number of the kind of negation of each, in ``kinds``."""
+    by_condition: Floats
+    """Units x conditions: how many of a unit's rows are about each condition."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Which units stay, and what is to be reported."""
+
+    keep: np.ndarray[Any, np.dtype[np.bool_]]
+    report: dict[str, Any]
+
+
+def choose_units(
+    units: Units,
+    conditions: Sequence[str],
+    kinds: Sequence[str],
+    *,
+    limit: int | None,
+    max_share: float | str | None,
+    mix: Mapping[Any, float] | None,
+) -> Kept:
+    """Keep as many units as the limit, the mix and the caps allow, in hashed order.
+
+    Args:
+        units: To choose from.
+        conditions: Names of the columns of ``by_condition``.
+        kinds: Names that ``kind`` counts.
+        limit: Rows to keep at most, over the splits as they come.
+        max_share: Highest share of a split's rows that one condition may have; "auto": see ``AUTO``; None: no
+            cap. One unit of each condition is always allowed, so that a small split is not emptied.
+        mix: Kind -> share of the rows to aim at; kinds that are not named are left out. None: as they come.
+    """
+    formed = int(units.rows.sum())
+    keep = np.zeros(len(units.rows), bool)
+    missing: Counter[str] = Counter()
+    caps: list[float] = []
+    for split in np.unique(units.split):
+        here = np.flatnonzero(units.split == split)
+        here = here[np.argsort(units.draw[here], kind="stable")]
+        target = int(units.rows[here].sum())
+        if limit is not None and limit < formed:
+            target = limit * target // formed
+        wants = None
+        if mix is not None:
+            whole = sum(mix.values())
+            wants = np.array([target * mix.get(kind, 0.0) / whole for kind in kinds])
+        cap = _find_cap(units, here, max_share)
+        caps += [] if cap is None else [cap]
+        kept = _fill(units, here, target, cap, wants)
+        keep[kept] = True
+        if wants is not None:
+            have = np.bincount(units.kind[kept], units.rows[kept], len(kinds))
+            for kind, want, n in zip(kinds, wants, have, strict=True):
+                missing[kind] += max(0, int(want) - int(n))
+    report: dict[str, Any] = {"rows_formed": formed, "rows_kept": int(units.rows[keep].sum())}
+    if caps:
+        lost = units.by_condition[~keep].sum(axis=0)
+        report |= {"max_share": max_share, "cap_used": round(max(caps), 4)}
+        report["not_kept_by_condition"] = {n: int(x) for n, x in zip(conditions, lost, strict=True) if x}
+    if mix is not None:
+        report |= {"mix": dict(mix), "not_filled_by_kind": {k: n for k, n in missing.items() if n}}
+    return Kept(keep, report)
+
+
+def _find_cap(units: Units, here: Numbers, max_share: float | str | None) -> float | None:
+    if max_share is None:
+        return None
+    if max_share != "auto":
+        return float(max_share)
+    there = int((units.by_condition[here].sum(axis=0) > 0).sum())
+    return min(1.0, max(AUTO, LOOSE / max(there, 1)))
+
+
+def _fill(units: Units, here: Numbers, target: int, cap: float | None, wants: Floats | None) -> Numbers:
+    """Return units in order, until the target, such that no cap on a condition or a kind is passed.
+
+    A cap on a condition is a share of what is kept; keeping less lowers it, until both agree.
+    """
+    about = units.by_condition[here]
+    one_unit = about.max(axis=0, initial=0.0)
+    total = target
+    while True:
+        columns, most = [about], [np.full(about.shape[1], np.inf)]
+        if cap is not None:
+            most = [np.maximum(cap * total, one_unit)]
+        if wants is not None:
+            columns.append(
+                np.equal.outer(units.kind[here], np.arange(len(wants))) * units.rows[here][:, None]
+            )
+            most.append(wants)
+        kept = _take(here, np.concatenate(columns, axis=1), np.concatenate(most), units.rows, target)
+        now = int(units.rows[kept].sum())
+        held = cap is None or (units.by_condition[kept].sum(axis=0) <= np.maximum(cap * now, one_unit)).all()
+        if held or now >= total:
+            return kept
+        total = now
+
+
+def _take(here: Numbers, amounts: Floats, most: Floats, rows: Numbers, target: int) -> Numbers:
+    """Go through units in order and leave out those by which a column would pass what it may have."""
+    stay = np.ones(len(here), bool)
+    while True:
+        at = np.flatnonzero(stay)
+        over = (np.cumsum(amounts[at], axis=0) > most) & (amounts[at] > 0)
+        bad = np.flatnonzero(over.any(axis=1))
+        if not len(bad):
+            break
+        # the columns that pass first are closed there; the rest is counted again without their units
+        closed = over[bad[0]]
+        stay[at[(over & closed).any(axis=1)]] = False
+    chosen = here[stay]
+    return chosen[np.cumsum(rows[chosen]) <= target]

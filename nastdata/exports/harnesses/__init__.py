@@ -1,0 +1,1 @@
+"""Exports for the tools in which generative vision-language models are evaluated."""

@@ -1,0 +1,1 @@
+"""Exports for the tools with which generative vision-language models are trained."""

@@ -1,0 +1,1 @@
+"""Whether an ontology is one that the reader can read back."""

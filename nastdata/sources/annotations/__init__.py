@@ -1,0 +1,1 @@
+"""What annotators leave, whatever the corpus: label names, boxes, masks, several readers."""

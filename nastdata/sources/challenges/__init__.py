@@ -1,0 +1,1 @@
+"""Label sets of challenges: SIIM-ACR pneumothorax masks, RSNA pneumonia boxes."""

@@ -1,0 +1,1 @@
+"""CheXpert and what carries its labels: its label tables, CheXpert Plus, BRAX."""

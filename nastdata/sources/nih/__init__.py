@@ -1,0 +1,1 @@
+"""NIH ChestX-ray14: mined labels, labels by radiologists, boxes."""

@@ -1,0 +1,1 @@
+"""ReXGradient-160K: reports by section."""

@@ -1,0 +1,1 @@
+"""VinDr-CXR: three radiologists an image."""

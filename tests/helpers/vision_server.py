@@ -1,0 +1,153 @@
+"""A real HTTP server on loopback that answers questions about images, as it is scripted to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Question:
+    """One request, as a model would see it."""
+
+    body: dict[str, Any]
+    prompt: str
+    image: bytes | None
+    options: dict[str, str]
+    """Letter -> text, read from the prompt."""
+    nth: int
+    """How often just this was asked, from 1."""
+    path: str = ""
+
+    @property
+    def mark(self) -> str:
+        """A hash of image and prompt."""
+        return hashlib.sha256((self.image or b"") + self.prompt.encode()).hexdigest()
+
+
+@dataclass
+class Reply:
+    """What the server says."""
+
+    text: str | None = ""
+    status: int = 200
+    finish: str = "stop"
+    model: str | None = None
+    """The name that the server gives its model; what was asked for if None."""
+    headers: dict[str, str] = field(default_factory=dict)
+    error: str = "oops"
+    logprobs: list[tuple[str, float]] | None = None
+    usage: bool = True
+    raw: bytes | None = None
+
+
+@dataclass
+class Seen:
+    """What the server was asked."""
+
+    questions: list[Question] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+
+
+Script = Callable[[Question], "str | Reply"]
+OPTION = re.compile(r"^\(?([A-G])[.)]\s+(.*)$", re.M)
+
+
+def read_question(body: dict[str, Any]) -> tuple[str, bytes | None]:
+    content = body["messages"][-1]["content"]
+    if isinstance(content, str):
+        return content, None
+    texts = [p["text"] for p in content if p["type"] == "text"]
+    urls = [p["image_url"]["url"] for p in content if p["type"] == "image_url"]
+    image = base64.b64decode(urls[0].partition(",")[2]) if urls else None
+    return "\n".join(texts), image
+
+
+@contextmanager
+def serve_vision(script: Script) -> Iterator[tuple[str, Seen]]:
+    """Run the server; yields (base URL, what it saw)."""
+    seen = Seen()
+    times: dict[str, int] = {}
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            prompt, image = read_question(body)
+            mark = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+            with lock:
+                times[mark] = times.get(mark, 0) + 1
+                q = Question(body, prompt, image, dict(OPTION.findall(prompt)), times[mark], self.path)
+                seen.questions.append(q)
+                seen.under_way += 1
+                seen.most_under_way = max(seen.most_under_way, seen.under_way)
+            try:
+                said = script(q)
+                self._send(said if isinstance(said, Reply) else Reply(said), body)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            finally:
+                with lock:
+                    seen.under_way -= 1
+
+        def _send(self, reply: Reply, body: dict[str, Any]) -> None:
+            if reply.raw is not None:
+                data = reply.raw
+            elif reply.status != 200:
+                data = json.dumps({"error": {"message": reply.error}}).encode()
+            else:
+                data = json.dumps(complete(body, reply)).encode()
+            self.send_response(reply.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            for k, v in reply.headers.items():
+                self.send_header(k, v)
+            self.end_headers()
+            self.wfile.write(data)
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            if not isinstance(sys.exc_info()[1], ConnectionError):  # a killed client is part of the test
+                super().handle_error(request, client_address)
+
+    server = Server(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def complete(body: dict[str, Any], reply: Reply) -> dict[str, Any]:
+    choice: dict[str, Any] = {
+        "index": 0,
+        "finish_reason": reply.finish,
+        "message": {"role": "assistant", "content": reply.text},
+    }
+    if reply.logprobs is not None:
+        top = [{"token": t, "logprob": v, "bytes": None} for t, v in reply.logprobs]
+        choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
+    out: dict[str, Any] = {"id": "x", "object": "chat.completion", "created": 0, "choices": [choice]}
+    out["model"] = reply.model or body["model"]
+    if reply.usage:
+        out["usage"] = {"prompt_tokens": 300, "completion_tokens": 2, "total_tokens": 302}
+    return out
