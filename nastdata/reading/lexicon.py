@@ -309,7 +309,7 @@ def _list_places(v: Vocabulary, register: Register) -> Iterator[tuple[str, tuple
     for (k, _), group in alike.items():
         for a, first in group:
             for b, second in group:
-                if first != second:
+                if first != second and (first in v.sideless) == (second in v.sideless):
                     for text in _coordinate(a, b, k, register):
                         yield text, (first, second)
 
