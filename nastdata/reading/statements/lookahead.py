@@ -84,7 +84,7 @@ EXCEPTED = compile_pattern(
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
 )
 OWN_VERB = compile_pattern(
-    "[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows denial seen]"
+    "[place place_adverbial filler preposition article unknown]{0,5} [auxiliary not shows denial seen lies]"
 )
 CLAUSE_AHEAD = compile_pattern("[modifier auxiliary there_is shows preposition]{0,7} [condition alternative]")
 """A name that what is denied may be said of."""
