@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from nastdata.ontology import Ontology, OntologyError
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
+from nastdata.reading.hazards import Hazards
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
@@ -62,6 +63,7 @@ class Parser:
         self._lexicon = Lexicon(vocabulary, register)
         self._layout = Layout(register.sections)
         self._captions = CaptionGrammar(register.captions)
+        self._hazards = Hazards(register)
         self._constructs = Constructs(register.constructs)
         self._attributes = Attributes(ontology, vocabulary, register)
 
@@ -75,6 +77,7 @@ class Parser:
         symbols, sections = self._layout.apply(text, symbols)
         kinds, reasons = self._constructs.apply(symbols.kinds)
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
+        self._hazards.mark(text, symbols, scope)
         labels: dict[str, int] = {}
         facts: list[ParsedFact] = []
         limited: list[tuple[ParsedFact, bool]] = []

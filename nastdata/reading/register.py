@@ -268,6 +268,17 @@ class Names(_Part):
     vocabulary: Phrases = ()
 
 
+class Hazard(_Part):
+    """Words that may turn what a sentence says, and that no cue knows."""
+
+    reason: Name
+    """Why the findings of their clause stay unread."""
+    words: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Single words, every form."""
+    example: str
+    """A sentence with ``{cue}``; all of it stays unread."""
+
+
 class Register(_Part):
     """One language as radiologists write it."""
 
@@ -302,6 +313,7 @@ class Register(_Part):
     constructs: tuple[Construct, ...] = ()
     """Applied from first to last before scope is read."""
     captions: Captions = Captions()
+    hazards: tuple[Hazard, ...] = ()
     abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
@@ -320,6 +332,11 @@ class Register(_Part):
                 if known or other != cue.kind:
                     twice.append(f"'{word}' is under {known or other} and under {cue.kind}")
                 as_written[word.lower()] = cue.kind
+        for hazard in self.hazards:
+            for word in hazard.words:
+                if (found := as_written.get(word.lower())) is not None:
+                    twice.append(f"'{word}' is a hazard and under {found}")
+                as_written[word.lower()] = Kind.UNKNOWN
         if twice:
             raise ValueError("; ".join(twice[:20]))
         return self
@@ -338,13 +355,23 @@ class Register(_Part):
         )
 
     def is_adverb(self, word: str) -> bool:
-        """Tell whether a word or phrase has an adverb's ending."""
-        return bool(self.adverb_ending) and word.endswith(self.adverb_ending)
+        """Tell whether a word or phrase has an adverb's ending, and may be passed over."""
+        if not self.adverb_ending or not word.endswith(self.adverb_ending):
+            return False
+        return word not in self._hazardous
+
+    @cached_property
+    def _hazardous(self) -> frozenset[str]:
+        return frozenset(word for hazard in self.hazards for word in hazard.words)
 
     def list_examples(self) -> Iterator[Example]:
         """Return every example, once for each word of its cue where it holds ``{cue}``."""
         for construct in self.constructs:
             yield from construct.examples
+        for hazard in self.hazards:
+            for word in hazard.words:
+                text = _capitalize(hazard.example.replace(CUE, word))
+                yield Example(text=text, labels={}, unread=(text.rstrip("."),))
         for cue in self.cues:
             for example in cue.examples:
                 if CUE not in example.text:
