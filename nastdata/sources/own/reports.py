@@ -17,7 +17,14 @@ from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded, Options
 from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
-from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys, tell_studies_apart
+from nastdata.sources.own.keys import (
+    WHY,
+    find_stray_dates,
+    keep_endings,
+    list_columns,
+    read_keys,
+    tell_studies_apart,
+)
 from nastdata.sources.own.layouts import ID
 from nastdata.sources.own.settings import OwnSettings
 from nastdata.sources.own.table_rows import FILE, refuse_too_many, reject_broken, reject_marked
@@ -68,7 +75,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
     cells = [
         (*keys, f.condition, f.existence, f.location, f.severity) for keys, facts in read.facts for f in facts
     ]
-    frame = sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
+    frame = sort_facts(keep_endings(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row")), ontology)
     account = reader.account()
     return Loaded(
         frame=frame,
