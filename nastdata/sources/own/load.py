@@ -12,8 +12,8 @@ from nastdata.frames import REJECTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import Loaded, Options
 from nastdata.sources.own.files.text_tables import ROW
-from nastdata.sources.own.label_settings import ListLabels, RowLabels
 from nastdata.sources.own.keys import keep_endings
+from nastdata.sources.own.label_settings import ListLabels, RowLabels
 from nastdata.sources.own.layouts import ID, Layout, make_layout
 from nastdata.sources.own.settings import OwnSettings
 from nastdata.sources.own.studies import combine, fold_rows, settle_details
