@@ -59,11 +59,11 @@ def list_ids(opened: Opened) -> set[str]:
     return out
 
 
-def read_names(roots: Mapping[str, Path], ids: set[str]) -> Names:
-    """Return the names in the headers below image roots; the dataset's own ids are none."""
+def read_names(roots: Mapping[str, Path], ids: set[str], most: int = HEADERS) -> Names:
+    """Return the names in the headers of up to ``most`` files below each root; the dataset's ids are none."""
     names = Names()
     for root in roots.values():
-        for path in list_image_files(split_root(root)[0], HEADERS):
+        for path in list_image_files(split_root(root)[0], most):
             names.headers += 1
             names.add(text for text in list_header_texts(path) if text.lower() not in ids)
     return names

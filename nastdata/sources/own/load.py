@@ -29,6 +29,9 @@ from nastdata.sources.studies import (
 )
 from nastdata.sources.views import NO_VIEW, RANK, choose_views
 
+SEE_REJECTS = " (see rejects.parquet, or nastdata sources check)"
+"""Where a build's user finds the rows that can't be used."""
+
 
 class _Folded(NamedTuple):
     table: TableRows
@@ -198,8 +201,7 @@ def report_table(
         )
     if table.rejects.height:
         warnings.append(
-            f"{settings.name}: {len(table.rejects):,} of {table.rows_in:,} rows can't be used "
-            "(see rejects.parquet, or nastdata sources check)"
+            f"{settings.name}: {len(table.rejects):,} of {table.rows_in:,} rows can't be used{SEE_REJECTS}"
         )
     if not studies.is_empty() and not settings.columns.patient:
         warnings.append(
