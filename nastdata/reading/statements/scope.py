@@ -212,6 +212,16 @@ class Scope(Lists):
         else:
             self._absent(i)
 
+    def _again(self, i: int) -> None:
+        """Name the finding at a second place, where it is there: "left effusion resolved, right persists"."""
+        if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
+            if self._group and self.kinds[i - 1] == _AUXILIARY:
+                self._close(PRESENT, i)
+            self._open(PRESENT, "with")
+            self._mention(self.mentions[-1].condition, i, PRESENT)
+        else:
+            self._comma(i)
+
     def _absent_name(self, i: int) -> None:
         """A word that says that the finding is gone: "extubated"."""
         self._mention(self.entries[i].value, i, self._polarity if self._polarity is UNSAID else ABSENT)
@@ -535,6 +545,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.EARLIER: Scope._was_earlier,
     Kind.UNSAYS: Scope._unsay,
     Kind.NONE: Scope._none,
+    Kind.AGAIN: Scope._again,
     Kind.ABSENT_NAME: Scope._absent_name,
     Kind.UNCLEAR: Scope._mark_unclear,
     Kind.UNREAD_NAME: Scope._unread_name,
