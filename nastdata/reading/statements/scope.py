@@ -45,6 +45,7 @@ class Scope(Lists):
         *(
             "_clause",
             "_excepted",
+            "_heading",
             "_last",
             "_lexicon",
             "_reasons",
@@ -61,6 +62,8 @@ class Scope(Lists):
         self._reasons = reasons
         self._unclear = ""
         """Why the rest of the clause is left unread."""
+        self._heading = -1
+        """Position of the colon after a name that begins the sentence: "Pneumonia:"."""
         self._excepted = False
         """Whether a place is excepted from what is still to come."""
         self._clause = self._sentence = 0
@@ -86,6 +89,7 @@ class Scope(Lists):
 
     def _end_sentence(self, i: int) -> None:
         self.unsaid = self._excepted = False
+        self._heading = -1
         self._end_clause(i)
         self._sentence = len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
@@ -119,6 +123,8 @@ class Scope(Lists):
             self._open(UNSAID, "asks")
             return
         if self._group and self._polarity == PRESENT:
+            if self.mentions[-1].at == i - 1 and len(self.mentions) == self._sentence + 1:
+                self._heading = i
             return  # "Pneumothorax: absent."
         self._end_clause(i)
 
@@ -483,10 +489,20 @@ class Scope(Lists):
         self._last = True
 
     def _name(self, i: int) -> None:
+        if self._heading >= 0:
+            self._name_again(i)
         if self._telegraphic and self._polarity == ABSENT and self._group and not self._joint:
             if self._premodified(i):
                 self._open(UNSAID, "asks")  # "sin infiltrados pequeño derrame"
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
+
+    def _name_again(self, i: int) -> None:
+        """Drop a heading that its sentence names again: "Pneumonia: no findings consistent with pneumonia"."""
+        start, self._heading = self._heading, -1
+        heading = self.mentions[-1]
+        if heading.at == start - 1 and heading.condition == self.entries[i].value:
+            if look.HEADED.fullmatch(self.kinds, start + 1, i):
+                heading.polarity = UNSAID
 
     def _alternative(self, i: int) -> None:
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=True), alternative=True)
