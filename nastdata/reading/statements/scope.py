@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nastdata.reading.kinds import SYMBOL, Kind, symbols
+from nastdata.reading.kinds import SYMBOL, Kind, coarsen, symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
@@ -26,6 +26,8 @@ _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
 _BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _COLON_MARK = symbols("colon")
 _WHY = symbols("asks history")
+_AT = frozenset(symbols("preposition place_adverbial"))
+_RESOLVE = SYMBOL["resolve"]
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
@@ -48,6 +50,7 @@ class Scope(Lists):
             "_heading",
             "_last",
             "_lexicon",
+            "_original",
             "_reasons",
             "_sentence",
             "_skip",
@@ -69,6 +72,7 @@ class Scope(Lists):
         self._clause = self._sentence = 0
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
+        self._original = symbols.kinds
         self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
         self._last = False
@@ -212,7 +216,11 @@ class Scope(Lists):
 
     def _none(self, i: int) -> None:
         """Deny the finding of a second place: "fractures on the right, none on the left"."""
-        if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
+        found = look.EXCEPTED.match(self.kinds, i + 1)
+        if found and _RESOLVE in self._original[i : found.end() + 2] and not self._is_side(found):
+            _ACTIONS[coarsen(self._original[i])](self, i)  # "cardiomegaly, lungs clear"
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+        elif found and len(self.mentions) > self._sentence:
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
         else:
@@ -220,13 +228,20 @@ class Scope(Lists):
 
     def _again(self, i: int) -> None:
         """Name the finding at a second place, where it is there: "left effusion resolved, right persists"."""
-        if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
+        found = look.SECOND_PLACE.match(self.kinds, i + 1)
+        said = found and (self._is_side(found) or not _AT.isdisjoint(self.kinds[i + 1 : found.end()]))
+        if said and len(self.mentions) > self._sentence:
             if self._group and self.kinds[i - 1] == _AUXILIARY:
                 self._close(PRESENT, i)
             self._open(PRESENT, "with")
             self._mention(self.mentions[-1].condition, i, PRESENT)
         else:
-            self._comma(i)
+            _ACTIONS[coarsen(self._original[i])](self, i)
+
+    def _is_side(self, found: re.Match[str]) -> bool:
+        """Tell whether all places that are found are a side only: "right", "on the left"."""
+        places = (self.entries[j].value for j in range(*found.span()) if self.kinds[j] in _PLACES)
+        return all(self._lexicon.sides.issuperset(names) for names in places)
 
     def _absent_name(self, i: int) -> None:
         """A word that says that the finding is gone: "extubated"."""
