@@ -81,6 +81,8 @@ class Kind(StrEnum):
     OR = "or"
     NOR = "nor"
     VERSUS = "versus"
+    AGAIN = "again"
+    """Names the finding before again, at the place that follows; there it is."""
     ONE = "one"
     """Stands for the finding named before: "a small one"."""
     SAME = "same"

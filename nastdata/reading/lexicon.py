@@ -78,6 +78,7 @@ class Lexicon:
         self.words: set[str] = set()
         self.register = register
         self._words = register.spelling
+        self.sides = vocabulary.sides
         self.of_places = {
             self._words.join(a): p.condition
             for p in vocabulary.predicates

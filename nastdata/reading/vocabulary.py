@@ -30,6 +30,8 @@ class Vocabulary:
     """Condition -> phrases that say without a negation that it is absent."""
     predicates: tuple[Predicates, ...]
     places: dict[str, tuple[str, ...]]
+    sides: frozenset[str]
+    """Places that are a side and nothing else: "left"."""
     sideless: frozenset[str]
     """Places without a side: their phrases may be in the plural."""
     gone: dict[str, tuple[str, ...]]
@@ -70,6 +72,7 @@ def _collect(o: Ontology) -> Vocabulary:
             p.name: _distinct(p.name, p.phrase, p.adjective or p.name, *p.synonyms, *p.also_read)
             for p in o.places
         },
+        sides=_find_sides(o),
         sideless=frozenset(p.name for p in o.places if p.side is None),
         gone={c.name: c.gone for c in o.conditions},
         grades=grades,
@@ -90,12 +93,17 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
             for p in names.predicates.get(c.name, ())
         ),
         places={p.name: _distinct(*names.places.get(p.name, ()), *_place(p, names)) for p in o.places},
+        sides=_find_sides(o),
         sideless=frozenset(p.name for p in o.places if p.side is None),
         gone=names.gone,
         grades=grades,
         others=names.others,
         own=names.vocabulary,
     )
+
+
+def _find_sides(o: Ontology) -> frozenset[str]:
+    return frozenset(p.name for p in o.places if p.region is None)
 
 
 def _place(place: Place, names: Names) -> Iterator[str]:

@@ -13,7 +13,7 @@ from itertools import product
 from types import MappingProxyType
 
 WORD = re.compile(
-    r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a)(?![^\W_])"
+    r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a|d/c'?e?d)(?![^\W_])"
     r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from nastdata.reading.kinds import SYMBOL, Kind, symbols
+from nastdata.reading.kinds import SYMBOL, Kind, coarsen, symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Polarity
@@ -26,6 +26,8 @@ _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
 _BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _COLON_MARK = symbols("colon")
 _WHY = symbols("asks history")
+_AT = frozenset(symbols("preposition place_adverbial"))
+_RESOLVE = SYMBOL["resolve"]
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES, _GRADES = symbols("place place_adverbial"), symbols("grade grade_adjective")
@@ -45,8 +47,10 @@ class Scope(Lists):
         *(
             "_clause",
             "_excepted",
+            "_heading",
             "_last",
             "_lexicon",
+            "_original",
             "_reasons",
             "_sentence",
             "_skip",
@@ -61,11 +65,14 @@ class Scope(Lists):
         self._reasons = reasons
         self._unclear = ""
         """Why the rest of the clause is left unread."""
+        self._heading = -1
+        """Position of the colon after a name that begins the sentence: "Pneumonia:"."""
         self._excepted = False
         """Whether a place is excepted from what is still to come."""
         self._clause = self._sentence = 0
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
+        self._original = symbols.kinds
         self._telegraphic = lexicon.register.telegraphic
         self.denied: set[int] = set()
         self._last = False
@@ -86,6 +93,7 @@ class Scope(Lists):
 
     def _end_sentence(self, i: int) -> None:
         self.unsaid = self._excepted = False
+        self._heading = -1
         self._end_clause(i)
         self._sentence = len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
@@ -119,6 +127,8 @@ class Scope(Lists):
             self._open(UNSAID, "asks")
             return
         if self._group and self._polarity == PRESENT:
+            if self.mentions[-1].at == i - 1 and len(self.mentions) == self._sentence + 1:
+                self._heading = i
             return  # "Pneumothorax: absent."
         self._end_clause(i)
 
@@ -206,11 +216,32 @@ class Scope(Lists):
 
     def _none(self, i: int) -> None:
         """Deny the finding of a second place: "fractures on the right, none on the left"."""
-        if len(self.mentions) > self._sentence and look.EXCEPTED.match(self.kinds, i + 1):
+        found = look.EXCEPTED.match(self.kinds, i + 1)
+        if found and _RESOLVE in self._original[i : found.end() + 2] and not self._is_side(found):
+            _ACTIONS[coarsen(self._original[i])](self, i)  # "cardiomegaly, lungs clear"
+            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+        elif found and len(self.mentions) > self._sentence:
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
         else:
             self._absent(i)
+
+    def _again(self, i: int) -> None:
+        """Name the finding at a second place, where it is there: "left effusion resolved, right persists"."""
+        found = look.SECOND_PLACE.match(self.kinds, i + 1)
+        said = found and (self._is_side(found) or not _AT.isdisjoint(self.kinds[i + 1 : found.end()]))
+        if said and len(self.mentions) > self._sentence:
+            if self._group and self.kinds[i - 1] == _AUXILIARY:
+                self._close(PRESENT, i)
+            self._open(PRESENT, "with")
+            self._mention(self.mentions[-1].condition, i, PRESENT)
+        else:
+            _ACTIONS[coarsen(self._original[i])](self, i)
+
+    def _is_side(self, found: re.Match[str]) -> bool:
+        """Tell whether all places that are found are a side only: "right", "on the left"."""
+        places = (self.entries[j].value for j in range(*found.span()) if self.kinds[j] in _PLACES)
+        return all(self._lexicon.sides.issuperset(names) for names in places)
 
     def _absent_name(self, i: int) -> None:
         """A word that says that the finding is gone: "extubated"."""
@@ -473,10 +504,20 @@ class Scope(Lists):
         self._last = True
 
     def _name(self, i: int) -> None:
+        if self._heading >= 0:
+            self._name_again(i)
         if self._telegraphic and self._polarity == ABSENT and self._group and not self._joint:
             if self._premodified(i):
                 self._open(UNSAID, "asks")  # "sin infiltrados pequeño derrame"
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
+
+    def _name_again(self, i: int) -> None:
+        """Drop a heading that its sentence names again: "Pneumonia: no findings consistent with pneumonia"."""
+        start, self._heading = self._heading, -1
+        heading = self.mentions[-1]
+        if heading.at == start - 1 and heading.condition == self.entries[i].value:
+            if look.HEADED.fullmatch(self.kinds, start + 1, i):
+                heading.polarity = UNSAID
 
     def _alternative(self, i: int) -> None:
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=True), alternative=True)
@@ -535,6 +576,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.EARLIER: Scope._was_earlier,
     Kind.UNSAYS: Scope._unsay,
     Kind.NONE: Scope._none,
+    Kind.AGAIN: Scope._again,
     Kind.ABSENT_NAME: Scope._absent_name,
     Kind.UNCLEAR: Scope._mark_unclear,
     Kind.UNREAD_NAME: Scope._unread_name,
