@@ -102,10 +102,10 @@ DAMAGE = {
         lambda f: f.with_columns(altered=pl.col("altered").list.eval(pl.lit(None, pl.String))),
         "exactly one claim is true",
     ),
-    "same film": (
+    "same image": (
         "opposition",
         lambda f: f.with_columns(distractor_image_id=pl.col("image_id")),
-        "the films differ",
+        "the images differ",
     ),
 }
 

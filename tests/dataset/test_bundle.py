@@ -164,6 +164,7 @@ def test_answers_of_a_language_model_go_along_and_a_rebuild_asks_nothing(tmp_pat
             "writer.base_url": url,
             "writer.model": "local-test",
             "writer.wordings": "1",
+            "writer.max_fallback": "1",
             "audit.enabled": "false",
             "phantom_patients": "300",
             "negation_types": "[existence]",

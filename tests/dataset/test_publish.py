@@ -23,6 +23,8 @@ from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.errors import UserError
 from nastdata.publishing import hub as hub_module
 from nastdata.publishing.publish import Plan, Published, check_terms, plan_push, push
+from nastdata.sources.phantom.source import SOURCE
+from nastdata.terms import Terms
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """huggingface_hub's own use of its HTTP library."""
@@ -199,8 +201,16 @@ def test_somebody_else_pushing_in_the_last_moment_is_not_overwritten(
     ],
 )
 def test_terms_decide(
-    mednega_build: Path, tmp_path: Path, hub: Hub, publish: str, private: bool, allowed: bool
+    mednega_build: Path,
+    tmp_path: Path,
+    hub: Hub,
+    publish: str,
+    private: bool,
+    allowed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    owned = replace(SOURCE, terms=Terms(**make_terms(publish)))
+    monkeypatch.setattr("nastdata.sources.phantom.source.SOURCE", owned)
     folder = with_terms(mednega_build, tmp_path / "d", publish)
     if allowed:
         check_and_send(folder, hub, private=private)

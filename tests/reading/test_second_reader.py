@@ -326,7 +326,7 @@ def write_openi(folder: Path, reports: list[str]) -> Path:
     return folder
 
 
-TEXTS = [f"No pneumothorax. No edema. No consolidation, with right effusion {n}." for n in range(60)]
+TEXTS = [f"No pneumothorax. No edema. No consolidation, with right effusion {n}." for n in range(1, 61)]
 """The weak labeler takes the effusion for denied; the rules don't."""
 
 

@@ -22,7 +22,7 @@ import experiment_document as document  # noqa: E402
 from nastdata.errors import UserError  # noqa: E402
 from nastdata.ontology import load_ontology  # noqa: E402
 from nastdata.progress import Progress  # noqa: E402
-from nastdata.training.pretrain import CaptionWriter, PretrainSettings, cycle, list_films, pretrain  # noqa: E402
+from nastdata.training.pretrain import CaptionWriter, PretrainSettings, cycle, list_images, pretrain  # noqa: E402
 
 DENIALS = (" no ", "not ", "without", "absence", "absent", "negative", "free of")
 SMALL = PretrainSettings(
@@ -55,7 +55,7 @@ def test_interval_covers_seeds_and_patients_and_differences_are_paired() -> None
 def test_captions_of_pretraining_rarely_deny() -> None:
     settings = PretrainSettings(patients=400, negated=0.03)
     ontology = load_ontology("chest_xray")
-    films, writer = list_films(ontology, settings), CaptionWriter(ontology, settings)
+    films, writer = list_images(ontology, settings), CaptionWriter(ontology, settings)
     texts = [writer.write(f, 0, i) for i, f in enumerate(films)]
     assert texts == [writer.write(f, 0, i) for i, f in enumerate(films)]
     share = np.mean([any(w in f" {t.lower()}" for w in DENIALS) for t in texts])

@@ -159,4 +159,4 @@ def describe_fact(fact: Fact, ontology: Ontology) -> dict[str, str | None]:
 
 def _shorten(reason: str) -> str:
     """Leave out the words that are to blame, so that alike reasons count as one."""
-    return re.sub(r"\s*\(?(['\"]).*\1\)?", "", reason)
+    return re.sub(r"\s*\(?(?<!\w)(['\"]).*?\1(?!\w)\)?", "", reason)
