@@ -31,7 +31,9 @@ class Hazards:
         kinds = symbols.kinds
         for box in _BOX.finditer(text):
             at = bisect_left(symbols.spans, (box.start(), 0))
-            self._leave(scope, _find_clause(kinds, min(at, len(kinds) - 1)), "a box that may be ticked or not")
+            self._leave(
+                scope, _find_clause(kinds, min(at, len(kinds) - 1)), "a box that may be ticked or not"
+            )
         at = kinds.find(_UNKNOWN)
         while at >= 0:
             start, end = symbols.spans[at]

@@ -95,10 +95,13 @@ OTHER_SUBJECT = compile_pattern(
     "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} auxiliary"
 )
 """A clause about something that is no finding, before the denial."""
-SECOND_PLACE = compile_pattern("[preposition article filler of grade grade_adjective]{0,6} [place place_adverbial]")
+SECOND_PLACE = compile_pattern(
+    "[preposition article filler of grade grade_adjective]{0,6} [place place_adverbial]"
+)
 """Where a finding is named again: "small on the right"."""
 HEADED = compile_pattern(
-    "[there_is denial not filler article sign_of domain shows with of unknown auxiliary doubt doubt_next]{0,8}"
+    "[there_is denial not filler article sign_of domain shows with of unknown auxiliary "
+    "doubt doubt_next]{0,8}"
 )
 """Between a name that is a heading ("Pneumonia:") and the name again."""
 WHICH_IS = compile_pattern("comma article auxiliary")
