@@ -285,7 +285,7 @@ class BuildRecipe(Settings):
 
 
 class MednegaRecipe(BuildRecipe):
-    """Paired negated/affirmative multiple-choice questions (``method.md`` 1)."""
+    """Paired negated/affirmative multiple-choice questions (``docs/designs.md``)."""
 
     recipe: Literal["mednega"]
     design: str = "balanced"
@@ -358,7 +358,7 @@ class CaptionSettings(Shares):
 
 
 class ContextualRecipe(BuildRecipe):
-    """Claim sets and captions in which exactly one attribute is altered (``method.md`` 2)."""
+    """Claim sets and captions in which exactly one attribute is altered (``docs/contextual.md``)."""
 
     recipe: Literal["contextual"]
     negation_types: tuple[Literal["existence", "location", "severity"], ...] = (
@@ -371,7 +371,7 @@ class ContextualRecipe(BuildRecipe):
 
 
 class ProbesRecipe(BuildRecipe):
-    """Pairs for causal tracing (``method.md`` 3)."""
+    """Pairs for causal tracing (``docs/designs.md``)."""
 
     recipe: Literal["probes"]
     tokenizer: str = "open_clip"
@@ -381,7 +381,7 @@ class ProbesRecipe(BuildRecipe):
 
 
 class OppositionRecipe(BuildRecipe):
-    """Quadruplets for CON2 / CoN-CLIP, and the retrieval prompts of CON (``method.md`` 5, 6)."""
+    """Quadruplets for CON2 / CoN-CLIP, and the retrieval prompts of CON (``docs/designs.md``)."""
 
     recipe: Literal["opposition"]
     conditions: tuple[str, ...] = ()

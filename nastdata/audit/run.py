@@ -93,7 +93,7 @@ def audit_frames(
     *,
     balanced_claims: bool | None = None,
 ) -> AuditReport:
-    """Try to solve a dataset from its text alone, and check its balance and splits (``method.md`` 1, 2).
+    """Try to solve a dataset from its text alone, and check its balance and splits (``docs/audit.md``).
 
     Args:
         frames: config -> rows with the config's columns and ``split``; configs without a blind test are

@@ -50,7 +50,8 @@ def check_against(ledger: Ledger, opened: Opened, given: tuple[str, ...]) -> Non
     """Compare every row with its source: study, patient, image, every label, every claim.
 
     Raises:
-        UserError: if source files are missing, or there is no manifest that names the sources.
+        UserError: if source files are missing, or named for a source that has none, or there is no manifest
+            that names the sources.
     """
     manifest = opened.folder.manifest
     if manifest is None:
@@ -59,6 +60,11 @@ def check_against(ledger: Ledger, opened: Opened, given: tuple[str, ...]) -> Non
         )
     sources = [str(s["name"]) for s in manifest.get("sources") or () if isinstance(s, dict) and "name" in s]
     places = read_places(given, sources)
+    for name in (n for n, place in places.items() if place is not None):
+        found, looked = get_source(find_kept_source(opened.folder.path, name)).find(None)
+        if not found and not looked:
+            where = "--against " + next(item for item in given if item != AUTO)
+            raise UserError(f"the {name} reads no files", where=where, how="--against auto")
     labels = [c for c in opened.frames if c == "mednega"]
     for config, frame in opened.frames.items():
         own = frame.filter(pl.col("source").is_in(list(places)))

@@ -19,6 +19,7 @@ RULES: dict[str, str] = {
     "rows": "every split has the number of rows that the manifest records",
     "rejects": "what was left out is listed, each with its reason, as often as the manifest says",
     "binding": "rows are the ones that were built: studies, images, truths and texts belong together",
+    "ids": "ids of items and groups are hashes of the studies, conditions and items that they name",
     "provenance": "sources, their terms, the ontology's review and the configs are what they are said to be",
     "splits": "every patient is in the split that the recipe gives it",
     "against_source": "every row agrees with the source files, read once more",

@@ -65,7 +65,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of one command."""
         if cmd_name not in COMMANDS:
-            return None
+            from nastdata.errors import name_nearest
+
+            raise UserError(f"no command '{cmd_name}'", how=name_nearest(cmd_name, COMMANDS))
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
         return command
 

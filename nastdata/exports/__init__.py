@@ -18,6 +18,7 @@ from nastdata.engines import open_engine
 from nastdata.errors import UserError, name_nearest
 from nastdata.exports.base import Export
 from nastdata.exports.job import Job
+from nastdata.exports.shared.advice import advise_on_images, explain_nothing
 from nastdata.exports.shared.summary import Account, describe_export, write_account
 from nastdata.images.export import Paths, place_images
 from nastdata.registry import get_adapter, list_adapters
@@ -68,12 +69,13 @@ def export_dataset(
         )
         job = Job(folder, partial, chosen, images, account, engine)
         form.write(job)
+        reasons = {reason for some in account.left_out.values() for reason in some}
+        advice = advise_on_images(folder, images, reasons)
         if not account.files:
-            raise UserError(
-                "nothing could be exported" + account.tell_why(),
-                where=f"{folder.path} ({', '.join(chosen)})",
-                how=f"--split all, or another format; {to} needs: {form.needs}",
-            )
+            why = account.tell_why()
+            raise explain_nothing(folder, chosen, to, form.needs, why, missing=advice)
+        if advice:
+            account.note(f"images were not found; {advice}")
         account.note_images(images)
         write_account(partial, describe_export(folder, to, chosen, account), form.how, out.absolute())
     return account

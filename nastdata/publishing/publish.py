@@ -89,7 +89,15 @@ def check_terms(manifest: Mapping[str, Any], path: Path, *, private: bool) -> In
     """
     terms = inherit_terms(manifest.get("sources") or [])
     by = ", ".join(terms.strictest) or "unknown sources"
+    unstated = [s["name"] for s in manifest.get("sources") or [] if _is_unstated(s["terms"])]
     if terms.may_publish == "yes" or (terms.may_publish == "private" and private):
+        if unstated:
+            raise UserError(
+                f"the licence of {', '.join(unstated)} is not stated",
+                where=str(path),
+                how="add it to the description (rights: licence: cc-by-4.0, or the name of your agreement), "
+                "and build again",
+            )
         return terms
     if terms.may_publish == "private":
         raise UserError(
@@ -103,6 +111,10 @@ def check_terms(manifest: Mapping[str, Any], path: Path, *, private: bool) -> In
         how=f"submit it to PhysioNet under the same agreement (nastdata bundle {path} --physionet), "
         f"or share what rebuilds it: nastdata bundle {path}",
     )
+
+
+def _is_unstated(terms: Mapping[str, Any]) -> bool:
+    return str(terms.get("licence") or "").strip().lower() in ("", "not stated")
 
 
 def list_files(folder: DatasetFolder) -> dict[str, tuple[int, str]]:

@@ -13,6 +13,9 @@ from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import list_registers, load_register
 from nastdata.records import Denial, Existence, Fact, Unread
 
+LANGUAGE, NO_REGISTER = "language: ", ", which has no register"
+"""Around a language's name in the reason why a text is unread as a whole."""
+
 
 def parse(
     text: str, report: bool = False, *, ontology: str | Ontology = "chest_xray", language: str | None = None
@@ -37,12 +40,19 @@ def parse(
     if language is None:
         found = find_language(text, known)
         if found.register is None:
-            whole = Unread(0, len(text), text, f"language: {found.name}, which has no register")
+            whole = Unread(0, len(text), text, f"{LANGUAGE}{found.name}{NO_REGISTER}")
             return Reading(text, {}, (), (), (), (), (whole,), None)
         name = found.register
     else:
         name = _find_register(language)
     return get_parser(known, name).parse(text, report=report)
+
+
+def name_language(reading: Reading) -> str | None:
+    """Return the name of the language that a text is unread for; None if it was read."""
+    reasons = (u.reason for u in reading.unread)
+    found = [r for r in reasons if r.startswith(LANGUAGE) and r.endswith(NO_REGISTER)]
+    return (found[0].removeprefix(LANGUAGE).removesuffix(NO_REGISTER) or None) if found else None
 
 
 def check_caption(

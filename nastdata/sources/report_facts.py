@@ -19,6 +19,7 @@ import polars as pl
 
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
+from nastdata.reading.api import name_language
 from nastdata.reading.parse import Reading
 from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
@@ -29,6 +30,8 @@ from nastdata.sources.denials import find_conflict
 from nastdata.sources.studies import KEYS, reject_rows, report_facts, sort_facts
 
 BOTH = "findings both said and denied in one study"
+IN_LANGUAGE = "reports not read, in "
+"""Before the name of a language that is not read, in the account; the total is counted beside it."""
 KEPT_TIMES = frozenset({"now", "new"})
 """A new finding is there now; what was earlier or has resolved is not."""
 REMEMBERED = 20_000
@@ -228,6 +231,8 @@ def _read(text: str, reading: Reading) -> _Said:
     counts: Counter[str] = Counter()
     if reading.language is None:
         counts["reports in a language that is not read"] += 1
+        if name := name_language(reading):
+            counts[f"{IN_LANGUAGE}{name}"] += 1
         return _Said((), (), (), tuple(counts.items()), ())
     groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
     by_sentence: dict[tuple[int, int], list[str]] = {}

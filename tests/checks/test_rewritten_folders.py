@@ -14,6 +14,7 @@ import pytest
 from nastdata.checks.run import validate_folder
 from nastdata.dataset.binding import bind_images, bind_rows
 from nastdata.dataset.manifest import dump_manifest, hash_outputs
+from nastdata.errors import UserError
 from nastdata.pipeline import build
 from nastdata.progress import Progress
 from nastdata.recipe import load_recipe
@@ -371,6 +372,28 @@ def test_rewritten_manifests_are_noticed(built: dict[str, Path], tmp_path: Path,
 @pytest.mark.parametrize("name", BUILDS)
 def test_an_honest_folder_passes_against_its_source(built: dict[str, Path], name: str) -> None:
     assert not find_failures(built[name], ("auto",))
+
+
+@pytest.mark.parametrize("given", ["/nowhere/labels.csv", "phantom=/nowhere"])
+def test_files_of_a_source_that_reads_none_are_refused(built: dict[str, Path], given: str) -> None:
+    with pytest.raises(UserError, match="the phantom reads no files") as told:
+        find_failures(built["opposition"], (given,))
+    assert "--against auto" in str(told.value) and given in str(told.value)
+
+
+def test_no_rule_has_two_verdicts_on_one_config(built: dict[str, Path]) -> None:
+    verdicts = validate_folder(built["mednega"], audit=False, expectations=False).verdicts
+    names = [(v.rule, v.config) for v in verdicts]
+    assert len(names) == len(set(names)) and ("ids", "mednega") in names and ("binding", "mednega") in names
+
+
+def test_an_item_id_of_another_study_breaks_the_ids(built: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(built["mednega"], tmp_path / "copy"))
+    rows = read_rows(folder, "mednega")
+    swap(rows["train"], 0, 5, *STUDY)
+    write_rows(folder, "mednega", rows, bind=True)
+    failed = find_failures(folder)
+    assert "ids" in failed and "binding" not in failed
 
 
 def test_reshuffled_rows_are_the_same_rows(built: dict[str, Path], tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_every_command_is_in_the_readme_or_docs() -> None:
         (["build", "mednega", "--source", "chexpert", "--data", "/nowhere/x.csv"], "/nowhere/x.csv"),
         (["build", "mednega", "--data", "x.csv"], "--source"),
         (["build", "mednega", "--limit", "0"], "limit"),
-        (["nonsense"], "No such command"),
+        (["zzz"], "no command 'zzz'\nknown: build, preview"),
+        (["buidl"], "no command 'buidl'\ndid you mean 'build'?"),
+        (["Validate", "x"], "did you mean 'validate'?"),
         (["recipes", "show", "nope"], "no such recipe"),
         (["report", "/nowhere"], "/nowhere"),
         (["audit", "/nowhere"], "/nowhere"),
@@ -99,3 +101,14 @@ def test_examples_in_help_stand_on_lines_of_their_own() -> None:
         assert all(line.count("nastdata ") == 1 for line in examples), name
     build = cli.get_command(context, "build")
     assert build is not None and "\n  nastdata build mednega\n" in build.get_help(context)
+
+
+def test_a_cache_that_is_not_there_yet_is_no_error(run: object, tmp_path: Path) -> None:
+    place = tmp_path / "answers.sqlite"
+    for command in ("list", "show"):
+        done = run("cache", command, "--cache", str(place))  # type: ignore[operator]
+        assert (done.returncode, done.stdout) == (0, f"no answers are kept yet ({place})\n"), done.stderr
+    assert run("cache", "list", "--json", "--cache", str(place)).stdout == "[]\n"  # type: ignore[operator]
+    done = run("cache", "clear", "--yes", "--cache", str(place))  # type: ignore[operator]
+    assert done.returncode == 2 and "no answers are kept yet" in done.stderr
+    assert not list(tmp_path.iterdir())

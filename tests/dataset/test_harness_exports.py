@@ -7,12 +7,14 @@ import csv
 import hashlib
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from nastdata.errors import UserError
@@ -200,6 +202,31 @@ def test_nothing_to_ask_is_refused(opposition_build: Path, tmp_path: Path) -> No
         with pytest.raises(UserError, match="nothing could be exported"):
             export_dataset(opposition_build, name, tmp_path / name, splits=("all",))
         assert not (tmp_path / name).exists()
+
+
+def test_a_split_without_rows_of_the_config_is_the_reason(contextual_build: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(contextual_build, tmp_path / "folder"))
+    for path in (folder / "data/contextual_claims").glob("test-*"):
+        path.unlink()
+    with pytest.raises(UserError) as told:
+        export_dataset(folder, "contrabench", tmp_path / "out")
+    said = str(told.value)
+    assert "contextual_claims has no rows in test, only in train" in said
+    assert "--split train" in said and "opposition" not in said
+
+
+def test_images_that_are_not_found_bring_the_option_up(mednega_build: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(mednega_build, tmp_path / "folder"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sources"][0]["name"] = "own"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for path in (folder / "data/mednega").glob("*.parquet"):
+        pl.read_parquet(path).with_columns(pl.lit("own").alias("source")).write_parquet(path)
+    for roots, said in (({}, "--image-root own=FOLDER"), ({"own": tmp_path}, "they are not where you said")):
+        with pytest.raises(UserError, match="image not found") as told:
+            export_dataset(folder, "contrabench", tmp_path / "out", roots=roots, splits=("all",))
+        assert said in str(told.value) and "another format" not in str(told.value)
+    assert not (tmp_path / "out").exists()
 
 
 def test_preference_pairs_are_reversible(contextual_build: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hub_server import TOKEN, Fault, Hub, serve_hub
 from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.errors import UserError
 from nastdata.publishing import hub as hub_module
-from nastdata.publishing.publish import Plan, Published, plan_push, push
+from nastdata.publishing.publish import Plan, Published, check_terms, plan_push, push
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 """huggingface_hub's own use of its HTTP library."""
@@ -212,6 +212,16 @@ def test_terms_decide(
     assert ("--private" in str(told.value)) == (publish == "private")
     assert ("PhysioNet" in str(told.value)) == (publish == "no")
     assert not hub.log
+
+
+@pytest.mark.parametrize(("publish", "private"), [("yes", False), ("private", True)])
+def test_a_licence_that_is_not_stated_is_refused(publish: str, private: bool, tmp_path: Path) -> None:
+    sources = [{"name": "mine", "terms": make_terms(publish, "not stated")}]
+    with pytest.raises(UserError, match="the licence of mine is not stated") as told:
+        check_terms({"sources": sources}, tmp_path, private=private)
+    assert "rights: licence:" in str(told.value)
+    sources[0]["terms"] = make_terms(publish, "cc-by-4.0")
+    assert check_terms({"sources": sources}, tmp_path, private=private).licence_id == "cc-by-4.0"
 
 
 def test_a_public_repository_is_refused_for_a_private_push(

@@ -14,11 +14,12 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
-from dicoms import MARK, PLANTED, draw
+from dicoms import MARK, PLANTED, draw, make_dicom
 from PIL import Image, PngImagePlugin
 from radiographs import QUIET, STUDIES, write_radiographs, write_table
 
 import nastdata
+from nastdata.checks.images.names import Names, read_names
 from nastdata.checks.run import validate_folder
 from nastdata.cli import cli
 from nastdata.images.encode import Encoding, encode
@@ -190,6 +191,37 @@ def test_validate_fails_on_a_name_in_a_text_or_file_name(built: dict[str, Any], 
     pl.DataFrame(rows, schema=frame.schema, orient="row").write_parquet(path)
     report = validate_folder(folder, audit=False, expectations=False, image_roots=roots)
     assert {"images", "names"} <= set(report.failed_rules)
+
+
+JOINED = (
+    "Planterton_Zed_000",
+    "x/zed-planterton-3.png",
+    "12__PLANTERTON^ZED",
+    "planterton/zed/000.dcm",
+    "a_Zed.Alois_Planterton",
+    "Alois+Planterton",
+    "_planterton, zed_",
+)
+APART = (
+    "plantertonzed",
+    "planterton_zedekiah",
+    "implanterton zed",
+    "planterton\nzed",
+    "planterton_000",
+    "zed",
+)
+
+
+def test_names_are_found_whatever_joins_their_parts(tmp_path: Path) -> None:
+    path = tmp_path / "x.dcm"
+    make_dicom(draw(), PatientName="Planterton^Zed^Alois^Dr").save_as(path, enforce_file_format=True)
+    names = read_names({"own": tmp_path}, set())
+    assert names.headers == 1
+    assert [t for t in JOINED if not names.find(t, single=False)] == []
+    assert [t for t in APART if names.find(t, single=False)] == []
+    accents = Names()
+    accents.add(["M\u00fcller^Zo\u00eb"])
+    assert accents.find("mu\u0308ller_zoe\u0308_1.png", single=False)
 
 
 def test_header_texts_are_listed(built: dict[str, Any]) -> None:

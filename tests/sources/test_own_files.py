@@ -204,6 +204,16 @@ def test_studies_named_by_their_date_are_fine(tmp_path: Path) -> None:
     assert loaded.frame["study_id"][0] == "0/2024-03-01"
 
 
+def test_images_that_differ_in_their_ending_alone_keep_it(tmp_path: Path) -> None:
+    rows = ["1,b/x_0.png,1,0,0", "2,b/x_0.jpg,0,1,0", "3,b/x_1.png,0,0,1", "4,b/x_0,1,1,0"]
+    wanted = {"1": "b/x_0.png", "2": "b/x_0.jpg", "3": "b/x_1", "4": "b/x_0"}
+    settings = {"columns": {"patient": "pid", "study": "pid", "image": "image"}}
+    for order in (rows, rows[::-1]):
+        (tmp_path / "films.csv").write_text("\n".join([",".join(HEADER), *order]) + "\n")
+        frame = load(describe(tmp_path, **settings)).frame
+        assert dict(frame.select("study_id", "image_id").iter_rows()) == wanted
+
+
 BAD_IMAGES = {
     "../../etc/passwd": "leaves the image folder",
     "a/../../b.png": "leaves the image folder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,31 +14,38 @@ from nastdata.images.layouts import split_root
 
 HEADERS = 20_000
 """Files of a source's image root whose headers are read for names."""
-WORDS = re.compile(r"\w+")
+WORDS = re.compile(r"[^\W_]+")
+"""Letters and digits; everything else, ``_`` too, separates."""
+BETWEEN = r"(?:(?!\n)[\W_])+"
+"""What may be between two words of a name: ``Doe^Jane`` is in ``doe_jane_000.png`` and in ``Doe - Jane``."""
 IDS = ("patient_id", "study_id", "image_id", "distractor_image_id")
+Words = tuple[str, ...]
 
 
 @dataclass
 class Names:
-    """Texts of the source's headers, found by their first word."""
+    """Texts of the source's headers, as words, found by their first word."""
 
-    by_word: dict[str, list[str]] = field(default_factory=dict)
+    by_word: dict[str, set[Words]] = field(default_factory=dict)
     headers: int = 0
 
     def add(self, texts: Iterable[str]) -> None:
         """Take some texts."""
         for text in texts:
-            words = WORDS.findall(text.lower())
-            if words and text not in self.by_word.setdefault(words[0], []):
-                self.by_word[words[0]].append(text)
+            words = tuple(WORDS.findall(_fold(text)))
+            if words:
+                self.by_word.setdefault(words[0], set()).add(words)
 
     def find(self, text: str, single: bool) -> list[str]:
-        """Return the names in a text; with ``single``, names of one word too (which may be common words)."""
-        low = text.lower()
+        """Return the names in a text, whatever separates their words.
+
+        With ``single``, names of one word too (which may be common words).
+        """
+        low = _fold(text)
         there = set(WORDS.findall(low))
-        known = [name for word in there & self.by_word.keys() for name in self.by_word[word]]
-        telling = known if single else [n for n in known if len(WORDS.findall(n)) > 1 or n[-1].isdigit()]
-        return [name for name in telling if _holds(low, name)]
+        known = [n for word in there & self.by_word.keys() for n in self.by_word[word] if there.issuperset(n)]
+        telling = known if single else [n for n in known if len(n) > 1 or n[-1][-1].isdigit()]
+        return sorted(" ".join(name) for name in telling if _holds(low, name))
 
 
 def list_ids(opened: Opened) -> set[str]:
@@ -51,16 +59,22 @@ def list_ids(opened: Opened) -> set[str]:
     return out
 
 
-def read_names(roots: Mapping[str, Path], ids: set[str]) -> Names:
-    """Return the names in the headers below image roots; the dataset's own ids are none."""
+def read_names(roots: Mapping[str, Path], ids: set[str], most: int = HEADERS) -> Names:
+    """Return the names in the headers of up to ``most`` files below each root; the dataset's ids are none."""
     names = Names()
     for root in roots.values():
-        for path in list_image_files(split_root(root)[0], HEADERS):
+        for path in list_image_files(split_root(root)[0], most):
             names.headers += 1
             names.add(text for text in list_header_texts(path) if text.lower() not in ids)
     return names
 
 
-def _holds(text: str, name: str) -> bool:
-    """Whether a name is in a text as whole words."""
-    return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None
+def _fold(text: str) -> str:
+    """Return a text in lower case, with accents as one character each."""
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _holds(text: str, name: Words) -> bool:
+    """Whether a name is in a text as whole words, on one line."""
+    inner = BETWEEN.join(map(re.escape, name))
+    return re.search(rf"(?<![^\W_]){inner}(?![^\W_])", text) is not None

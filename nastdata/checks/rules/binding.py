@@ -57,7 +57,7 @@ def check_item_ids(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology) -> N
         ordered = [key for _, key in sorted(map(_read_truth, rows.iter_rows(named=True)))]
         if len(ordered) == 4 and group != name_item("mg", *ordered):
             bad.append(Bad("the group's id belongs to other items", str(group), rows["split"][0]))
-    ledger.add("binding", "mednega", len(frame), bad, note="ids fit their studies")
+    ledger.add("ids", "mednega", len(frame), bad, note="ids fit their studies")
 
 
 def _name_mednega(

@@ -1,4 +1,4 @@
-"""What holds of facts, claim sets and captions (``method.md`` 2)."""
+"""What holds of facts, claim sets and captions (``docs/contextual.md``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds of paired multiple-choice questions (``method.md`` 1)."""
+"""What holds of paired multiple-choice questions (``docs/designs.md``)."""
 
 from __future__ import annotations
 

@@ -36,6 +36,9 @@ def list_answers(path: Path | None, as_json: bool) -> None:
     import json
 
     store = _open(path)
+    if store is None:
+        click.echo("[]" if as_json else _tell_none(path))
+        return
     rows = store.count()
     if as_json:
         keys = ("endpoint", "model", "outcome", "answers")
@@ -53,7 +56,11 @@ def list_answers(path: Path | None, as_json: bool) -> None:
 @click.option("-n", "count", default=5, show_default=True, help="How many.")
 def show(path: Path | None, count: int) -> None:
     """Show unusable answers with what was asked."""
-    found = _open(path).list_unusable(count)
+    store = _open(path)
+    if store is None:
+        click.echo(_tell_none(path))
+        return
+    found = store.list_unusable(count)
     for u in found:
         again = "counts as asked" if u.counts else "will be asked again"
         click.echo(f"{u.answer.outcome}, {again}: {u.model} {u.endpoint}")
@@ -71,6 +78,10 @@ def show(path: Path | None, count: int) -> None:
 def clear(path: Path | None, unusable: bool, endpoint: str | None, yes: bool) -> None:
     """Delete answers for good: what was paid for will have to be paid for again."""
     store = _open(path)
+    if store is None:
+        from nastdata.errors import UserError
+
+        raise UserError(_tell_none(path), how="they come with --realizer openai")
     what = "unusable answers" if unusable else "all answers"
     where = f" of {endpoint}" if endpoint else ""
     if not yes:
@@ -79,11 +90,15 @@ def clear(path: Path | None, unusable: bool, endpoint: str | None, yes: bool) ->
     click.echo(f"deleted: {n:,} {'answer' if n == 1 else 'answers'}")
 
 
-def _open(path: Path | None) -> AnswerCache:
-    from nastdata.errors import UserError
+def _open(path: Path | None) -> AnswerCache | None:
+    """Open the cache; None where there is none yet."""
     from nastdata.llm.cache import AnswerCache, find_cache
 
     place = find_cache(path)
-    if not place.is_file():
-        raise UserError("no answers are kept here", where=str(place), how="they come with --realizer openai")
-    return AnswerCache(place)
+    return AnswerCache(place) if place.is_file() else None
+
+
+def _tell_none(path: Path | None) -> str:
+    from nastdata.llm.cache import find_cache
+
+    return f"no answers are kept yet ({find_cache(path)})"

@@ -9,6 +9,9 @@ import click
 
 from nastdata.errors import CheckFailedError, UserError
 
+HEADERS = 2_000
+"""Files whose headers `sources check` reads for names."""
+
 
 def write_new(files: tuple[Path, ...], out: Path, ontology_name: str, *, force: bool) -> None:
     """Look at files and write a starter; says what was recognised."""
@@ -97,7 +100,9 @@ def check_source(path: Path, data: Path | None, ontology_name: str | None) -> di
     from nastdata.recipe import load_recipe
     from nastdata.sources.base import Options
     from nastdata.sources.opening import open_sources
+    from nastdata.sources.own.load import SEE_REJECTS
 
+    _check_description(path, ontology_name)
     recipe = load_recipe("mednega", [("source", str(path))])
     if data is not None:
         recipe = recipe.model_copy(update={"data": {str(path): data}})
@@ -125,7 +130,7 @@ def check_source(path: Path, data: Path | None, ontology_name: str | None) -> di
         "located": facts.report.get("located", 0),
         "graded": facts.report.get("graded", 0),
         "notes": list(labels.notes),
-        "warnings": list(labels.warnings),
+        "warnings": [*(w.removesuffix(SEE_REJECTS) for w in labels.warnings), *_find_names(source, labels)],
         "reasons": _count_reasons(labels.rejects),
         "unusable": labels.rejects.select("key", "reason", "text").to_dicts(),
         "terms": {
@@ -144,6 +149,44 @@ def check_source(path: Path, data: Path | None, ontology_name: str | None) -> di
     if not any(found["would_give"].values()):
         problems.append("nothing could be built of these data: see the table above")
     return {**found, "problems": problems}
+
+
+def _check_description(path: Path, ontology_name: str | None) -> None:
+    """Say all problems of a description at once, names that the ontology lacks too."""
+    from nastdata.ontology import load_ontology
+    from nastdata.sources.own.read_yaml import check_settings, list_conditions, load_plain
+    from nastdata.sources.own.words import check_targets
+
+    data = load_plain(path)
+    try:
+        check_settings(data, str(path))
+    except UserError as problems:
+        name = ontology_name or data.get("ontology") or "chest_xray"
+        beside = path.parent / str(name)
+        try:
+            ontology = load_ontology(str(beside) if beside.is_file() else str(name))
+        except UserError:
+            raise problems from None
+        check_settings(data, str(path), check_targets(list_conditions(data), ontology.condition_by_name))
+
+
+def _find_names(source: Any, loaded: Any) -> list[str]:
+    """Return a warning if paths of images hold a name of the images' headers: ids are made of the paths."""
+    from nastdata.checks.images.names import read_names
+    from nastdata.images.find import make_roots
+
+    if source.image_root is None or not source.image_root.is_dir():
+        return []
+    ids = {str(i).lower() for column in ("patient_id", "study_id") for i in loaded.frame[column].unique()}
+    names = read_names(make_roots({source.name: source.image_root}), ids, HEADERS)
+    paths = loaded.frame["image"].drop_nulls().unique(maintain_order=True).to_list()
+    bad = sum(bool(names.find(p, single=False)) for p in paths)
+    if not bad:
+        return []
+    return [
+        f"{source.name}: {bad:,} of {len(paths):,} image paths hold a name of the images' headers; image ids "
+        "are these paths: rename the files before a dataset of them leaves this machine"
+    ]
 
 
 def _count_reasons(rejects: Any) -> dict[str, int]:

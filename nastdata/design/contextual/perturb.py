@@ -1,4 +1,4 @@
-"""Perturbations: the same fact with exactly one attribute altered (``docs/method.md`` 2)."""
+"""Perturbations: the same fact with exactly one attribute altered (``docs/contextual.md``)."""
 
 from __future__ import annotations
 

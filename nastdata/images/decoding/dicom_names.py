@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import IO, Any
 
 from nastdata.images.decoding.dicom import open_dataset, quiet_pydicom
@@ -38,6 +39,8 @@ SHORT = 5
 """Digits of a number that may be anything."""
 PLAIN = {"chest", "thorax", "unknown", "anonymous", "anonymized", "anonymised", "removed", "none"}
 """Values that name nobody."""
+NAMES, LETTERS = 3, 3
+"""Parts of a name before titles (last, first, middle); letters of one that is looked for in a pair."""
 
 
 def list_dicom_names(stream: IO[bytes]) -> set[str]:
@@ -71,13 +74,18 @@ def _values(element: Any) -> list[str]:
 
 
 def _spell(name: str) -> set[str]:
-    """Spell a name as it is, and as people write it: DOE^JANE, Doe Jane, Jane Doe, Doe, Jane."""
+    """Spell a name as it is, and as people write it: DOE^JANE, Doe, Jane, Jane Doe, Jane Ann Doe, Ann Doe.
+
+    Of first, last and middle name: any order of all, and of any two with three letters or more.
+    """
     out = {name}
     for group in name.split("="):
-        parts = [p.strip() for p in group.split("^") if p.strip()]
+        parts = [p.strip() for p in group.split("^")[:NAMES] if p.strip()]
         if len(parts) > 1:
-            first, last = parts[1], parts[0]
-            out |= {f"{last} {first}", f"{first} {last}", f"{last}, {first}", f"{last}^{first}"}
+            last, first = parts[:2]
+            out |= {f"{last}, {first}", f"{last}^{first}", f"{last} {first}", f"{first} {last}"}
+            out |= {" ".join(order) for order in permutations(parts)}
+            out |= {" ".join(two) for two in permutations([p for p in parts if len(p) >= LETTERS], 2)}
         elif parts:
             out.add(parts[0])
     return out

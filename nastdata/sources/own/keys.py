@@ -135,6 +135,19 @@ def _add_id(
     return frame, [*whys, *rules]
 
 
+def keep_endings(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give an image its ending back where images of several studies have one id without it: x.png and x.jpg.
+
+    All of them get it, so that no id depends on the order of rows.
+    """
+    study = pl.struct("patient_id", "study_id")
+    clash = (study.n_unique().over("image_id") > 1) & (pl.col("image").n_unique().over("image_id") > 1)
+    cut = pl.col("image").str.starts_with(pl.col("image_id") + ".")
+    return frame.with_columns(
+        pl.when((clash & cut).fill_null(False)).then("image").otherwise("image_id").alias("image_id")
+    )
+
+
 def tell_studies_apart(frame: pl.DataFrame) -> bool:
     """Whether study ids count within a patient only ("1", "2" ...), so that they need the patient's name."""
     pairs = frame.select("patient_id", "study_id").unique()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, get_args
 
@@ -94,8 +94,13 @@ def load_plain(path: Path) -> dict[str, Any]:
     return data
 
 
-def check_settings(data: dict[str, Any], where: str) -> OwnSettings:
+def check_settings(data: dict[str, Any], where: str, more: Sequence[str] = ()) -> OwnSettings:
     """Check a description.
+
+    Args:
+        data: Its keys.
+        where: Its file.
+        more: Other problems that were found in it, to be said with those found here.
 
     Raises:
         UserError: with every problem, each with its key and, for an unknown key, the nearest known one.
@@ -106,9 +111,21 @@ def check_settings(data: dict[str, Any], where: str) -> OwnSettings:
         lines: list[str] = []
         for error in e.errors():
             lines += _tell(error)
-        lines = list(dict.fromkeys(lines))
+        lines = list(dict.fromkeys([*lines, *more]))
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise UserError(f"{count}: " + "; ".join(lines), where=where, how="see docs/own-data.md") from e
+
+
+def list_conditions(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the conditions that an unchecked description names, by place, as far as it can be read."""
+    labels = data.get("labels")
+    if not isinstance(labels, Mapping):
+        return {}
+    out = {"condition": labels.get("condition")}
+    for part in (labels.get("columns"), labels.get("names")):
+        if isinstance(part, Mapping):
+            out |= {f"'{k}'": t.get("condition") if isinstance(t, Mapping) else t for k, t in part.items()}
+    return {k: c for k, c in out.items() if isinstance(c, str) and c not in ("ignore", "nothing_found")}
 
 
 def write_settings(settings: OwnSettings) -> bytes:

@@ -17,11 +17,18 @@ from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded, Options
 from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
-from nastdata.sources.own.keys import WHY, find_stray_dates, list_columns, read_keys, tell_studies_apart
+from nastdata.sources.own.keys import (
+    WHY,
+    find_stray_dates,
+    keep_endings,
+    list_columns,
+    read_keys,
+    tell_studies_apart,
+)
 from nastdata.sources.own.layouts import ID
 from nastdata.sources.own.settings import OwnSettings
 from nastdata.sources.own.table_rows import FILE, refuse_too_many, reject_broken, reject_marked
-from nastdata.sources.report_facts import ReportReader, list_sentences
+from nastdata.sources.report_facts import IN_LANGUAGE, ReportReader, list_sentences
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows, report_facts, sort_facts
 
 NO_TEXT, NO_FACT = "no report text", "no definite finding in the report"
@@ -68,7 +75,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
     cells = [
         (*keys, f.condition, f.existence, f.location, f.severity) for keys, facts in read.facts for f in facts
     ]
-    frame = sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
+    frame = sort_facts(keep_endings(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row")), ontology)
     account = reader.account()
     return Loaded(
         frame=frame,
@@ -78,7 +85,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
         rows_out=read.rows_in - len(rejects) - sum(read.left_out.values()),
         left_out=dict(sorted(read.left_out.items())),
         report={**report_facts(frame), "reading": account},
-        warnings=_warn(settings, frame),
+        warnings=_warn(settings, frame, account),
         notes=(_tell(settings, account),),
         sentences=list_sentences(reader, settings.name),
     )
@@ -203,11 +210,19 @@ def _tell(settings: OwnSettings, account: dict[str, Any]) -> str:
     )
 
 
-def _warn(settings: OwnSettings, frame: pl.DataFrame) -> tuple[str, ...]:
+def _warn(settings: OwnSettings, frame: pl.DataFrame, account: dict[str, Any]) -> tuple[str, ...]:
+    texts = account.get("reports", 0)
+    unread = tuple(
+        f"{settings.name}: {n:,} of {texts:,} {'text is' if texts == 1 else 'texts are'} in "
+        f"{key.removeprefix(IN_LANGUAGE)}, which is not read"
+        for key, n in account.items()
+        if key.startswith(IN_LANGUAGE)
+    )
     lone = frame["patient_id"].eq(frame["study_id"]).all() if len(frame) else False
     if not lone:
-        return ()
+        return unread
     return (
+        *unread,
         f"{settings.name}: patients are not told apart: each study counts as one patient, so that reports of "
         "one person may be in several splits",
     )
