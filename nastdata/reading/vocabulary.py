@@ -31,7 +31,7 @@ class Vocabulary:
     predicates: tuple[Predicates, ...]
     places: dict[str, tuple[str, ...]]
     sides: frozenset[str]
-    """Places that are a side and nothing else: "left"."""
+    """Places that are one side and nothing else: "left"."""
     sideless: frozenset[str]
     """Places without a side: their phrases may be in the plural."""
     gone: dict[str, tuple[str, ...]]
@@ -103,7 +103,7 @@ def _translate(o: Ontology, names: Names) -> Vocabulary:
 
 
 def _find_sides(o: Ontology) -> frozenset[str]:
-    return frozenset(p.name for p in o.places if p.region is None)
+    return frozenset(p.name for p in o.places if p.region is None and p.side in ("left", "right"))
 
 
 def _place(place: Place, names: Names) -> Iterator[str]:

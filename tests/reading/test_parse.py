@@ -122,6 +122,38 @@ def test_what_was_decided(parser: Parser, text: str, labels: dict[str, int]) -> 
     assert parser.parse(text).labels == labels
 
 
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("Pneumonia: No findings are consistent with pneumonia.", {"Pneumonia": 0}),
+        ("**Pneumothorax:** There is no pneumothorax. Edema.", {"Pneumothorax": 0, "Edema": 1}),
+        ("Effusion: small on the right, no effusion on the left.", {"Pleural Effusion": 1}),
+        ("Effusion: no edema.", {"Pleural Effusion": 1, "Edema": 0}),
+        ("Cardiomegaly, lungs clear.", {"Cardiomegaly": 1}),
+        ("No fracture, right clavicle unchanged.", {"Fracture": 0}),
+    ],
+)
+def test_a_name_said_again(parser: Parser, text: str, labels: dict[str, int]) -> None:
+    for report in (False, True):
+        assert parser.parse(text, report=report).labels == labels
+
+
+@pytest.mark.parametrize(
+    "text", ["Pleural effusion [ ] Pneumothorax [x]", "\u2611 Pneumothorax", "Edema ( ) Pneumothorax (x)"]
+)
+def test_boxes_of_a_form_are_unread(parser: Parser, text: str) -> None:
+    reading = parser.parse("Cardiomegaly. " + text)
+    assert reading.labels == {"Cardiomegaly": 1}
+    assert [u.text for u in reading.unread] == [text]
+
+
+@pytest.mark.parametrize("denial", ["Kein", "Pas de", "Geen", "Ingen", "Senza", "Sem", "Absence de", "Brak"])
+def test_a_sentence_in_another_language_is_unread(parser: Parser, denial: str) -> None:
+    reading = parser.parse(f"There is a small left pleural effusion. {denial} pneumothorax.")
+    assert reading.labels == {"Pleural Effusion": 1}
+    assert [u.text for u in reading.unread] == [f"{denial} pneumothorax"]
+
+
 def test_alternatives_and_cues(parser: Parser) -> None:
     reading = parser.parse("Pneumothorax present, with normal heart size and clear lung parenchyma.")
     assert reading.alternatives == ("Cardiomegaly", "Consolidation")

@@ -100,8 +100,8 @@ SECOND_PLACE = compile_pattern(
 )
 """Where a finding is named again: "small on the right"."""
 HEADED = compile_pattern(
-    "[there_is denial not filler article sign_of domain shows with of unknown auxiliary doubt"
-    " doubt_next]{0,8}"
+    "[there_is denial not filler article sign_of domain shows with of unknown auxiliary "
+    "doubt doubt_next]{0,8}"
 )
 """Between a name that is a heading ("Pneumonia:") and the name again."""
 WHICH_IS = compile_pattern("comma article auxiliary")

@@ -512,7 +512,7 @@ class Scope(Lists):
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=False))
 
     def _name_again(self, i: int) -> None:
-        """Drop a heading that its sentence names again: "Pneumonia: no sign of pneumonia"."""
+        """Drop a heading that its sentence names again: "Pneumonia: no findings suggest pneumonia"."""
         start, self._heading = self._heading, -1
         heading = self.mentions[-1]
         if heading.at == start - 1 and heading.condition == self.entries[i].value:
