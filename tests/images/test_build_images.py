@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from pathlib import Path
@@ -246,7 +245,7 @@ def test_the_table_of_a_survey(tmp_path: Path) -> None:
 
 def test_models_see_the_same_pixels_named_or_embedded(tmp_path: Path) -> None:
     """The place from which train, trace, evaluate and vision endpoints take images."""
-    from nastdata.evaluation.generative import Asker
+    from nastdata.evaluation.generative.images import Encoder
     from nastdata.images.thumbnails import draw_thumbnail, make_data_uri
     from nastdata.models.dataset_rows import get_keys, open_data
 
@@ -265,9 +264,7 @@ def test_models_see_the_same_pixels_named_or_embedded(tmp_path: Path) -> None:
             assert one.mode == two.mode == "L" and np.asarray(one).std() > 20
             assert (np.asarray(one) == np.asarray(two)).all() and (np.asarray(one) == 255).mean() < 0.02
             assert draw_thumbnail(embedded.store.open(a)) == make_data_uri(named.store.read(*b) or b"")
-            asker = Asker.__new__(Asker)
-            asker.store = named.store
-            sent = np.asarray(Image.open(io.BytesIO(base64.b64decode(asker._encode(b)))))
+            sent = np.asarray(Image.open(io.BytesIO(Encoder(named.store).encode(b)[0])))
             assert (sent == np.asarray(one)).all()
     with pytest.raises(UserError, match="no such image"):
         named.store.load(("chexpert", "no.png"))

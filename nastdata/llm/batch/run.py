@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nastdata.llm.base import (
@@ -199,7 +200,8 @@ class BatchAdapter(OpenAIAdapter):
                     missing[line.key] = line.failure or MISSING
                     continue
                 del missing[line.key]
-                answers[line.key] = read_reply(line.reply, asked[line.key], self._tries[line.key])
+                answer = read_reply(line.reply, asked[line.key], self._tries[line.key])
+                answers[line.key] = replace(answer, peer=min(self.guard.peers, default=None))
         await _keep_all([(asked[k], answer) for k, answer in answers.items()], keep)
         results.update(answers)
         for key, answer in answers.items():
