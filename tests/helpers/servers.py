@@ -95,18 +95,23 @@ def _captions(prompt: str) -> list[str]:
     place, grade = value("place"), value("grade")
     subject = f"{grade} {name}" if grade else name
     where = f" {place}" if place else ""
+    be = "are" if name.endswith("devices") else "is"
     if "NOT at the place" in statement:
-        base = [f"{name} is present but not{where}", f"{name} is not{where}"]
+        base = [f"{name} {be} present but not{where}", f"{name} {be} not{where}"]
     elif "NOT of the grade" in statement:
-        base = [f"{name} is present but not {grade}", f"the {name} is not {grade}"]
+        base = [f"{name} {be} present but not {grade}", f"the {name} {be} not {grade}"]
     elif "absent" in statement or "none" in statement:
         base = [
-            f"there is no {subject}{where}",
-            f"no {subject} is seen{where}",
+            f"there {be} no {subject}{where}",
+            f"no {subject} {be} seen{where}",
             f"no evidence of {subject}{where}",
         ]
     else:
-        base = [f"{subject} is present{where}", f"{subject} is seen{where}", f"{subject} is noted{where}"]
+        base = [
+            f"{subject} {be} present{where}",
+            f"{subject} {be} seen{where}",
+            f"{subject} {be} noted{where}",
+        ]
     return [(t := base[i % len(base)])[0].upper() + t[1:] + "." for i in range(count)]
 
 
