@@ -53,6 +53,9 @@ class Region(_Part):
     """Regions that contain it wholly: what is in it is in them too."""
     overlaps: tuple[Name, ...] = ()
     """Regions that it shares some of, neither holding the other: one can't make the other false."""
+    superimposed: tuple[Name, ...] = ()
+    """Regions of the same side that lie in front of or behind it on a frontal image, so that one view can
+    hardly tell the two apart: lobes of one lung."""
 
 
 class Place(_Part):
@@ -98,6 +101,9 @@ class Condition(Phrase):
     """Which grades it takes; none if it has none."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    extends: bool = False
+    """Whether it may reach from a place on record to another one: a line enters on the left, and its tip lies
+    on the right. Then a place on record never makes another one free of it."""
     gone: tuple[Name, ...] = ()
     """Words that say that it is gone without naming it: "extubated"."""
     narrower: tuple[Name, ...] = ()
