@@ -1,0 +1,217 @@
+"""PadChest's two witnesses: labels and report text. A fact enters only if neither contradicts it.
+
+The labels say what is there, the text says where and what is not there. ``Witnesses.judge`` holds one label list
+against one report:
+
+- a labelled finding that the text denies, doubts, or calls gone is uncertain;
+- a finding that only the text states is uncertain, since the labels list what the report finds;
+- a denial of the text is kept where no label is of its kind, as wide as the text has it;
+- a place is kept if no other finding of its sentence can own it, or if the text gives it to this one; where label
+  and text disagree, or most of a finding is there only, it is unknown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from nastdata.ontology import Ontology
+from nastdata.records import KIN, Fact
+from nastdata.sources.denials import KIND_OF, SAME, find_conflict, is_plain, settle, widen
+from nastdata.sources.padchest.labels import Mention
+from nastdata.sources.padchest.report_text import Sentence
+
+READ_AS = ("present", "uncertain", "absent", "gone", "nothing")
+"""What the text says of a condition that the labels name."""
+
+
+@dataclass
+class Agreement:
+    """How labels and text agree, by condition, over what was judged; weighed by studies."""
+
+    named: dict[str, Counter[str]] = field(default_factory=dict)
+    """Of conditions that labels state: what the text says."""
+    unnamed: dict[str, Counter[str]] = field(default_factory=dict)
+    """Of conditions that labels do not state: what the text says, and whether a label is near."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Facts that were not used or lost their place, and why."""
+
+    def report(self, ontology: Ontology) -> dict[str, object]:
+        """Return the tables for the source's report."""
+        return {
+            "labels name it, the text reads": {
+                c: {k: self.named[c][k] for k in READ_AS if self.named[c][k]}
+                for c in ontology.order
+                if c in self.named
+            },
+            "labels do not name it, the text reads": {
+                c: dict(sorted(self.unnamed[c].items())) for c in ontology.order if c in self.unnamed
+            },
+            "not_used": dict(sorted(self.counts.items())),
+        }
+
+
+class Witnesses:
+    """Holds label lists against reports."""
+
+    def __init__(self, ontology: Ontology, strength: tuple[str, ...]) -> None:
+        self._ontology, self._strength = ontology, strength
+        self._sides = {p.name: p.side for p in ontology.places}
+        self._regions = {p.name: p.region for p in ontology.places}
+        self.agreement = Agreement()
+
+    def judge(
+        self, mentions: Iterable[Mention], sentences: tuple[Sentence, ...] | None, aligned: bool, weight: int = 1
+    ) -> list[Fact]:
+        """Return what one study's labels and report say together.
+
+        Args:
+            mentions: Of its label list.
+            sentences: Of its report; None if there is no text.
+            aligned: Whether the label list has one entry a sentence of the report.
+            weight: Studies that say just this, for the counts.
+        """
+        counts: Counter[str] = Counter()
+        by_condition: dict[str, list[Mention]] = {}
+        for m in mentions:
+            by_condition.setdefault(m.condition, []).append(m)
+        text = self._collect(sentences)
+        facts: list[Fact] = []
+        if not by_condition and not text:
+            return []
+        for condition in self._ontology.order:
+            if condition not in by_condition and condition not in text:
+                continue
+            own = by_condition.get(condition, [])
+            stated = [m for m in own if m.stated]
+            facts += [Fact(condition, "uncertain", m.place, qualifier=m.qualifier) for m in own if not m.stated]
+            said = text.get(condition, _Said())
+            if sentences is None:
+                facts += [Fact(condition, "present", m.place) for m in stated]
+            elif stated:
+                facts += self._confirm(condition, stated, said, sentences, aligned, counts, weight)
+            else:
+                facts += self._add(condition, own, said, weight)
+        kept = settle(widen(facts, self._strength), self._ontology, counts)
+        # what is only near to a finding matters where the finding has a place
+        placed = {f.condition for f in kept if f.existence == "present" and f.location}
+        kept = [f for f in kept if f.qualifier != KIN or f.condition in placed]
+        for reason, n in counts.items():
+            self.agreement.counts[reason] += n * weight
+        return kept
+
+    def deny_all(self, facts: list[Fact]) -> list[Fact]:
+        """Add the absence of every condition of which a normal study says nothing else."""
+        known = [f for f in facts if f.existence != "absent" and f.qualifier != KIN]
+        named = {f.condition for f in facts if is_plain(f) and f.existence == "absent"}
+        absent = [Fact(c, "absent") for c in self._ontology.order if c not in named]
+        return [
+            *(f for f in facts if f.qualifier is None or f.qualifier == KIN),
+            *(f for f in absent if find_conflict(f, known, self._ontology) is None),
+        ]
+
+    def _collect(self, sentences: tuple[Sentence, ...] | None) -> dict[str, _Said]:
+        out: dict[str, _Said] = {}
+        for number, sentence in enumerate(sentences or ()):
+            for fact in sentence.facts:
+                getattr(out.setdefault(fact.condition, _Said()), fact.existence).append((number, fact))
+            for condition in sentence.gone:
+                out.setdefault(condition, _Said()).gone = True
+        return out
+
+    def _confirm(
+        self,
+        condition: str,
+        stated: list[Mention],
+        said: _Said,
+        sentences: tuple[Sentence, ...],
+        aligned: bool,
+        counts: Counter[str],
+        weight: int,
+    ) -> list[Fact]:
+        reads = said.summary()
+        self.agreement.named.setdefault(condition, Counter())[reads] += weight
+        if reads not in ("present", "nothing"):
+            counts[f"labelled, but {reads} in the text"] += 1
+            return [Fact(condition, "uncertain")]
+        out = []
+        for m in stated:
+            here = [
+                f.location
+                for number, f in said.present
+                if f.location and (not aligned or number == m.sentence)
+            ]
+            partial = aligned and m.sentence < len(sentences) and sentences[m.sentence].partial
+            partial |= not aligned and any(s.partial for s in sentences)
+            out.append(Fact(condition, "present", self._tie(m, list(dict.fromkeys(here)), partial, counts)))
+        return out
+
+    def _tie(self, m: Mention, read: list[str], partial: bool, counts: Counter[str]) -> str | None:
+        """Return the place of a labelled finding, as both witnesses have it."""
+        place = m.place
+        if partial and not (place and self._sides[place] == "both"):
+            if place or m.shared:
+                counts["place that holds most of a finding only, or may do"] += 1
+            return None
+        if place is not None:
+            if read and all(self._apart(place, r) for r in read):
+                counts["place that label and text give differently"] += 1
+                return None
+            return place
+        if not m.shared:
+            return None
+        fit = [r for r in read if self._among(r, m.shared)]
+        if len(fit) == 1 and len(read) == 1:
+            counts["shared place that the text gives to one finding"] += 1
+            return fit[0]
+        counts["place of several findings, unknown"] += 1
+        return None
+
+    def _add(self, condition: str, own: list[Mention], said: _Said, weight: int) -> list[Fact]:
+        reads = said.summary()
+        if reads != "nothing":
+            near = any(m.qualifier is None for m in own)
+            tally = self.agreement.unnamed.setdefault(condition, Counter())
+            tally[reads + (" (a label is near)" if near else "")] += weight
+        if reads in ("present", "uncertain"):
+            facts = [f for _, f in (*said.present, *said.uncertain)]
+            return [Fact(condition, "uncertain", f.location) for f in facts]
+        if reads == "gone":
+            return [Fact(condition, "uncertain")]
+        return [f for _, f in said.absent]
+
+    def _apart(self, a: str, b: str) -> bool:
+        """Whether two places are on opposite sides."""
+        return {self._sides[a], self._sides[b]} in ({"left", "right"}, {"both", "left"}, {"both", "right"})
+
+    def _among(self, place: str, shared: tuple[tuple[str | None, str | None], ...]) -> bool:
+        """Whether the sentence's places name the side and region of a place, and no other side."""
+        sides = {side for _, side in shared if side}
+        regions = {region for region, _ in shared if region}
+        side, region = self._sides[place], self._regions[place]
+        return sides == ({side} if side else set()) and (region is None or region == "lung" or region in regions)
+
+
+@dataclass
+class _Said:
+    """What a report says of one condition: facts with the number of their sentence."""
+
+    present: list[tuple[int, Fact]] = field(default_factory=list)
+    absent: list[tuple[int, Fact]] = field(default_factory=list)
+    uncertain: list[tuple[int, Fact]] = field(default_factory=list)
+    gone: bool = False
+
+    def summary(self) -> str:
+        """Return what counts: stated and denied, or doubted only, is uncertain."""
+        plain = any(is_plain(f) for _, f in self.absent)
+        if self.present:
+            return "uncertain" if plain else "present"
+        if self.uncertain:
+            return "uncertain"
+        if self.gone:
+            return "gone"
+        return "absent" if self.absent else "nothing"
+
+
+__all__ = ["KIND_OF", "SAME", "Agreement", "Witnesses"]
