@@ -42,9 +42,10 @@ FACTS_SCHEMA: dict[str, pl.DataType] = {
 
 - ``present``;
 - ``absent``; ``qualifier`` says how it was denied ("focal": no focal consolidation), null plainly;
-- ``uncertain``: the source speaks of something of this kind (there, or anywhere without a place). Nothing is
-  claimed of it, and nothing that it could make false may be denied. ``qualifier`` is null for a doubt, which no
-  denial survives, and ``records.KIN`` for a finding that may show as this one, which a denial in so many words survives.
+- ``uncertain``: the source speaks of something of this kind (there, or anywhere without a place). Nothing
+  is claimed of it, and nothing that it could make false may be denied. ``qualifier`` is null for a doubt,
+  which no denial survives, and ``records.KIN`` for a finding that may show as this one, which a denial in so
+  many words survives.
 """
 
 

@@ -25,7 +25,8 @@ KIN = "kin"
 """Qualifier of an uncertain finding of which only a finding that may show as it is known: an infiltrate for
 consolidation."""
 FRONTAL, PAIR, LATERAL, DRAWN = "frontal", "frontal+lateral", "lateral", "drawn"
-"""Views of an image: PAIR is a frontal one of a study that has a lateral one too; DRAWN shows every place apart."""
+"""Views of an image: PAIR is a frontal one of a study that has a lateral one too; DRAWN shows all
+places apart."""
 TOLD_APART = frozenset({PAIR, DRAWN})
 """Views by which lobes of one lung are told apart."""
 PRESENT, ABSENT, UNCERTAIN = 1, 0, -1

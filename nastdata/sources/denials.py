@@ -25,9 +25,9 @@ BOTH = "findings both said and denied in one study"
 QUALIFIED = "denied with a qualifier or by a narrower name"
 COVERED = "denied with a qualifier, and said plainly as well"
 SPREADING = frozenset(
-    "definite definitely convincing convincingly clear clearly obvious obviously visible detectable discernible "
-    "identifiable unequivocal evident apparent conspicuous demonstrable acute acutely active new newly recent "
-    "suspicious significant".split()
+    "definite definitely convincing convincingly clear clearly obvious obviously visible detectable "
+    "discernible identifiable unequivocal evident apparent conspicuous demonstrable acute acutely active new "
+    "newly recent suspicious significant".split()
 )
 """Qualifiers of the first finding of a list that hold for the rest too: "no definite effusion or edema"."""
 _NEW_DENIAL = re.compile(r"\b(no|not|without|nor|neither|negative|free)\b|[.;:]", re.IGNORECASE)
@@ -69,15 +69,16 @@ def settle(facts: Iterable[Fact], ontology: Ontology, counts: Counter[str]) -> l
     for fact in given:
         if fact.existence != "absent":
             continue
+        conflict = find_conflict(fact, others, ontology)
         if fact.qualifier is not None:
             if fact.condition in known or fact.condition in plain:
                 counts[COVERED] += 1
+            elif conflict is not None:
+                counts[conflict] += 1
             else:
                 counts[QUALIFIED] += 1
                 denied.append(fact)
-            continue
-        conflict = find_conflict(fact, others, ontology)
-        if conflict is None:
+        elif conflict is None:
             denied.append(fact)
         elif is_plain(fact) and any(f.condition == fact.condition for f in present):
             counts[BOTH] += 1
@@ -86,8 +87,11 @@ def settle(facts: Iterable[Fact], ontology: Ontology, counts: Counter[str]) -> l
             counts[conflict] += 1
     uncertain = [f for f in given if f.existence == "uncertain"]
     uncertain += [Fact(c, "uncertain") for c in sorted(torn)]
-    kept = [*(f for f in present if f.condition not in torn), *denied]
-    return [*kept, *dict.fromkeys(uncertain)] if kept or uncertain else []
+    stated = [f for f in present if f.condition not in torn]
+    # what is only near to a finding matters where the finding has a place
+    placed = {f.condition for f in stated if f.location}
+    uncertain = [f for f in uncertain if f.qualifier != KIN or f.condition in placed]
+    return [*stated, *denied, *dict.fromkeys(uncertain)]
 
 
 def is_plain(fact: Fact) -> bool:

@@ -27,7 +27,7 @@ from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.records import Fact, ParsedFact
 from nastdata.seeded import draw_int
 from nastdata.sources.base import InputFile, Loaded
-from nastdata.sources.denials import BOTH, narrow, says_something, settle, widen
+from nastdata.sources.denials import narrow, says_something, settle, widen
 from nastdata.sources.places import is_partial
 from nastdata.sources.studies import KEYS, reject_rows, report_facts, sort_facts
 
@@ -142,22 +142,6 @@ class ReportReader:
         """Sentences that name a finding, picked by a hash of study and text: the same in every run."""
         return [self._sample[code] for code in sorted(self._sample)]
 
-    def _settle(self, present: list[Fact], absent: list[Fact], doubtful: list[Fact]) -> list[Fact]:
-        contradicted: set[Fact] = set()
-        kept_absent = []
-        for fact in absent:
-            against = [f for f in present if find_conflict(fact, [f], self._ontology)]
-            same = [f for f in against if f.condition == fact.condition]
-            if same:
-                # nobody knows which of the two holds
-                self.counts[BOTH] += 1
-                contradicted.update(same)
-            elif against or find_conflict(fact, doubtful, self._ontology):
-                self.counts["denials that another sentence speaks against"] += 1
-            else:
-                kept_absent.append(fact)
-        return [f for f in present if f not in contradicted] + kept_absent
-
     def _read_text(self, text: str, key: str) -> _Said:
         said = self._known.get(text)
         if said is None:
@@ -237,8 +221,8 @@ def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
 def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
     """Turn the reading of one text into facts: what is there now, how it is denied, what is doubtful.
 
-    A place that is said to be where most of a finding is ("predominantly on the left") is left out. What could not
-    be read makes every finding that it names uncertain.
+    A place that is said to be where most of a finding is ("predominantly on the left") is left out. What
+    could not be read makes every finding that it names uncertain.
     """
     counts: Counter[str] = Counter()
     if reading.language is None:

@@ -37,8 +37,8 @@ def collapse_studies(
     """Fold image rows into one row a study.
 
     Args:
-        rows: ``STUDY_COLUMNS`` but ``source`` (and ``view``, unless the ranks don't say it), the label columns,
-            and ``rank``: the preferred image of a
+        rows: ``STUDY_COLUMNS`` but ``source`` (``view`` if ranks don't say it), the label columns, and
+            ``rank``: the preferred image of a
             study has the lowest rank (ties: by the image's path).
         labels: Label columns, Int8; equal over the images of a study, or the study is rejected.
         source: Name of the corpus.
@@ -199,7 +199,7 @@ def sort_facts(facts: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
 
 
 def pivot_labels(loaded: Loaded, ontology: Ontology) -> Loaded:
-    """Turn a fact frame into a label frame: 1 present, -1 uncertain, 0 wholly and plainly absent, else null."""
+    """Turn a fact frame into a label frame: 1 present, -1 uncertain, 0 plainly absent, else null."""
     bare = pl.all_horizontal(pl.col("location", "severity", "qualifier").is_null())
     value = (
         pl.when(pl.col("existence") == "present").then(1)

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 
 from nastdata.ontology import Ontology, load_ontology
@@ -48,9 +49,10 @@ def labels_of(loaded: Loaded, *conditions: str) -> dict[str, tuple[int | None, .
 
 
 def facts_of(loaded: Loaded) -> set[tuple[str, str, str, str | None, str | None]]:
-    """Return (study, condition, existence, place, grade) of all facts."""
+    """Return (study, condition, existence, place, grade) of all facts that statements are made of."""
     columns = ("study_id", "condition", "existence", "location", "severity")
-    return set(loaded.frame.select(columns).rows())
+    plain = (pl.col("existence") != "uncertain") & pl.col("qualifier").is_null()
+    return set(loaded.frame.filter(plain).select(columns).rows())
 
 
 def write_hospital_csv(path: Path, rows: int = 1200, seed: int = 7) -> None:

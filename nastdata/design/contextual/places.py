@@ -28,7 +28,9 @@ class Atlas:
         self._touching = {
             frozenset((r.name, other)) for r in ontology.regions for other in (*r.overlaps, *r.within)
         }
-        self._superimposed = {frozenset((r.name, other)) for r in ontology.regions for other in r.superimposed}
+        self._superimposed = {
+            frozenset((r.name, other)) for r in ontology.regions for other in r.superimposed
+        }
         self._parts: dict[tuple[str, str | None], frozenset[str]] = {}
         for side in ("left", "right", None):
             for region in self._above:

@@ -13,8 +13,8 @@ A study's state holds, per condition, the facts on record. Three rules turn reco
 Three more keep statements within what the source and the image can show:
 
 - *Doubt*: what a doubtful record could be is never false.
-- *Kin*: a finding that may show as this one keeps its place from being free of it, unless the source denies it there
-  in so many words.
+- *Kin*: a finding that may show as this one keeps its place from being free of it, unless the source denies
+  it there in so many words.
 - *View*: a lateral image shows no side, and one frontal image hardly tells lobes of one lung apart.
 """
 
@@ -132,7 +132,7 @@ class Logic:
         """Make the state of a study from its facts (nothing denied by ``denies``).
 
         Args:
-            facts: of the study; denials with a qualifier say less than any statement does, and are passed over.
+            facts: of the study; denials with a qualifier say less than any statement, and are passed over.
             view: of its image.
         """
         own: dict[str, list[tuple[str, str | None, str | None]]] = {}

@@ -102,8 +102,8 @@ def _collect_kinds(
     Denials with a qualifier deny less than any statement does, and are passed over.
 
     Returns:
-        (existence, "implied" or "kin"; location; severity) by number; a frame study, condition, kinds ("3,17"),
-        view.
+        (existence, "implied" or "kin"; location; severity) by number; a frame of study, condition, kinds
+        ("3,17") and view.
     """
     numbered = studies.select(*KEYS, "view").with_row_index("study")
     rows = facts.select(*KEYS, *PARTS, "qualifier").unique().join(numbered.drop("view"), on=KEYS)
@@ -132,7 +132,9 @@ def _collect_kinds(
     )  # fmt: skip
     rows = pl.concat([rows, passed_on])
     # what is only near to a finding matters where the finding itself is on record
-    spoken = rows.filter(pl.col("existence").is_in(["present", "absent"])).select("study", "condition").unique()
+    spoken = (
+        rows.filter(pl.col("existence").is_in(["present", "absent"])).select("study", "condition").unique()
+    )
     rows = pl.concat(
         [
             rows.filter(pl.col("existence") == IMPLIED),

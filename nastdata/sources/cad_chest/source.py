@@ -146,7 +146,7 @@ class _Collected:
 
 
 def _settle(mentions: list[Any], counts: Counter[str], ontology: Ontology) -> list[Fact]:
-    """Return a study's facts without the denials that its other mentions contradict; nothing if none is definite."""
+    """Return a study's facts without contradicted denials; nothing if none is definite."""
     facts = settle([f for m in mentions for f in (*m.facts, *m.doubtful)], ontology, counts)
     return facts if says_something(facts) else []
 

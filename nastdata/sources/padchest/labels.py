@@ -1,8 +1,8 @@
 """PadChest's label lists: what one ``LabelsLocalizationsBySentence`` says, in the ontology's words.
 
 The column has two forms. Physicians' rows are lists of sentences, each a list of labels and then the
-places of all of them. The model's rows are one flat list, in which places follow their labels; a label that starts
-with a blank goes on with the sentence of the one before it, any other begins the next sentence.
+places of all of them. The model's rows are one flat list, in which places follow their labels; a label that
+starts with a blank goes on with the sentence of the one before it, any other begins the next sentence.
 """
 
 from __future__ import annotations
@@ -111,9 +111,7 @@ class LabelReader:
             ValueError: if the text is no list of labels.
         """
         findings = list(split_findings(text))
-        beside = Counter(
-            f.sentence for f in findings for x in set(f.labels) - NO_INFORMATION - {"normal"}
-        )
+        beside = Counter(f.sentence for f in findings for x in set(f.labels) - NO_INFORMATION - {"normal"})
         found: dict[Mention, None] = {}
         for finding in findings:
             pairs = self._read_locations(finding, tally)
@@ -245,5 +243,3 @@ def _group(words: list[str], sentence: int) -> Iterator[Finding]:
         labels.append(word)
     if labels:
         yield Finding(tuple(labels), tuple(locations), sentence)
-
-

@@ -1,4 +1,4 @@
-"""PadChest's report column: Spanish, lower case, stemmed; read sentence by sentence, each distinct one once."""
+"""PadChest's report column: Spanish, lower case, stemmed; each distinct sentence is read once."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def split_report(report: str) -> list[str]:
 
 
 def find_qualifier(sentence: str) -> str | None:
-    """Return what a denial of a sentence is restricted to, by any word of the sentence that may restrict it."""
+    """Return what a denial of a sentence is restricted to, by any of its words that may restrict it."""
     stems = _qualifiers()
     return next((stems[w] for w in _WORD.findall(sentence) if w in stems), None)
 

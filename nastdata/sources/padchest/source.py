@@ -15,7 +15,7 @@ from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing, walk_tables
 from nastdata.sources.padchest.labels import NO_INFORMATION, LabelReader, Mention, Tally
 from nastdata.sources.padchest.report_text import ReportSentences
-from nastdata.sources.padchest.witness import Agreement, Witnesses
+from nastdata.sources.padchest.witness import Witnesses
 from nastdata.sources.studies import (
     KEYS,
     collapse_studies,
@@ -27,11 +27,14 @@ from nastdata.sources.studies import (
 from nastdata.sources.tables import ROW, read_table, reject_cell
 from nastdata.sources.terms import PADCHEST
 from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, UNKNOWN, Views
+from nastdata.sources.witness import Agreement
 
 FILE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
 NEEDS = (f"{FILE} (plain or .gz), or its folder", "or the Python package torchxrayvision, which has it")
 LIST, LABELS, REPORT = "LabelsLocalizationsBySentence", "Labels", "Report"
-NO_TEXT = "PadChest: no column Report, so that the labels stand alone and nothing but normal studies denies anything"
+NO_TEXT = (
+    "PadChest: no column Report: there is no second witness, and nothing but normal studies denies anything"
+)
 RANKS = {"PA": PA, "AP": AP, "AP_horizontal": FRONTAL, "COSTAL": UNKNOWN, "L": LATERAL}
 
 
@@ -161,7 +164,10 @@ def _judge(
 ) -> tuple[pl.DataFrame, Agreement]:
     """Hold each distinct pair of label list and report together once, and give its facts to its studies."""
     pairs = (
-        studies.group_by(LIST, REPORT, "#kind").len("#studies").sort(LIST, REPORT, "#kind").with_row_index("#pair")
+        studies.group_by(LIST, REPORT, "#kind")
+        .len("#studies")
+        .sort(LIST, REPORT, "#kind")
+        .with_row_index("#pair")
     )
     sentences = ReportSentences(ontology)
     witnesses = Witnesses(ontology, options.strength)
@@ -221,7 +227,7 @@ def _report(
         "place_unknown": {
             "sides contradict one another (distinct label lists)": tally.contradictory_sides,
             "several places for one finding (distinct label lists)": tally.several_places,
-            "several findings for one place, before the text is asked (distinct label lists)": tally.shared_places,
+            "several findings for one place, before the text is asked": tally.shared_places,
         },
         "second_witness": agreement.report(ontology),
         "labels_not_used": dict(Counter(tally.unmapped).most_common(20)),

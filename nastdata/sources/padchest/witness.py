@@ -1,55 +1,26 @@
 """PadChest's two witnesses: labels and report text. A fact enters only if neither contradicts it.
 
-The labels say what is there, the text says where and what is not there. ``Witnesses.judge`` holds one label list
-against one report:
+The labels say what is there, the text says where and what is not there. ``Witnesses.judge`` holds one label
+list against one report:
 
 - a labelled finding that the text denies, doubts, or calls gone is uncertain;
 - a finding that only the text states is uncertain, since the labels list what the report finds;
 - a denial of the text is kept where no label is of its kind, as wide as the text has it;
-- a place is kept if no other finding of its sentence can own it, or if the text gives it to this one; where label
-  and text disagree, or most of a finding is there only, it is unknown.
+- a place is kept if no other finding of its sentence can own it, or if the text gives it to this one; where
+  label and text disagree, or most of a finding is there only, it is unknown.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from nastdata.ontology import Ontology
 from nastdata.records import KIN, Fact
-from nastdata.sources.denials import KIND_OF, SAME, find_conflict, is_plain, settle, widen
+from nastdata.sources.denials import find_conflict, is_plain, settle, widen
 from nastdata.sources.padchest.labels import Mention
 from nastdata.sources.padchest.report_text import Sentence
-
-READ_AS = ("present", "uncertain", "absent", "gone", "nothing")
-"""What the text says of a condition that the labels name."""
-
-
-@dataclass
-class Agreement:
-    """How labels and text agree, by condition, over what was judged; weighed by studies."""
-
-    named: dict[str, Counter[str]] = field(default_factory=dict)
-    """Of conditions that labels state: what the text says."""
-    unnamed: dict[str, Counter[str]] = field(default_factory=dict)
-    """Of conditions that labels do not state: what the text says, and whether a label is near."""
-    counts: Counter[str] = field(default_factory=Counter)
-    """Facts that were not used or lost their place, and why."""
-
-    def report(self, ontology: Ontology) -> dict[str, object]:
-        """Return the tables for the source's report."""
-        return {
-            "labels name it, the text reads": {
-                c: {k: self.named[c][k] for k in READ_AS if self.named[c][k]}
-                for c in ontology.order
-                if c in self.named
-            },
-            "labels do not name it, the text reads": {
-                c: dict(sorted(self.unnamed[c].items())) for c in ontology.order if c in self.unnamed
-            },
-            "not_used": dict(sorted(self.counts.items())),
-        }
+from nastdata.sources.witness import AGREED, Agreement, Said, differ_in_side
 
 
 class Witnesses:
@@ -62,7 +33,11 @@ class Witnesses:
         self.agreement = Agreement()
 
     def judge(
-        self, mentions: Iterable[Mention], sentences: tuple[Sentence, ...] | None, aligned: bool, weight: int = 1
+        self,
+        mentions: Iterable[Mention],
+        sentences: tuple[Sentence, ...] | None,
+        aligned: bool,
+        weight: int = 1,
     ) -> list[Fact]:
         """Return what one study's labels and report say together.
 
@@ -85,8 +60,10 @@ class Witnesses:
                 continue
             own = by_condition.get(condition, [])
             stated = [m for m in own if m.stated]
-            facts += [Fact(condition, "uncertain", m.place, qualifier=m.qualifier) for m in own if not m.stated]
-            said = text.get(condition, _Said())
+            facts += [
+                Fact(condition, "uncertain", m.place, qualifier=m.qualifier) for m in own if not m.stated
+            ]
+            said = text.get(condition, Said())
             if sentences is None:
                 facts += [Fact(condition, "present", m.place) for m in stated]
             elif stated:
@@ -94,9 +71,6 @@ class Witnesses:
             else:
                 facts += self._add(condition, own, said, weight)
         kept = settle(widen(facts, self._strength), self._ontology, counts)
-        # what is only near to a finding matters where the finding has a place
-        placed = {f.condition for f in kept if f.existence == "present" and f.location}
-        kept = [f for f in kept if f.qualifier != KIN or f.condition in placed]
         for reason, n in counts.items():
             self.agreement.counts[reason] += n * weight
         return kept
@@ -111,28 +85,28 @@ class Witnesses:
             *(f for f in absent if find_conflict(f, known, self._ontology) is None),
         ]
 
-    def _collect(self, sentences: tuple[Sentence, ...] | None) -> dict[str, _Said]:
-        out: dict[str, _Said] = {}
+    def _collect(self, sentences: tuple[Sentence, ...] | None) -> dict[str, Said]:
+        out: dict[str, Said] = {}
         for number, sentence in enumerate(sentences or ()):
             for fact in sentence.facts:
-                getattr(out.setdefault(fact.condition, _Said()), fact.existence).append((number, fact))
+                out.setdefault(fact.condition, Said()).add(fact, number)
             for condition in sentence.gone:
-                out.setdefault(condition, _Said()).gone = True
+                out.setdefault(condition, Said()).gone = True
         return out
 
     def _confirm(
         self,
         condition: str,
         stated: list[Mention],
-        said: _Said,
+        said: Said,
         sentences: tuple[Sentence, ...],
         aligned: bool,
         counts: Counter[str],
         weight: int,
     ) -> list[Fact]:
-        reads = said.summary()
-        self.agreement.named.setdefault(condition, Counter())[reads] += weight
-        if reads not in ("present", "nothing"):
+        reads = said.summarise()
+        self.agreement.note(condition, reads, named=True, weight=weight)
+        if reads not in AGREED:
             counts[f"labelled, but {reads} in the text"] += 1
             return [Fact(condition, "uncertain")]
         out = []
@@ -145,7 +119,7 @@ class Witnesses:
             partial = aligned and m.sentence < len(sentences) and sentences[m.sentence].partial
             partial |= not aligned and any(s.partial for s in sentences)
             out.append(Fact(condition, "present", self._tie(m, list(dict.fromkeys(here)), partial, counts)))
-        return out
+        return [*out, *(f for _, f in said.absent)]
 
     def _tie(self, m: Mention, read: list[str], partial: bool, counts: Counter[str]) -> str | None:
         """Return the place of a labelled finding, as both witnesses have it."""
@@ -155,7 +129,7 @@ class Witnesses:
                 counts["place that holds most of a finding only, or may do"] += 1
             return None
         if place is not None:
-            if read and all(self._apart(place, r) for r in read):
+            if read and all(differ_in_side(place, r, self._ontology) for r in read):
                 counts["place that label and text give differently"] += 1
                 return None
             return place
@@ -168,12 +142,10 @@ class Witnesses:
         counts["place of several findings, unknown"] += 1
         return None
 
-    def _add(self, condition: str, own: list[Mention], said: _Said, weight: int) -> list[Fact]:
-        reads = said.summary()
-        if reads != "nothing":
-            near = any(m.qualifier is None for m in own)
-            tally = self.agreement.unnamed.setdefault(condition, Counter())
-            tally[reads + (" (a label is near)" if near else "")] += weight
+    def _add(self, condition: str, own: list[Mention], said: Said, weight: int) -> list[Fact]:
+        reads = said.summarise()
+        near = any(m.qualifier is None for m in own)
+        self.agreement.note(condition, reads, named=False, near=near, weight=weight)
         if reads in ("present", "uncertain"):
             facts = [f for _, f in (*said.present, *said.uncertain)]
             return [Fact(condition, "uncertain", f.location) for f in facts]
@@ -181,37 +153,11 @@ class Witnesses:
             return [Fact(condition, "uncertain")]
         return [f for _, f in said.absent]
 
-    def _apart(self, a: str, b: str) -> bool:
-        """Whether two places are on opposite sides."""
-        return {self._sides[a], self._sides[b]} in ({"left", "right"}, {"both", "left"}, {"both", "right"})
-
     def _among(self, place: str, shared: tuple[tuple[str | None, str | None], ...]) -> bool:
         """Whether the sentence's places name the side and region of a place, and no other side."""
         sides = {side for _, side in shared if side}
         regions = {region for region, _ in shared if region}
         side, region = self._sides[place], self._regions[place]
-        return sides == ({side} if side else set()) and (region is None or region == "lung" or region in regions)
-
-
-@dataclass
-class _Said:
-    """What a report says of one condition: facts with the number of their sentence."""
-
-    present: list[tuple[int, Fact]] = field(default_factory=list)
-    absent: list[tuple[int, Fact]] = field(default_factory=list)
-    uncertain: list[tuple[int, Fact]] = field(default_factory=list)
-    gone: bool = False
-
-    def summary(self) -> str:
-        """Return what counts: stated and denied, or doubted only, is uncertain."""
-        plain = any(is_plain(f) for _, f in self.absent)
-        if self.present:
-            return "uncertain" if plain else "present"
-        if self.uncertain:
-            return "uncertain"
-        if self.gone:
-            return "gone"
-        return "absent" if self.absent else "nothing"
-
-
-__all__ = ["KIND_OF", "SAME", "Agreement", "Witnesses"]
+        return sides == ({side} if side else set()) and (
+            region is None or region == "lung" or region in regions
+        )

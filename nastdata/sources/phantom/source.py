@@ -32,7 +32,14 @@ from nastdata.sources.phantom.truth import (
     order_children_first,
     tell_labels,
 )
-from nastdata.sources.studies import KEYS, NO_FINDING, complete_facts, reject_rows, report_facts, report_labels
+from nastdata.sources.studies import (
+    KEYS,
+    NO_FINDING,
+    complete_facts,
+    reject_rows,
+    report_facts,
+    report_labels,
+)
 from nastdata.sources.terms import PHANTOM
 
 GRADE_SHARES = (0.4, 0.35, 0.25)
