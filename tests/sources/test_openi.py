@@ -73,7 +73,7 @@ def test_headings_become_facts(
 @given(st.permutations(["lung", "lower lobe", "left", "patchy", "mild"]))
 def test_order_of_qualifiers_does_not_matter(ontology: Ontology, qualifiers: list[str]) -> None:
     heading = "/".join(["Opacity", *qualifiers])
-    (fact,) = HeadingReader(ontology).read(heading, HeadingTally())
+    fact, *_ = HeadingReader(ontology).read(heading, HeadingTally())
     assert (fact.condition, fact.location, fact.severity) == ("Lung Opacity", "left lower lobe", "mild")
 
 

@@ -23,6 +23,7 @@ from nastdata.sources.openi.files import Report, hash_input, read_members, read_
 from nastdata.sources.openi.headings import HeadingReader, HeadingTally
 from nastdata.sources.openi.image_views import NO_TABLE, pick_images, read_views
 from nastdata.sources.openi.witness import Witnesses
+from nastdata.sources.report_sentences import read_statements
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import OPENI
 from nastdata.sources.views import NO_VIEW, Views
@@ -111,6 +112,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         reason = f" (the first: {rejects[0][1]}, {rejects[0][2]})" if rejects else ""
         raise UserError(f"no report in it{reason}", where=str(found[0]), how=f"needed: {NEEDS[0]}")
     facts_frame = _make_frame(rows, ontology)
+    quoted = ((SOURCE.name, r.name, r.texts) for r in reports)
     return Loaded(
         frame=facts_frame,
         rejects=reject_rows(sorted(rejects), SOURCE.name),
@@ -118,6 +120,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         rows_in=total,
         rows_out=total - len(rejects) - sum(left_out.values()),
         left_out=dict(sorted(left_out.items())),
+        statements=read_statements(quoted, ontology) if options.statements else None,
         report={
             **report_facts(facts_frame),
             "reports": len(names),
