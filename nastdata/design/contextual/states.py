@@ -223,9 +223,11 @@ class Logic:
             return None
         if state.existence == "absent":
             return False
-        if any(self._may_be(d, place, grade) for d in state.doubts):
-            return True if state.existence == "present" and self._is_recorded(state, place, grade) else None
-        if any(self._covers(d, place, grade) for d in state.denied):
+        denied = any(self._covers(d, place, grade) for d in state.denied)
+        if any(self.may_be(d, place, grade) for d in state.doubts):
+            there = state.existence == "present" and not denied
+            return True if there and self._is_recorded(state, place, grade) else None
+        if denied:
             return False
         if state.existence == "unknown":
             return None
@@ -255,7 +257,7 @@ class Logic:
         """Whether a finding in ``taken`` is seen not to be in ``spot``."""
         return self.atlas.apart(taken, spot) and (state.lobes or not self.atlas.superimposed(taken, spot))
 
-    def _may_be(self, doubt: Record, place: str | None, grade: str | None) -> bool:
+    def may_be(self, doubt: Record, place: str | None, grade: str | None) -> bool:
         """Whether a doubtful record may be a finding of this place and grade."""
         if doubt[1] is not None and grade is not None and doubt[1] != grade:
             return False
