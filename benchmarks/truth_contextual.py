@@ -1,11 +1,12 @@
+# ruff: noqa: E501
 """Are the claims and captions of a build true of the patients? Judged by the corpora's own words.
 
     nastdata build contextual --source openi,padchest --out contextual
     python benchmarks/truth.py contextual                       # calls this
     python benchmarks/truth_contextual.py contextual --sample 160 --to located.tsv
 
-Nothing of nastdata is imported: raw labels, headings, report texts and views are read here, with a few word lists
-of this file. Four tables, each with its goal:
+Nothing of nastdata is imported: raw labels, headings, report texts and views are read here, with a few word
+lists of this file. Four tables, each with its goal:
 
 1. claim sets that hold a claim which the corpus's own labels contradict (under 0.2 % of a source's sets);
 2. plain denials whose source only says less: "no focal consolidation", "no infiltrate" (0);
@@ -33,6 +34,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from defusedxml.ElementTree import fromstring
 
+# fmt: off
 KINDS = {
     "Pleural Effusion": r"effusion|hydropneumothorax|costophrenic.*blunt|hemothorax|empyema",
     "Pneumothorax": r"pneumothorax",
@@ -61,6 +63,7 @@ STATES = {
 PARENT = dict.fromkeys(
     ("Edema", "Consolidation", "Pneumonia", "Lung Lesion", "Atelectasis"), "Lung Opacity"
 ) | {"Cardiomegaly": "Enlarged Cardiomediastinum"}
+# fmt: on
 NOT = {"Pleural Effusion": r"pericardial", "Lung Lesion": r"pseudo|mediast|breast|soft tissue|pleural|bone"}
 QUALIFIED = re.compile(
     r"\b(focal|multifocal|acute|new|large|small|displaced|suspicious|definite|definitive|obvious|convincing|visible|"
@@ -87,6 +90,7 @@ NEGATION = re.compile(
     r"\b(no|not|without|negative for|free of|absence of|resolved|neither|nor|sin|ni|ningun|ausenci)\b"
 )
 SIDES = ("left", "right")
+BOTH = frozenset({"bilateral", "both", "bibasal", "bilaterally"})
 ABSENT, LATERAL = "absent", "lateral"
 Row = dict[str, Any]
 
@@ -152,9 +156,14 @@ def _split_labels(text: str) -> Iterator[tuple[str, frozenset[str]]]:
         words = [
             w.strip() for w in (sentence if isinstance(sentence, list) else [sentence]) if isinstance(w, str)
         ]
-        where = " ".join(w for w in words if w.startswith("loc "))
+        lobes = [w for w in words if w.startswith("loc ") and re.search("lobe|lingula", w)]
+        loose = " ".join(w for w in words if w.startswith("loc ") and w not in lobes)
+        # "loc upper lobe" beside "loc right upper lobe" says nothing more
+        sided = [w for w in lobes if re.search("left|right|lingula|middle", w)]
+        lobes = sided or lobes
         for label in (w for w in words if w and not w.startswith("loc ")):
-            yield label.lower(), _words(f"{where} {label}")
+            for lobe in lobes or [""]:
+                yield label.lower(), _words(f"{loose} {lobe} {label}")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -210,46 +219,57 @@ def contradicts(statement: Row, true: bool, known: Known) -> bool:
         # a finding that is stated, or whose denial is called false, must be in the labels
         return place is None and not known.find(STATES.get(c, KINDS[c]), c)
     found = known.find(KINDS[c], c)
-    if c in PARENT and place is not None:
+    if c in PARENT and place is not None and found:
+        # one place of a finding makes no other free of it where its parent is
         found += known.find(KINDS[PARENT[c]], PARENT[c])
     for child, parent in PARENT.items():
         if parent == c:
             found += known.find(KINDS[child], child)
-    return any(place is None or may_be(place, where) for where in found)
+    halves = [place] if place is None or not BOTH & _words(place) else [f"left {place}", f"right {place}"]
+    return all(any(half is None or may_be(half, where) for where in found) for half in halves)
 
 
 def may_be(place: str, where: frozenset[str]) -> bool:
     """Whether a finding whose label has these words of place may be in a place."""
-    asked, sided = _words(place), {s for s in SIDES if s in where}
-    both = bool(where & {"bilateral", "both", "bibasal"}) or len(sided) == 2
-    side = {s for s in SIDES if s in asked} or ({"left"} if "lingula" in asked else set())
-    if side and sided and not both and not side & sided and "bilateral" not in asked and "both" not in asked:
+    asked, sided = _words(place), _sides(where)
+    both = bool(where & BOTH) or len(sided) == 2
+    side = _sides(asked)
+    if side and sided and not both and not side & sided:
         return False
-    mine, theirs = _parts(asked), _parts(where)
+    near = side & sided or side or sided
+    mine, theirs = _parts(asked, near), _parts(where, near)
     return not (mine and theirs) or bool(mine & theirs)
 
 
 PARTS = {
-    "apex": "a", "apical": "a", "apices": "a", "biapical": "a", "hilum": "h m1 m2 m3", "hilar": "h m1 m2 m3",
-    "hila": "h m1 m2 m3", "perihilar": "h m1 m2 m3", "base": "b1 b2 c", "basal": "b1 b2 c", "bases": "b1 b2 c",
+    "apex": "a", "apical": "a", "apices": "a", "biapical": "a", "hilum": "h m1 m2 m4", "hilar": "h m1 m2 m4",
+    "hila": "h m1 m2 m4", "perihilar": "h m1 m2 m3 m4", "base": "b1 b2 c", "basal": "b1 b2 c", "bases": "b1 b2 c",
     "bibasal": "b1 b2 c", "lingula": "m2 b1", "retrocardiac": "m3 b2", "costophrenic": "c", "sulcus": "c",
     "mediastinum": "x", "ribs": "r", "rib": "r", "clavicle": "cl", "humerus": "hu", "humeral": "hu",
     "sternum": "st", "thoracic": "v", "vertebrae": "v", "vertebral": "v", "dorsal": "v", "spine": "v",
 }  # fmt: skip
 """Word of a place -> pieces of the chest that it touches: what shares none is somewhere else."""
-LOBES = {"upper": "a u m1 m2", "middle": "m2 b1", "lower": "m3 b2 c b1"}
-ZONES = {"upper": "a u", "mid": "m1 m2 m3 h", "middle": "m1 m2 m3 h", "lower": "b1 b2 c"}
+LOBES = {"upper": "a u m1 m2 b1", "middle": "m2 b1", "lower": "m3 m4 b2 c"}
+ZONES = {"upper": "a u", "mid": "m1 m2 m3 m4 h", "middle": "m1 m2 m3 m4 h", "lower": "b1 b2 c"}
 
 
-def _parts(words: frozenset[str]) -> set[str]:
+def _sides(words: frozenset[str]) -> set[str]:
+    """Return the sides that words of a place name; a middle lobe is right, the lingula left."""
+    named = {s for s in SIDES if s in words}
+    named |= {"left"} if "lingula" in words else set()
+    lobes = words & {"upper", "lower", "middle"}
+    return named | ({"right"} if "lobe" in words and lobes == {"middle"} and not named else set())
+
+
+def _parts(words: frozenset[str], side: set[str]) -> set[str]:
     """Return the pieces that words of a place touch; none if they name no region."""
     out = {p for w in words & PARTS.keys() for p in PARTS[w].split()}
     levels = ZONES if words & {"zone", "zones", "field"} else LOBES if words & {"lobe", "lobes"} else {}
-    # the left lung's upper lobe holds the lingula, and its lower lobe is behind it
+    # the left lung's upper lobe holds the lingula
     for word in words & levels.keys():
         pieces = set(levels[word].split())
-        if levels is LOBES and "right" in words:
-            pieces -= {"m2"} if word == "upper" else {"b1"} if word == "lower" else set()
+        if levels is LOBES and side == {"right"}:
+            pieces -= {"m2", "b1"} if word == "upper" else set()
         out |= pieces
     return out
 

@@ -138,6 +138,7 @@ def narrow(parsed: Iterable[ParsedFact], text: str, ontology: Ontology) -> list[
         if goes_on and before is not None and _NEW_DENIAL.search(text[before.end : p.start]):
             goes_on = False
         own = _drop_grade(p.qualifier, fact, ontology)
+        own = own or _find_looser(text, p, before if goes_on else None)
         if not goes_on:
             words = set((own or "").split()) & SPREADING
             spread = " ".join(w for w in (own or "").split() if w in words) or None
@@ -151,6 +152,29 @@ def narrow(parsed: Iterable[ParsedFact], text: str, ontology: Ontology) -> list[
     if {"nodul", "mass"} <= names.get("Lung Lesion", set()):
         out.append(Fact("Lung Lesion", "absent"))
     return out
+
+
+def _find_looser(text: str, parsed: ParsedFact, before: ParsedFact | None) -> str | None:
+    """Return what restricts a denial from farther away: "no focus of X", "no Y to suggest X"."""
+    start = before.end if before is not None else parsed.sentence_span[0]
+    ahead = text[start : parsed.start].lower()
+    if before is not None:
+        return (before.qualifier or _SIGN) if _SUGGESTS.search(ahead) else None
+    cues = [m.end() for m in _NEW_DENIAL.finditer(ahead)]
+    between = ahead[cues[-1] :] if cues else ""
+    if _FOCUS.search(between):
+        return "focal"
+    words = re.findall(r"[a-z]+", between)
+    return next((w for w in words if w in _QUALIFYING), None)
+
+
+_SIGN = "by another sign"
+_SUGGESTS = re.compile(r"\b(to suggest|suggest\w*|suspicious for|concerning for|worrisome for|to indicate)\b")
+_FOCUS = re.compile(r"\b(focus|foci|areas?|regions?|patch|patches) of\W*$")
+_QUALIFYING = frozenset(
+    "focal multifocal acute subacute new large small displaced suspicious definite definitive obvious convincing "
+    "visible overt significant gross discrete lobar segmental active confluent dense dominant sizable".split()
+)
 
 
 def find_narrower(condition: str, name: str) -> str | None:

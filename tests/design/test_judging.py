@@ -29,7 +29,9 @@ def states_of_one_condition(draw: st.DrawFn) -> list[ConditionState]:
     spec = ONTOLOGY.condition_by_name[condition]
     places = st.sampled_from([None, *spec.places])
     grades = st.sampled_from([None, *ONTOLOGY.grades(condition)])
-    fact = st.tuples(st.sampled_from(["present", "present", "present", "absent", "uncertain"]), places, grades)
+    fact = st.tuples(
+        st.sampled_from(["present", "present", "present", "absent", "uncertain"]), places, grades
+    )
     elsewhere = st.sampled_from([None, *(p.name for p in ONTOLOGY.places)])
     near = st.lists(elsewhere, max_size=2)
     view = st.sampled_from([None, FRONTAL, PAIR, LATERAL])

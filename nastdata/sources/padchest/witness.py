@@ -154,10 +154,8 @@ class Witnesses:
         return [f for _, f in said.absent]
 
     def _among(self, place: str, shared: tuple[tuple[str | None, str | None], ...]) -> bool:
-        """Whether the sentence's places name the side and region of a place, and no other side."""
+        """Whether the sentence's places name this place, and no other."""
         sides = {side for _, side in shared if side}
         regions = {region for region, _ in shared if region}
         side, region = self._sides[place], self._regions[place]
-        return sides == ({side} if side else set()) and (
-            region is None or region == "lung" or region in regions
-        )
+        return sides == ({side} if side else set()) and regions == ({region} if region else set())
