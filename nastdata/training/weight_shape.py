@@ -40,7 +40,8 @@ def shape_weights(effects: Weights, settings: LayerSettings) -> Weights:
         return np.ones_like(values)
     if settings.normalise == "min_max":
         alphas = (values - values.min()) / np.ptp(values)
-        return np.maximum(alphas ** (1.0 / settings.temperature), settings.floor)
+        floored: Weights = np.maximum(alphas ** (1.0 / settings.temperature), settings.floor)
+        return floored
     if values.min() < 0:
         raise UserError(
             "negative effects have no mean to be scaled by",
