@@ -69,6 +69,10 @@ def _dangling(o: Parts) -> list[str]:
     for c in o.conditions:
         refs += [(f"conditions.{c.name}.parents", p, conditions, "condition") for p in c.parents]
         refs += [(f"conditions.{c.name}.places", p, places, "place") for p in c.places]
+        refs += [(f"conditions.{c.name}.excludes", x, conditions, "condition") for x in c.excludes]
+        for a in c.affirmative:
+            key = f"conditions.{c.name}.affirmative.{a.text}.excludes"
+            refs += [(key, x, conditions, "condition") for x in a.excludes]
         if c.scale:
             refs.append((f"conditions.{c.name}.scale", c.scale, scales, "scale"))
     for k in o.clashes:
@@ -98,11 +102,8 @@ def _ambiguous(o: Parts) -> list[str]:
     meaning: dict[str, str] = {}
     out = []
     for c in o.conditions:
-        a = c.affirmative
-        said = [
-            *((t, c.name) for t in (c.text, *c.synonyms, *c.also_read)),
-            *((t, f"no {c.name}") for t in (a.text, *a.synonyms, *a.also_read)),
-        ]
+        said = [(t, c.name) for t in (c.text, *c.synonyms, *c.also_read)]
+        said += [(t, f"no {c.name}") for a in c.affirmative for t in (a.text, *a.synonyms, *a.also_read)]
         for text, what in dict.fromkeys((t.lower(), what) for t, what in said):
             if meaning.setdefault(text, what) != what:
                 out.append(
@@ -147,7 +148,8 @@ def _denying(o: Parts) -> list[str]:
         f"conditions.{c.name}.affirmative: '{text}' holds a denial ('{word}'); say what is seen instead, "
         "such as 'intact bony structures' where there is no fracture"
         for c in o.conditions
-        for text in (c.affirmative.text, *c.affirmative.synonyms)
+        for a in c.affirmative
+        for text in (a.text, *a.synonyms)
         if (word := find_denial(text))
     ]
 
@@ -161,7 +163,7 @@ def _unwritable(o: Parts) -> list[str]:
     written = [("subject.text", o.subject.text)]
     for c in o.conditions:
         written += [(f"conditions.{c.name}.text", c.text)]
-        written += [(f"conditions.{c.name}.affirmative.text", c.affirmative.text)]
+        written += [(f"conditions.{c.name}.affirmative.text", a.text) for a in c.affirmative]
     for p in o.places:
         written += [(f"places.{p.name}.phrase", p.phrase), (f"places.{p.name}.adjective", p.adjective or "x")]
     written += [(f"scales.{s.name}.grades", g) for s in o.scales for g in s.grades]

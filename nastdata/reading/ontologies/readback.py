@@ -46,7 +46,8 @@ def find_unreadable(ontology: Ontology, read: Read) -> list[str]:
     problems: list[str] = []
     for c in ontology.conditions:
         problems += _check_name(ontology, c, read)
-        problems += _check_affirmative(c, read)
+        for alternative in c.affirmative:
+            problems += _check_affirmative(c, alternative, read)
         if not problems:
             problems += _check_attributes(ontology, c, read)
     return problems
@@ -68,8 +69,7 @@ def _check_name(ontology: Ontology, c: Condition, read: Read) -> list[str]:
     return out
 
 
-def _check_affirmative(c: Condition, read: Read) -> list[str]:
-    a = c.affirmative
+def _check_affirmative(c: Condition, a: Phrase, read: Read) -> list[str]:
     text = f"{_name(a)} {_be(a)} seen."
     text = text[0].upper() + text[1:]
     reading = read(text)

@@ -27,34 +27,48 @@ class OptionGrammar:
     def __init__(self, ontology: Ontology) -> None:
         self._conditions = ontology.condition_by_name
         self._subject = {"subject": ontology.subject.text, "a_subject": add_article(ontology.subject)}
-        self._slots = {c.name: _condition_slots(c) for c in ontology.conditions}
-        self._segments: dict[tuple[str, str], list[Piece]] = {}
+        self._slots = {
+            (c.name, i): _condition_slots(c, a)
+            for c in ontology.conditions
+            for i, a in enumerate(c.affirmative)
+        }
+        self._segments: dict[tuple[str, str, int], list[Piece]] = {}
 
-    def word(self, plan: Plan, conditions: Sequence[str], labels: Sequence[int]) -> Texts:
+    def word(
+        self,
+        plan: Plan,
+        conditions: Sequence[str],
+        labels: Sequence[int],
+        phrases: Sequence[int] = (0, 0, 0),
+    ) -> Texts:
         """Realise a plan.
 
         Args:
             plan: frame, order and cues.
             conditions: three names, in the order to which the plan refers.
             labels: 1 present, 0 absent, for each of them.
+            phrases: for each of them, the affirmative phrase that stands for its absence.
         """
         frame = FRAMES[plan.frame]
         order = ORDERS[plan.order]
         if isinstance(frame, GroupFrame):
-            return self._word_groups(frame, plan, [(conditions[i], labels[i]) for i in order])
+            said = [(conditions[i], labels[i], phrases[i]) for i in order]
+            return self._word_groups(frame, plan, said)
         cues = CUES[frame.kind]
         segments = [
             self._segment(
-                cues.present[plan.present[i]] if labels[i] else cues.absent[plan.absent[i]], conditions[i]
+                cues.present[plan.present[i]] if labels[i] else cues.absent[plan.absent[i]],
+                conditions[i],
+                phrases[i],
             )
             for i in order
         ]
         return self._join_segments(frame, segments, [labels[i] for i in order])
 
-    def _segment(self, cue: str, condition: str) -> list[Piece]:
-        key = cue, condition
+    def _segment(self, cue: str, condition: str, phrase: int) -> list[Piece]:
+        key = cue, condition, phrase
         if key not in self._segments:
-            self._segments[key] = fill_template(cue, self._slots[condition])
+            self._segments[key] = fill_template(cue, self._slots[condition, phrase])
         return self._segments[key]
 
     def _join_segments(
@@ -77,9 +91,10 @@ class OptionGrammar:
                 pieces += segment
         return finish_texts(pieces)
 
-    def _word_groups(self, frame: GroupFrame, plan: Plan, said: Sequence[tuple[str, int]]) -> Texts:
-        present = [self._conditions[c] for c, label in said if label]
-        absent = [self._conditions[c] for c, label in said if not label]
+    def _word_groups(self, frame: GroupFrame, plan: Plan, said: Sequence[tuple[str, int, int]]) -> Texts:
+        present = [self._conditions[c] for c, label, _ in said if label]
+        absent = [self._conditions[c] for c, label, _ in said if not label]
+        instead = [self._conditions[c].affirmative[p] for c, label, p in said if not label]
         template = frame.mixed if present and absent else frame.only_present if present else frame.only_absent
         cues = CUES["group"]
         slots = {
@@ -87,13 +102,12 @@ class OptionGrammar:
             "v": cues.present[plan.present[0]],
             "w": cues.absent[plan.absent[0]],
             **(_present_slots(present) if present else {}),
-            **(_absent_slots(absent) if absent else {}),
+            **(_absent_slots(absent, instead) if absent else {}),
         }
         return finish_texts(fill_template(template, slots))
 
 
-def _condition_slots(c: Condition) -> dict[str, str]:
-    a = c.affirmative
+def _condition_slots(c: Condition, a: Phrase) -> dict[str, str]:
     return {
         "x": c.text,
         "X": add_article(c),
@@ -112,9 +126,8 @@ def _present_slots(present: Sequence[Condition]) -> dict[str, str]:
     }
 
 
-def _absent_slots(absent: Sequence[Condition]) -> dict[str, str]:
+def _absent_slots(absent: Sequence[Condition], instead: Sequence[Phrase]) -> dict[str, str]:
     names = [c.text for c in absent]
-    instead: list[Phrase] = [c.affirmative for c in absent]
     either = join_list(names, "or")
     return {
         "n": join_list(names, "and"),
