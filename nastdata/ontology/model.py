@@ -220,6 +220,13 @@ class Ontology(_Part):
         """Condition name -> all that "no (text)" denies: itself, what it excludes, and what is below these."""
         return {c.name: self._close((c.name, *c.excludes)) for c in self.conditions}
 
+    def narrowest_phrase(self, condition: str) -> Alternative:
+        """Return the affirmative phrase of a condition that denies least; the first of several."""
+        denied = self.denied_by_phrase[condition]
+        return min(
+            zip(self.condition_by_name[condition].affirmative, denied, strict=True), key=lambda x: len(x[1])
+        )[0]
+
     @cached_property
     def denied_by_phrase(self) -> dict[str, tuple[frozenset[str], ...]]:
         """Condition name -> for each of its affirmative phrases, all that it denies."""

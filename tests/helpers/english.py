@@ -40,7 +40,7 @@ _KEPT: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 def _patterns(key: str, ontology: Ontology) -> list[tuple[str, re.Pattern[str]]]:
     if key not in _KEPT:
-        phrases: list[Phrase] = [p for c in ontology.conditions for p in (c, c.affirmative)]
+        phrases: list[Phrase] = [p for c in ontology.conditions for p in (c, *c.affirmative)]
         many = _any(p for p in phrases if p.number == "plural")
         one = _any(p for p in phrases if p.number == "singular")
         mass = _any(p for p in phrases if p.number == "singular" and p.article is None)

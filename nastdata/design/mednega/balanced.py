@@ -89,7 +89,6 @@ def draw_balanced_items(
         "bound": sum(r["bound"] for r in reports.values()),
         "reached": sum(r["reached"] for r in reports.values()),
         "cells": _describe_cells(cells, eligible),
-        "equivalents": _describe_phrases(items, ontology),
         "labels_not_stated": _describe_conflicts(eligible, evidence, ontology),
         "splits": reports,
     }
@@ -253,19 +252,6 @@ def _is_strict(
         for i, label, p in zip(cell.triple, cell.members[member], phrases, strict=True)
         if not label
     )
-
-
-def _describe_phrases(items: list[Item], ontology: Ontology) -> dict[str, Any]:
-    """Count the strict items, and how often each affirmative phrase is used in right options."""
-    used: dict[str, int] = {
-        f"{c.name}: {a.text}": 0 for c in ontology.conditions for a in c.affirmative
-    }
-    for item in items:
-        labels, phrases = item.options[item.answer], item.phrases[item.answer]
-        for name, label, phrase in zip(item.conditions, labels, phrases, strict=True):
-            if not label:
-                used[f"{name}: {ontology.condition_by_name[name].affirmative[phrase].text}"] += 1
-    return {"strict_items": sum(i.strict for i in items), "used_in_right_options": used}
 
 
 def _describe_conflicts(studies: Studies, evidence: Evidence, ontology: Ontology) -> dict[str, Any]:

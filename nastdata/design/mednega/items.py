@@ -52,8 +52,8 @@ class Item:
     answer: int
     phrases: tuple[tuple[int, ...], ...] = ((0, 0, 0),) * 4
     """For each option and condition, which affirmative phrase stands for its absence (see ``records``)."""
-    strict: bool = False
-    """Whether all that the right option denies is known to be absent."""
+    strict: bool | None = None
+    """Whether all that the right option denies is known to be absent; None if the design doesn't ask."""
 
 
 def draw_wording(recipe: MednegaRecipe, group_id: str) -> int:
