@@ -10,10 +10,14 @@ here: nothing of nastdata is imported. Prints one table a question, and exits wi
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import truth_mednega
+
+CONTEXTUAL = "truth_contextual"
+"""The module that judges the contextual configs, with the same ``check``."""
 
 
 def main(folders: list[str]) -> int:
@@ -31,10 +35,8 @@ def main(folders: list[str]) -> int:
         print(f"\n# {name}: {', '.join(sorted(configs))}")
         if "mednega" in configs:
             good &= truth_mednega.check(Path(name))
-        if find_spec("truth_contextual") and any(c.startswith("contextual") for c in configs):
-            import truth_contextual
-
-            good &= truth_contextual.check(Path(name))
+        if find_spec(CONTEXTUAL) and any(c.startswith("contextual") for c in configs):
+            good &= import_module(CONTEXTUAL).check(Path(name))
     print("\nAll goals are met." if good else "\nA goal is missed.")
     return 0 if good else 1
 

@@ -34,7 +34,7 @@ CODES = {
     "Support Devices": "devices",
 }
 LUNG = {"opacity", "lesion", "edema", "consol", "pneumonia", "atelectasis"}
-"""CheXpert's hierarchy: lung opacity and what is below it; a wide mediastinum has an enlarged heart below it."""
+"""CheXpert's hierarchy: lung opacity and what is below it. An enlarged heart is below a wide mediastinum."""
 NAMES: dict[str, set[str]] = {
     **{c: {c} for c in CODES.values()},
     "opacity": LUNG,

@@ -167,7 +167,7 @@ def test_balanced_design_on_the_real_labels(run: Any, real_labels: Path, tmp_pat
     done = run("build", "mednega", "--source", "chexpert", "--out", str(folder))
     assert done.returncode == 0, done.stderr
     rows = read_rows(folder)
-    assert len(rows) >= 10_000
+    assert len(rows) >= 7_000
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["counts"]["text"]["mednega"]["rejected"] == 0
     assert max(s["accuracy"] for s in manifest["audit"]["solvers"]) <= 0.27

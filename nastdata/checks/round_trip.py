@@ -20,7 +20,9 @@ def check_option_texts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, 
     distinct = long.select(told).unique(maintain_order=True)
     wordings = [
         OptionWording(
-            OptionStatement(tuple(conditions), tuple(labels), _find_phrases(affirmative, conditions, ontology)),
+            OptionStatement(
+                tuple(conditions), tuple(labels), _find_phrases(affirmative, conditions, ontology)
+            ),
             *(0, "", negated, affirmative, ()),
         )
         for conditions, labels, negated, affirmative in distinct.iter_rows()

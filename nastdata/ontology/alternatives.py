@@ -30,7 +30,9 @@ def find_denied_beside(text: str, said: Mapping[str, int], ontology: Ontology) -
     """
     present = {c for c, v in said.items() if v == 1}
     for name, value in said.items():
-        condition = ontology.condition_by_name[name]
+        condition = ontology.condition_by_name.get(name)
+        if condition is None:
+            continue  # another rule's matter
         number = find_alternative(text, condition) if value == 0 else None
         if number is not None and (denied := ontology.denied_by_phrase[name][number] & present):
             return condition.affirmative[number].text, min(denied)

@@ -217,7 +217,7 @@ class Ontology(_Part):
 
     @cached_property
     def denied_by_name(self) -> dict[str, frozenset[str]]:
-        """Condition name -> all that "no (text)" denies: itself, what it excludes, and what is below these."""
+        """Condition name -> all that "no (text)" denies: itself, what it excludes, what is below these."""
         return {c.name: self._close((c.name, *c.excludes)) for c in self.conditions}
 
     def narrowest_phrase(self, condition: str) -> Alternative:

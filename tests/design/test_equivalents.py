@@ -1,4 +1,4 @@
-"""What options deny: never what they say themselves, never what is known of the study that they are right for."""
+"""What options deny: never what they say themselves, nor what is known of the study that they fit."""
 
 from __future__ import annotations
 
@@ -193,9 +193,7 @@ def test_every_phrase_is_used_and_the_choice_is_spread() -> None:
 
 def test_strict_needs_exclusions() -> None:
     with pytest.raises(UserError, match="equivalents=strict needs avoid_clashes=true"):
-        check_recipe(
-            {"recipe": "mednega", "equivalents": "strict", "avoid_clashes": False}, where="a recipe"
-        )
+        check_recipe({"recipe": "mednega", "equivalents": "strict", "avoid_clashes": False}, where="a recipe")
 
 
 def visits(numbers: list[int], source: str = "a") -> pl.DataFrame:

@@ -79,7 +79,9 @@ def count_wrong(rows: list[dict[str, Any]], ontology: Any) -> int:
             parts = sorted(
                 f"{'presence' if v else 'absence'} of {c.text}" for v, c in zip(labels, names, strict=True)
             )
-            others = [[c.text] if v else [a.text for a in c.affirmative] for v, c in zip(labels, names, strict=True)]
+            others = [
+                [c.text] if v else [a.text for a in c.affirmative] for v, c in zip(labels, names, strict=True)
+            ]
             found, instead = (
                 sorted(said.rstrip(".").lower().replace(", and ", ", ").split(", ")) for said in (text, twin)
             )

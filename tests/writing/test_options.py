@@ -170,13 +170,18 @@ def test_texts_fit_clip() -> None:
     open_clip = pytest.importorskip("open_clip")
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     grammar = OptionGrammar(CHEST)
-    longest = sorted(CHEST.conditions, key=lambda c: -max(len(c.text), len(c.affirmative.text)))[:3]
-    names = [c.name for c in longest]
+    longest = {
+        c.name: max(range(len(c.affirmative)), key=lambda i: len(c.affirmative[i].text))
+        for c in CHEST.conditions
+    }
+    length = {c.name: max(len(c.text), len(c.affirmative[longest[c.name]].text)) for c in CHEST.conditions}
+    names = sorted(length, key=lambda n: -length[n])[:3]
+    phrases = [longest[n] for n in names]
     texts: list[str] = []
     for i in range(len(FRAMES)):
         present, absent = count_cues(i)
         for cue, labels in product(range(max(present, absent)), POLARITIES):
             plan = Plan(i, cue % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
-            texts += grammar.word(plan, names, labels)[:2]
+            texts += grammar.word(plan, names, labels, phrases)[:2]
     lengths = [len(tokenizer.encode(t)) + 2 for t in dict.fromkeys(texts)]
     assert max(lengths) <= 77

@@ -91,9 +91,7 @@ def check_labels(
         if promised is False:
             ledger.skip(rule, "mednega", "the recipe doesn't ask for it")
             continue
-        bad = frame.join(reasons, on=told, how="inner").with_columns(
-            pl.lit(None, pl.String).alias("text")
-        )
+        bad = frame.join(reasons, on=told, how="inner").with_columns(pl.lit(None, pl.String).alias("text"))
         ledger.add(rule, "mednega", len(frame), bad, warn=promised is None)
 
 

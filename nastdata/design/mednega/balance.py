@@ -1,7 +1,8 @@
 """How many groups each (triple, plane) can hold, and which studies serve as which truth, in one split.
 
 Studies that fit the same questions are interchangeable, so the problem is stated over *types*: what sets of
-questions studies fit. ``x[t, m]`` studies of type ``t`` serve as member ``m`` (a cell and one of its four truths), and
+questions studies fit. ``x[t, m]`` studies of type ``t`` serve as member ``m`` (a cell and one of its four
+truths), and
 ``n[c]`` groups are made of cell ``c``::
 
     maximise   sum_c n[c]

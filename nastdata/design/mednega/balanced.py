@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.mednega.balance import Balance, balance_split
+from nastdata.design.mednega.balance import Balance, balance_split, relax_share
 from nastdata.design.mednega.denials import Denials, Evidence, list_denials, pick_phrase, weigh_evidence
 from nastdata.design.mednega.items import Item, draw_wording, name_item, place_options
 from nastdata.design.mednega.label_masks import Studies
@@ -69,7 +69,7 @@ def draw_balanced_items(
                 for cell, found in _pick_studies(solved, ordered, eligible, recipe.seed).items():
                     by_cell[cell] += found
                 told.append(_describe(solved, len(part), len(types.size)))
-        groups[split] = _spread(by_cell, recipe.seed)
+        groups[split] = _trim(_spread(by_cell, recipe.seed), recipe.triple_share)
         reports[split] = _add_up(told, by_cell)
     if recipe.limit is not None:
         quotas = _share_out({s: len(g) for s, g in groups.items()}, recipe.limit // 4)
@@ -169,6 +169,25 @@ def _spread(by_cell: dict[Cell, list[Group]], seed: int) -> list[tuple[Cell, Gro
     return [(cell, group) for _, cell, group in sorted(ranked)]
 
 
+def _trim(groups: list[tuple[Cell, Group]], share: float | None) -> list[tuple[Cell, Group]]:
+    """Leave out groups until no triple has more than its share of a split that was solved in parts.
+
+    Each part may have a group of any triple, so that many small parts can have more of one in all.
+    """
+    while share is not None and groups:
+        most = max(1, int(relax_share(share, len({c.triple for c, _ in groups})) * len(groups) + 1e-9))
+        counts: dict[tuple[int, int, int], int] = defaultdict(int)
+        kept = []
+        for cell, group in groups:
+            counts[cell.triple] += 1
+            if counts[cell.triple] <= most:
+                kept.append((cell, group))
+        if len(kept) == len(groups):
+            break
+        groups = kept
+    return groups
+
+
 def _share_out(sizes: dict[str, int], total: int) -> dict[str, int]:
     """Split ``total`` in proportion to sizes by largest remainders."""
     whole = sum(sizes.values())
@@ -201,9 +220,7 @@ def _lay_out(
     items = []
     for member, row in enumerate(rows):
         others = [m for m in range(4) if m != member]
-        shown = place_options(
-            member, shuffle(others, recipe.seed, "options", ids[member]), positions[member]
-        )
+        shown = place_options(member, shuffle(others, recipe.seed, "options", ids[member]), positions[member])
         items.append(
             Item(
                 ids[member],

@@ -31,7 +31,7 @@ class Denials:
     """What each affirmative phrase of the condition denies."""
 
     def narrowest(self, condition: int, present: int) -> tuple[int, ...]:
-        """Return the denials of the phrases that fit beside present findings, without those that deny more."""
+        """Return the denials of the phrases that fit beside present findings and deny least."""
         fit = {m for m in self.by_phrase[condition] if not m & present}
         return tuple(sorted(m for m in fit if not any(k != m and k & m == k for k in fit)))
 

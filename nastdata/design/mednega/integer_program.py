@@ -25,7 +25,7 @@ class Types:
     """Studies by what they can serve as: those that can serve as the same members are of one type."""
 
     fits: BoolArray
-    """(types, 4 x cells): which members each may serve as; member ``4 * c + k`` is the k-th truth of cell c."""
+    """(types, 4 x cells): what each may serve as; member ``4 * c + k`` is the k-th truth of cell c."""
     size: IntArray
     """Studies of each type."""
 

@@ -31,7 +31,7 @@ ITEM_SCHEMA: dict[str, pl.DataType] = {
     "answer": pl.String(),
     "choice_phrases": pl.List(pl.List(pl.Int64())),
 }
-"""Columns of ``Design.frame``: the ``mednega`` config without its texts, ``split``, and the phrases that its options take."""
+"""Columns of ``Design.frame``: the ``mednega`` config without texts, ``split``, and the phrases to use."""
 ITEM_WORDINGS = 2**31
 """With ``per_item``: so many that no two items share one."""
 STUDY_FIELDS = ("source", "patient_id", "study_id", "image_id", "image", "split")

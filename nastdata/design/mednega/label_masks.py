@@ -21,8 +21,8 @@ MOST_CONDITIONS = 62
 class Studies:
     """Studies in the order of their keys.
 
-    ``present``, ``absent`` and ``uncertain`` are int64 masks, one a study: bit ``i`` is condition ``i`` of the
-    ontology.
+    ``present``, ``absent`` and ``uncertain`` are int64 masks, one a study: bit ``i`` is condition ``i`` of
+    the ontology.
     """
 
     frame: pl.DataFrame
@@ -34,8 +34,8 @@ class Studies:
 
     def select(self, rows: NDArray[np.bool_]) -> Studies:
         """Return the studies of a row mask."""
-        masks = (m[rows] for m in (self.present, self.absent, self.uncertain, self.normal))
-        return Studies(self.frame.filter(rows), *masks)
+        present, absent, uncertain = (m[rows] for m in (self.present, self.absent, self.uncertain))
+        return Studies(self.frame.filter(rows), present, absent, uncertain, self.normal[rows])
 
     def fit(self, eligibility: str) -> NDArray[np.bool_]:
         """Return which studies are eligible: ``any`` or ``paper`` (see ``MednegaRecipe.eligibility``)."""

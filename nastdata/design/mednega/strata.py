@@ -1,8 +1,8 @@
 """Which studies may share a group: those of one source, and of about the same number of visits.
 
-CheXpert calls a patient's studies study1, study2, ...: whoever has been there twenty times is iller than who comes
-for the first time, so that the number alone tells a third of the answers. Where the four studies of a group
-have the same source and near numbers, neither tells anything.
+CheXpert calls a patient's studies study1, study2, ...: whoever has been there twenty times is iller than
+who comes for the first time, so that the number alone tells a third of the answers. Where the four studies of
+a group have the same source and near numbers, neither tells anything.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ def class_visits(frame: pl.DataFrame) -> NDArray[np.int64]:
 def read_visits(frame: pl.DataFrame) -> NDArray[np.int64] | None:
     """Return the number at the end of each study id if many patients share it, as visits do, else None."""
     number = frame["study_id"].str.extract(r"(\d+)$").cast(pl.Int64, strict=False)
-    if not len(number) or number.null_count() or int(number.max() or 0) > MOST_VISIT:  # type: ignore[call-overload]
+    if not len(number) or number.null_count():
         return None
-    if 2 * number.n_unique() > frame["patient_id"].n_unique():
+    found: NDArray[np.int64] = number.to_numpy()
+    if found.max() > MOST_VISIT or 2 * len(np.unique(found)) > frame["patient_id"].n_unique():
         return None
-    return number.to_numpy()
+    return found

@@ -55,9 +55,7 @@ def list_patterns() -> list[tuple[str, str]]:
 
 
 def _abstract_ontology() -> Ontology:
-    conditions = tuple(
-        Condition(name=n, text=n, affirmative=(Alternative(text=f"{n}'"),)) for n in NAMES
-    )
+    conditions = tuple(Condition(name=n, text=n, affirmative=(Alternative(text=f"{n}'"),)) for n in NAMES)
     return Ontology(
         name="abstract",
         version=1,
