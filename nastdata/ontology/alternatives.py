@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from nastdata.ontology.model import Condition, Ontology
+from nastdata.ontology.model import Alternative, Condition, Ontology
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
@@ -17,7 +17,7 @@ def find_alternative(text: str, condition: Condition) -> int | None:
     Of phrases that hold one another ("clear lungs", "clear lungs throughout"), the longest counts.
     """
     said = _flatten(text)
-    return next((i for form, i in _list_forms(condition) if form in said), None)
+    return next((i for form, i in _list_forms(condition.affirmative) if form in said), None)
 
 
 def find_denied_beside(text: str, said: Mapping[str, int], ontology: Ontology) -> tuple[str, str] | None:
@@ -44,10 +44,6 @@ def _flatten(text: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _list_forms(condition: Condition) -> tuple[tuple[str, int], ...]:
-    forms = {
-        _flatten(form): i
-        for i, a in enumerate(condition.affirmative)
-        for form in (*a.also_read, *a.synonyms, a.text)
-    }
+def _list_forms(phrases: tuple[Alternative, ...]) -> tuple[tuple[str, int], ...]:
+    forms = {_flatten(form): i for i, a in enumerate(phrases) for form in (*a.also_read, *a.synonyms, a.text)}
     return tuple(sorted(forms.items(), key=lambda x: (-len(x[0]), x)))

@@ -54,6 +54,8 @@ class Scale(_Part):
 
     name: Name
     grades: tuple[Name, ...] = Field(min_length=2)
+    measure: Name | None = None
+    """What is graded, as in "severe in degree"; None if that isn't said of it."""
     synonyms: dict[Name, tuple[Name, ...]] = {}
     """Grade -> other words that mean it."""
     also_read: dict[Name, tuple[Name, ...]] = {}
@@ -113,8 +115,12 @@ class Condition(Phrase):
     """Findings that are present whenever this one is (label hierarchy)."""
     scale: Name | None = None
     """Which grades it takes; none if it has none."""
+    grade_words: dict[Name, Name] = {}
+    """Grade -> the word for it beside this finding, where the grade's own doesn't go with it."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    unsaid_places: tuple[Name, ...] = ()
+    """Of these, the places that are read of it and never written: no report says "lingular edema"."""
     gone: tuple[Name, ...] = ()
     """Words that say that it is gone without naming it: "extubated"."""
     narrower: tuple[Name, ...] = ()
@@ -248,6 +254,10 @@ class Ontology(_Part):
         """Return the grades of a condition, lightest first; empty if it takes none."""
         scale = self.condition_by_name[condition].scale
         return next((s.grades for s in self.scales if s.name == scale), ())
+
+    def word_grade(self, condition: str, grade: str) -> str:
+        """Return the word for a grade beside a finding: "extensive consolidation" for a severe one."""
+        return self.condition_by_name[condition].grade_words.get(grade, grade)
 
     @cached_property
     def fingerprint(self) -> str:

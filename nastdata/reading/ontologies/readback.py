@@ -99,7 +99,8 @@ def _check_attributes(ontology: Ontology, c: Condition, read: Read) -> list[str]
                 "phrase"
             )
     for grade in ontology.grades(c.name):
-        text = f"{grade[0].upper()}{grade[1:]} {c.text} {_be(c)} seen."
+        word = ontology.word_grade(c.name, grade)
+        text = f"{word[0].upper()}{word[1:]} {c.text} {_be(c)} seen."
         facts = [f.fact for f in read(text).facts if f.fact.condition == c.name]
         if not any(f.severity == grade and f.existence == "present" for f in facts):
             out.append(

@@ -19,6 +19,8 @@ Texts = tuple[str, str, tuple[tuple[str, str], ...]]
 # A preposition that need not be said again: "with A, with B" becomes "with A and B". Not before "no",
 # whose scope would change.
 _SHARED = re.compile(r"with (?!no |evidence )")
+_ONE_CHANGE = frozenset({"phrase"})
+"""Kinds of segment in which "with A, without B, with C" could be read as "without B that has C"."""
 
 
 class OptionGrammar:
@@ -54,6 +56,8 @@ class OptionGrammar:
         if isinstance(frame, GroupFrame):
             said = [(conditions[i], labels[i], phrases[i]) for i in order]
             return self._word_groups(frame, plan, said)
+        if frame.contrast or frame.kind in _ONE_CHANGE:
+            order = tuple(sorted(order, key=lambda i: labels[i] != labels[order[0]]))
         cues = CUES[frame.kind]
         segments = [
             self._segment(
@@ -75,10 +79,9 @@ class OptionGrammar:
         self, frame: SegmentFrame, segments: Sequence[list[Piece]], labels: Sequence[int]
     ) -> Texts:
         joiners = [frame.first, frame.last]
-        if frame.contrast:
-            changes = [i for i, (a, b) in enumerate(pairwise(labels)) if a != b]
-            if changes:
-                joiners[changes[0]] = frame.contrast
+        changes = [i for i, (a, b) in enumerate(pairwise(labels)) if a != b]
+        if frame.contrast and changes:
+            joiners = [frame.contrast if i == changes[0] else frame.pair for i in range(2)]
         pieces = fill_template(frame.opener, self._subject)
         filled = [[("", "")], *(fill_template(j, {}) for j in joiners)]
         if frame.kind == "phrase":
@@ -128,11 +131,15 @@ def _present_slots(present: Sequence[Condition]) -> dict[str, str]:
 
 def _absent_slots(absent: Sequence[Condition], instead: Sequence[Phrase]) -> dict[str, str]:
     names = [c.text for c in absent]
+    articled = [add_article(c) for c in absent]
     either = join_list(names, "or")
+    two = len(absent) == 2
     return {
         "n": join_list(names, "and"),
+        "N": join_list(articled, "and"),
         "o": either,
-        "neither": f"neither {join_list(names, 'nor')}" if len(absent) == 2 else f"no {either}",
+        "neither": f"neither {join_list(names, 'nor')}" if two else f"no {either}",
+        "Neither": f"neither {join_list(articled, 'nor')}" if two else f"no {either}",
         "nbe": agree_all(absent),
         "nf": agree(absent[0].number),
         "nl": agree(absent[-1].number),
@@ -147,14 +154,14 @@ def _side(pieces: Sequence[Piece], side: int) -> str:
 
 
 def _share_heads(joiners: Sequence[str], segments: Sequence[str]) -> list[str]:
-    """Join phrases, saying a preposition once where neighbours share it."""
+    """Join phrases, saying a preposition once where neighbours share it: "with A, B and C"."""
     heads = [_SHARED.match(s) is not None for s in segments]
-    shares = [False, *(a and b for a, b in pairwise(heads))]
+    shares = [False, *(a and b for a, b in pairwise(heads)), False]
     out = []
     for i, (joiner, segment) in enumerate(zip(joiners, segments, strict=True)):
         if shares[i]:
             _, _, rest = segment.partition(" ")
-            out.append((", and " if shares[i - 1] else " and ") + rest)
+            out.append((", " if shares[i + 1] else " and ") + rest)
         else:
             out.append(joiner + segment)
     return out
