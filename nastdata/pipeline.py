@@ -31,6 +31,7 @@ from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
 from nastdata.provenance import describe_build
 from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, ProtocolsRecipe
+from nastdata.report.fitness import list_problems
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
 from nastdata.sources.options import make_options
@@ -67,24 +68,7 @@ class Built:
     @property
     def problems(self) -> list[str]:
         """Checks that did not hold, in words; a build with problems exits with 1."""
-        verdict = (self.manifest.get("audit") or {}).get("verdict", {})
-        failures = [] if verdict.get("passed", True) else list(verdict["failures"])
-        return [*([said] if (said := tell_fallback(self.manifest)) else []), *failures]
-
-
-def tell_fallback(manifest: dict[str, Any]) -> str | None:
-    """Say that a language model failed to word more than the recipe allows; None if it did not."""
-    fallback = (manifest.get("ledger") or {}).get("fallback")
-    if not fallback or fallback["share"] <= fallback["most"]:
-        return None
-    writer = manifest["recipe"]["writer"]
-    instead = "the template wrote them" if writer["on_failure"] == "template" else "they were left out"
-    example = " ".join((fallback["example"] or "").split())
-    said = f"'{example[:160]}'" if example else "nothing"
-    return (
-        f"the model did not word {fallback['share']:.1%} of the statements (at most {fallback['most']:.0%}): "
-        f"{instead}; commonest reason: {fallback['commonest_reason']}, for example the answer {said}"
-    )
+        return list_problems(self.manifest)
 
 
 def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = False) -> Built:
@@ -203,6 +187,8 @@ def _make(
             progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
+        if recipe.images.mode == "none":
+            studies = studies.with_columns(pl.lit(None, pl.String).alias("image"))
         families = {s.name: s.family for s in sources if s.family}
         studies = assign_splits(studies, recipe.splits, recipe.seed, families)
         design_report: dict[str, Any] = {}
