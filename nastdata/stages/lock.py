@@ -30,7 +30,9 @@ def hold_lock(out: Path, say: Callable[[str], None]) -> Iterator[None]:
         UserError: if another process holds it.
     """
     path = out.with_name(f".{out.name}.lock")
+    made = [p for p in path.parents if not p.exists()]
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         fd = _take(path)
     except OSError as e:
         # read-only and full disks are reported by the writing itself; without locks two builds are possible
@@ -48,6 +50,16 @@ def hold_lock(out: Path, say: Callable[[str], None]) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(fd)
+        _remove_empty(made)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made for a build of which nothing is left, deepest first."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def _take(path: Path) -> int | None:
