@@ -49,7 +49,10 @@ def write_entry(folder: Path, name: str, key: str, kept: Kept) -> None:
     (folder / f"{stem}.json").unlink(missing_ok=True)
     for label, frame in kept.frames.items():
         path = folder / f"{stem}.{label}.arrow"
-        frame.write_ipc(path, compression="lz4")
+        try:
+            frame.write_ipc(path, compression="lz4")
+        except pl.exceptions.PolarsError as e:
+            raise OSError(str(e).splitlines()[0]) from e
         files[label] = {"sha256": hash_file(path), "rows": len(frame)}
     body = {"format": FORMAT, "stage": name, "key": key, "files": files, "data": kept.data}
     text = json.dumps(body, ensure_ascii=False, allow_nan=True)
