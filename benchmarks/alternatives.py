@@ -65,8 +65,8 @@ def main() -> None:
     def loop() -> int:
         texts = []
         for _, row in frame.iterrows():
-            values = [None if pd.isna(v) else v for v in row]
-            texts.append(fill(*values))
+            place, grade = (None if pd.isna(row[k]) else row[k] for k in ("location", "severity"))
+            texts.append(fill(row["condition"], row["existence"], place, grade))
         return len(frame.assign(caption=texts))
 
     def mapped() -> int:

@@ -145,11 +145,13 @@ def _cut_shards(
     if embedder is not None:
         yield from _cut_image_shards(config, part, embedder, tally)
         return
-    table = to_arrow(part, config_arrow_schema(config))
-    shards = max(math.ceil(len(part) / SHARD_ROWS), math.ceil(table.nbytes / SHARD_BYTES))
+    schema = config_arrow_schema(config)
+    # memory holds one shard as plain Arrow, however many there are
+    whole = sum(to_arrow(piece, schema).nbytes for piece in part.iter_slices(SHARD_ROWS))
+    shards = max(math.ceil(len(part) / SHARD_ROWS), math.ceil(whole / SHARD_BYTES))
     size = math.ceil(len(part) / shards)
-    for start in range(0, len(part), size):
-        yield table.slice(start, size)
+    for piece in part.iter_slices(size):
+        yield to_arrow(piece, schema)
 
 
 def _cut_image_shards(
