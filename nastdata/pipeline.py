@@ -194,8 +194,10 @@ def _make(
         design_report: dict[str, Any] = {}
         parts: dict[str, Assembled] = {}
         made_from: dict[str, str] = {}
-        studied = keys.hash_frame(studies) if stages.folder is not None else ""
-        for part in list_parts(recipe, studies, ontology, writer, engine):
+        quoted = [x.statements for x in loaded if x.statements is not None]
+        statements = pl.concat(quoted) if quoted else None
+        studied = keys.hash_frames(studies, statements) if stages.folder is not None else ""
+        for part in list_parts(recipe, studies, statements, ontology, writer, engine):
             design_key = keys.hash_design(base, recipe, part.config, studied)
             # A model's answers are kept for good, and the account of a build comes from asking for them.
             words_key = keys.hash_words(design_key, recipe) if recipe.writer.realizer == "template" else None

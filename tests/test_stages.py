@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from nastdata.errors import UserError
 from nastdata.pipeline import build
 from nastdata.progress import Progress
 from nastdata.recipe import load_recipe
+from nastdata.sources.base import InputFile, Loaded
 from nastdata.stages import folder as folders
 from nastdata.stages import keys
 from nastdata.stages.entries import DamagedEntryError, Kept, OtherKeyError, read_entry, write_entry
 from nastdata.stages.folder import MARK, Stages, name_folder, open_stages
 from nastdata.stages.inputs import describe_paths, hash_listing
 from nastdata.stages.lock import hold_lock
+from nastdata.stages.results import is_current, pack_loaded, unpack_loaded
 
 FRAME = pl.DataFrame(
     {"a": ["x", None], "b": [[{"c": "1", "d": None}], []], "n": pl.Series([1, 2], dtype=pl.UInt8)}
@@ -162,6 +165,30 @@ def test_a_listing_changes_with_every_file_but_images(tmp_path: Path) -> None:
     changed = hash_listing(describe_paths([tmp_path, tmp_path / "gone.csv"]))
     os.utime(tmp_path / "a.csv", ns=(1, 1))  # a clock that was set back
     assert len({before, changed, hash_listing(describe_paths([tmp_path, tmp_path / "gone.csv"]))}) == 3
+
+
+def test_all_that_a_source_yields_comes_back(tmp_path: Path) -> None:
+    """A new field of ``Loaded`` is kept too, whatever it is called."""
+    (tmp_path / "in.csv").write_text("1")
+    values: dict[str, Any] = {}
+    for field in fields(Loaded):
+        kind = str(field.type)
+        values[field.name] = (
+            (InputFile.of(tmp_path / "in.csv"),) if "InputFile" in kind
+            else FRAME if "DataFrame" in kind
+            else ("a", "b") if "tuple" in kind
+            else {"a": 1, "b": {"c": 2}} if "dict" in kind
+            else 7
+        )  # fmt: skip
+    write_entry(tmp_path, "source x", "k", pack_loaded(Loaded(**values)))
+    kept = read_entry(tmp_path, "source x", "k")
+    assert kept is not None and is_current(kept)
+    back = unpack_loaded(kept)
+    for name, value in values.items():
+        same = getattr(back, name)
+        assert same.equals(value) if isinstance(value, pl.DataFrame) else same == value, name
+    (tmp_path / "in.csv").write_text("2")
+    assert not is_current(kept), "the file has another content now"
 
 
 class StopHere(BaseException):

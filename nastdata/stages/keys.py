@@ -43,6 +43,11 @@ def hash_frame(frame: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
+def hash_frames(*frames: pl.DataFrame | None) -> str:
+    """Return one hash of several frames, of which some may be missing."""
+    return hash_parts([None if f is None else hash_frame(f) for f in frames])
+
+
 def hash_base(ontology: Ontology, sources: Iterable[Source]) -> str:
     """Return a hash of what every stage follows from: our code, plug-ins, libraries, the ontology."""
     plugins = sorted({m for s in sources if (m := _package_of(s)) != "nastdata"})

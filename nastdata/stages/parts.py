@@ -89,9 +89,22 @@ def make_part(part: Part, keys: Keys, stages: Stages, progress: Progress) -> tup
 
 
 def list_parts(
-    recipe: BuildRecipe, studies: pl.DataFrame, ontology: Ontology, writer: Writer, engine: Engine
+    recipe: BuildRecipe,
+    studies: pl.DataFrame,
+    statements: pl.DataFrame | None,
+    ontology: Ontology,
+    writer: Writer,
+    engine: Engine,
 ) -> list[Part]:
     """List the configs that a recipe asks for.
+
+    Args:
+        recipe: of the build.
+        studies: label or fact frame with ``split``.
+        statements: sentences of reports, where a source has them.
+        ontology: of the build.
+        writer: words what is designed.
+        engine: where texts are read back.
 
     Raises:
         UserError: if it is of a kind that builds nothing.
@@ -122,7 +135,7 @@ def list_parts(
             return design_probes(studies, ontology, recipe, load_token_counter(recipe.tokenizer))
         if isinstance(recipe, OppositionRecipe):
             return design_opposition(studies, ontology, recipe)
-        return design_protocols(studies, ontology, recipe)
+        return design_protocols(studies, ontology, recipe, statements)
 
     assemble = assemble_protocols if config == "protocols" else assemble_prompts
     return [

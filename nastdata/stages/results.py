@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from nastdata.assemble.options import Assembled
 from nastdata.design.base import Design
@@ -14,40 +17,24 @@ from nastdata.stages.inputs import describe_paths, hash_listing, is_same_content
 
 def pack_loaded(loaded: Loaded) -> Kept:
     """Take apart what a source yields; its files are noted, to be looked at again."""
-    frames = {"frame": loaded.frame, "rejects": loaded.rejects}
-    if loaded.sentences is not None:
-        frames["sentences"] = loaded.sentences
+    frames, data = {}, {}
+    for field in fields(loaded):
+        value = getattr(loaded, field.name)
+        if isinstance(value, pl.DataFrame):
+            frames[field.name] = value
+        elif field.name != "files" and value is not None:
+            data[field.name] = value
     files = [[str(f.path), f.sha256, f.rows] for f in loaded.files]
-    return Kept(
-        frames,
-        {
-            "files": files,
-            "listing": hash_listing(describe_paths(f.path for f in loaded.files)),
-            "rows_in": loaded.rows_in,
-            "rows_out": loaded.rows_out,
-            "left_out": loaded.left_out,
-            "report": loaded.report,
-            "warnings": list(loaded.warnings),
-            "notes": list(loaded.notes),
-        },
-    )
+    listing = hash_listing(describe_paths(f.path for f in loaded.files))
+    return Kept(frames, {"files": files, "listing": listing, "values": data})
 
 
 def unpack_loaded(kept: Kept) -> Loaded:
-    """Put together what ``pack_loaded`` took apart."""
-    data: dict[str, Any] = kept.data
-    return Loaded(
-        frame=kept.frames["frame"],
-        rejects=kept.frames["rejects"],
-        files=tuple(InputFile(Path(path), sha256, rows) for path, sha256, rows in data["files"]),
-        rows_in=data["rows_in"],
-        rows_out=data["rows_out"],
-        left_out=data["left_out"],
-        report=data["report"],
-        warnings=tuple(data["warnings"]),
-        notes=tuple(data["notes"]),
-        sentences=kept.frames.get("sentences"),
-    )
+    """Put together what ``pack_loaded`` took apart; tuples come back as tuples."""
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in kept.data["values"].items()}
+    files = tuple(InputFile(Path(path), sha256, rows) for path, sha256, rows in kept.data["files"])
+    made: Any = {**kept.frames, **values, "files": files}
+    return Loaded(**made)
 
 
 def is_current(kept: Kept) -> bool:
