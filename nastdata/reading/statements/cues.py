@@ -31,14 +31,13 @@ class Cues(Exceptions):
         if not self._group and len(self.mentions) > self._clause:
             self._group = [m for m in self.mentions[self._clause :] if m.turn == self.mentions[-1].turn]
             self._joint = ""
+        self._take_back(self._group, "of an earlier image")
         for m in self._group:
-            m.polarity = UNSAID
             m.time = "earlier"
         self._polarity, self._opener = PRESENT, "previous"
 
     def _unsay(self, i: int) -> None:
-        for m in self._group or self.mentions[self._clause :]:
-            m.polarity = UNSAID
+        self._take_back(self._group or self.mentions[self._clause :], "may be missed, or can't be judged")
         self._open(PRESENT, "")
 
     def _there(self, i: int) -> None:
@@ -76,8 +75,7 @@ class Cues(Exceptions):
 
     def _would(self, i: int) -> None:
         """Take back what the sentence said: "to say that there is X would be wrong"."""
-        for m in self.mentions[self._sentence :]:
-            m.polarity = UNSAID
+        self._take_back(self.mentions[self._sentence :], "supposed")
         self._suppose(i)
 
     def _suppose(self, i: int) -> None:

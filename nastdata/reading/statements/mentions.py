@@ -7,9 +7,15 @@ import re
 from nastdata.reading.kinds import symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.statements import lookahead as look
-from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, UNSAID, Lists, Polarity
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, UNSAID, Lists, Mention, Polarity
 
 _PLACES = symbols("place place_adverbial")
+_REASONS = {
+    "history": "history",
+    "previous": "of an earlier image",
+    "strange": "a denial of something else",
+}
+"""Opener -> why nothing is said of the names in its scope."""
 
 
 class Mentions(Lists):
@@ -59,6 +65,8 @@ class Mentions(Lists):
         self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
         if self._opener == "previous":
             self.mentions[-1].time = "earlier"
+        if self.mentions[-1].polarity is UNSAID:
+            self.mentions[-1].reason = _REASONS.get(self._opener, "asked for or supposed")
         if self._unclear:
             self.mentions[-1].unread = self._unclear
         elif self._excepted and polarity == ABSENT:
@@ -85,6 +93,11 @@ class Mentions(Lists):
     def _refers_back(self, after: int) -> bool:
         """Tell whether a cue that has no list open is about the name before it: "but has resolved"."""
         return self._last and bool(self.mentions) and not look.ANY_NAME.match(self.kinds, after)
+
+    def _take_back(self, mentions: list[Mention], reason: str) -> None:
+        """Nothing is said of these, after all."""
+        for m in mentions:
+            m.polarity, m.reason = UNSAID, reason
 
     def _set_unclear(self, reason: str) -> None:
         self._unclear = reason

@@ -33,7 +33,7 @@ class Names(Cues):
         heading = self.mentions[-1]
         if heading.at == start - 1 and heading.condition == self.entries[i].value:
             if look.HEADED.fullmatch(self.kinds, start + 1, i):
-                heading.polarity = UNSAID
+                self._take_back([heading], "a heading, named again")
 
     def _alternative(self, i: int) -> None:
         self._mention(self.entries[i].value, i, self._list_polarity(i, alternative=True), alternative=True)
