@@ -18,6 +18,8 @@ _CONDITION, _ARTICLE, _THERE_IS = SYMBOL["condition"], SYMBOL["article"], SYMBOL
 _SIGN_OF, _SHOWS = SYMBOL["sign_of"], SYMBOL["shows"]
 _SUBJECTS_OF = frozenset(symbols("domain image shows with of"))
 _SUBJECTS = symbols("domain image place")
+_PREDICATED = symbols("subject place")
+_IRREGULAR = frozenset(("bases", "apices", "hila", "vertebrae", "costae", "pleurae"))
 _SINGULAR = frozenset(("is", "was", "has", "does", "there is", "there was", "there's", "has been"))
 _PLURAL = frozenset(("are", "were", "have", "do", "there are", "there were", "have been"))
 _NO_PLURAL = ("ss", "is", "us")
@@ -73,7 +75,7 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
         if kind == _SHOWS and i and (reason := _check_verb(read.kinds[:i], words[:i], word)):
             return reason
     if not names:
-        return None
+        return _check_subject(read.kinds, words)
     many = len(names) > 1
     head = next((i for i, k in enumerate(read.kinds) if k == _SIGN_OF and i < names[0]), None)
     plural = any(_is_plural(words[n]) for n in names) if head is None else _is_plural(words[head].split()[0])
@@ -84,6 +86,19 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
         if subject and ((word in _SINGULAR and plural) or (word in _PLURAL and not plural and not many)):
             return f"'{words[names[-1]]}' and '{word}' don't agree"
     return None
+
+
+def _check_subject(kinds: str, words: list[str]) -> str | None:
+    """Return why the verb of a predicate doesn't agree with its subject, or None: "the heart are enlarged"."""
+    at = next((i for i, k in enumerate(kinds) if k in _PREDICATED), None)
+    verb = (
+        next((w for w in words[at + 1 :] if w in _SINGULAR or w in _PLURAL), None) if at is not None else None
+    )
+    if at is None or verb is None:
+        return None
+    subject = words[at].split()[-1]
+    many = _is_plural(subject) or words[at].startswith("both ") or subject in _IRREGULAR
+    return f"'{words[at]}' and '{verb}' don't agree" if many == (verb in _SINGULAR) else None
 
 
 def _check_verb(kinds: str, before: list[str], verb: str) -> str | None:

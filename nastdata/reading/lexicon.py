@@ -63,7 +63,7 @@ _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
-_STOP = SYMBOL[Kind.FULL_STOP]
+_STOP, _NAME = SYMBOL[Kind.FULL_STOP], SYMBOL[Kind.CONDITION]
 _BEFORE_QUESTION = symbols("full_stop comma colon semicolon slash")
 _QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
@@ -169,8 +169,13 @@ class Lexicon:
                 if best is not None:
                     end = found[last][2]
                     i = last
-            if best is not None and "free" in best.roles and plain[start - 1] == "-":
-                best = _FREE
+            if (
+                best is not None
+                and "free" in best.roles
+                and plain[start - 1] == "-"
+                and kinds[-1:] == [_NAME]
+            ):
+                best = _FREE  # "fracture-free", but not "gas-free effusion"
             if best is None:
                 best = _ADVERB if self.register.is_adverb(word) else _UNKNOWN
                 unknown.append(text[start:end])
@@ -236,7 +241,7 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         yield from _list_names(condition, v, places, words)
     for condition, phrases in v.with_place.items():
         for text in phrases:
-            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, False, NEEDS_PLACE)
+            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, True, NEEDS_PLACE)
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)

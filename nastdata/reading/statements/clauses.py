@@ -22,7 +22,8 @@ class Clauses(Mentions):
     __slots__ = ()
 
     def _end_sentence(self, i: int) -> None:
-        self.unsaid = self._excepted = False
+        self.unsaid = False
+        self._excepted = set()
         self._heading = -1
         self._end_clause(i)
         self._sentence = len(self.mentions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nastdata.reading.kinds import SYMBOL
+from nastdata.reading.kinds import SYMBOL, symbols
 from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.exceptions import Exceptions
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID
@@ -12,6 +12,7 @@ _OPEN_TO_DOUBT = frozenset({"previous", "strange"})
 _COMMA = SYMBOL["comma"]
 _OR = SYMBOL["or"]
 _NOR = SYMBOL["nor"]
+_EITHER = symbols("or versus")
 
 
 class Cues(Exceptions):
@@ -83,12 +84,21 @@ class Cues(Exceptions):
         self._open(UNSAID, "asks")
 
     def _absent(self, i: int) -> None:
-        if not self._group and self._refers_back(i + 1):
+        if not self._group and self._refers_back(i):
             self.mentions[-1].polarity = ABSENT
         elif not self._group or (self._joint and look.NAME.match(self.kinds, i + 1)):
             self._open(ABSENT, "determiner")
         else:
             self._close(ABSENT, i)
+
+    def _excluded(self, i: int) -> None:
+        """Absence; doubt in a denial: "the image does not allow X to be excluded"."""
+        if self._group and self._polarity == ABSENT and not self._joint and self._opener == "determiner":
+            for m in self._group:
+                m.polarity = DOUBTFUL
+            self._open(PRESENT, "")
+        else:
+            self._absent(i)
 
     def _lacking(self, i: int) -> None:
         if not self._group or look.NAME.match(self.kinds, i + 1):
@@ -117,6 +127,10 @@ class Cues(Exceptions):
         if self.unsaid and self._polarity == UNSAID and self._opener != "previous":
             return
         ahead = look.NAME.match(self.kinds, i + 1) or look.SHOWN_NAME.match(self.kinds, i + 1)
+        if not self._group and not ahead and self._goes_on_about_last(i + 1):
+            for m in self._find_last_list():
+                m.polarity = DOUBTFUL  # "was considered, but is unlikely"
+            return
         if self._group and not ahead:
             if not (self._joint and self._polarity == ABSENT):
                 self._close(DOUBTFUL, i)
@@ -128,7 +142,13 @@ class Cues(Exceptions):
         self._open(DOUBTFUL, "doubt")
 
     def _doubt_ahead(self, i: int) -> None:
-        if self._group and (found := look.SEEN.match(self.kinds, i + 1)):
+        if self._polarity == ABSENT and self._original[i] in _EITHER:
+            self._joint += _OR  # "no congestion or edema"
+            return
+        finite = "finite" in self.entries[i].roles and self._opener == "denial" and self._group
+        if finite:
+            self._open(DOUBTFUL, "doubt")  # "the absence of X suggests Y"
+        elif self._group and (found := look.SEEN.match(self.kinds, i + 1)):
             self._skip = found.end()
             self._close(DOUBTFUL, i)
         elif (

@@ -88,7 +88,8 @@ class Denials(Names):
             self._skip = found.end()
         elif found := look.NOT_DOUBT.match(kinds, at):
             self._skip = found.end()
-            self._decide(ABSENT, found.end())
+            sure = "sure_if_denied" in self.entries[found.end() - 1].roles
+            self._decide(PRESENT if sure else ABSENT, found.end())
         elif look.NAME_FAR.match(kinds, at):
             self._open(ABSENT, "determiner")
         elif self._group and not look.OTHER_SUBJECT.search(kinds, self._group[-1].at + 1, i):

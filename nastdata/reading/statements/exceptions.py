@@ -27,8 +27,8 @@ class Exceptions(Clauses):
         elif len(self.mentions) == self._sentence:
             if look.WHICH_IS.match(self.kinds, found.end()):
                 return  # "except at the left base, which is consolidated"
-            self._excepted = True
-            self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+            self._excepted = {j for j in range(i, found.end()) if self.kinds[j] in _PLACES}
+            self.denied |= self._excepted
             self._skip = found.end()
         elif self.mentions[-1].polarity == ABSENT:
             turn = self.mentions[-1].turn

@@ -163,7 +163,8 @@ class Lists:
         group = self._group
         if polarity == PRESENT:
             joint = group[-1].joint
-            either = any(_OR in m.joint or _NOR in m.joint for m in group[1:]) or _OR in self._joint
+            either = any(_OR in m.joint or _NOR in m.joint or _SLASH in m.joint for m in group[1:])
+            either = either or _OR in self._joint
             if either or not joint:
                 return
             if len(group) == 2:

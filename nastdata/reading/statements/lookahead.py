@@ -43,7 +43,7 @@ NOT_KNOWN = compile_pattern(
 )
 NOT_STRANGE = compile_pattern("[filler auxiliary]{0,2} unknown")
 DOUBLE = compile_pattern("[filler article sign_of auxiliary there_is]{0,5} denial")
-NOT_NO = compile_pattern("[filler auxiliary article there_is]{0,6} denial")
+NOT_NO = compile_pattern("[filler auxiliary article there_is domain]{0,6} denial")
 NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")
 NOT_EXCLUDED = compile_pattern("[filler auxiliary article]{0,4} excluded")
 NOT_EXCLUDE = compile_pattern("[filler auxiliary]{0,4} exclude")
@@ -79,6 +79,10 @@ ELLIPSIS = compile_pattern(
     "[filler auxiliary article]{0,4} (?= [full_stop semicolon comma colon contrast with "
     "question_mark and or nor]| end )"
 )
+ENDS = compile_pattern(
+    "[filler auxiliary]{0,4} ([full_stop semicolon comma colon contrast question_mark] | end )"
+)
+"""Nothing more is said in the clause."""
 EXCEPTED = compile_pattern(
     "[preposition article filler of]{0,4} [place place_adverbial]"
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"

@@ -7,9 +7,12 @@ import re
 from nastdata.reading.kinds import symbols
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.statements import lookahead as look
-from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, UNSAID, Lists, Mention, Polarity
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID, Lists, Mention, Polarity
 
 _PLACES = symbols("place place_adverbial")
+_JOINTS = symbols("contrast comma and semicolon")
+_NO_SUBJECT = symbols("auxiliary filler persisting article change not grade seen shows")
+"""What may stand between a joint and a cue without giving the cue a subject of its own."""
 _REASONS = {
     "history": "history",
     "previous": "of an earlier image",
@@ -44,8 +47,8 @@ class Mentions(Lists):
         """Why the rest of the clause is left unread."""
         self._heading = -1
         """Position of the colon after a name that begins the sentence: "Pneumonia:"."""
-        self._excepted = False
-        """Whether a place is excepted from what is still to come."""
+        self._excepted: set[int] = set()
+        """Positions of places that are excepted from what is still to come."""
         self._clause = self._sentence = 0
         """How many mentions there were before the clause, and before the sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
@@ -69,8 +72,9 @@ class Mentions(Lists):
             self.mentions[-1].reason = _REASONS.get(self._opener, "asked for or supposed")
         if self._unclear:
             self.mentions[-1].unread = self._unclear
-        elif self._excepted and polarity == ABSENT:
-            self.mentions[-1].unread = "an exception before what it is an exception from"
+        elif self._excepted and polarity == ABSENT and self.mentions[-1].polarity == ABSENT:
+            self.mentions[-1].polarity = PRESENT  # "except for the lingula, no lobe shows X"
+            self.denied -= self._excepted
         self._last = True
 
     def _deny(self, found: re.Match[str], wanted: str) -> bool:
@@ -85,14 +89,33 @@ class Mentions(Lists):
         """Apply a cue that may stand on either side."""
         if self._group and not (self._joint and look.NAME.match(self.kinds, after)):
             self._close(polarity, after - 1)
+        elif not self._group and self._goes_on_about_last(after):
+            for m in self._find_last_list():
+                m.polarity = polarity
         else:
             self._open(
                 polarity, "determiner" if polarity == ABSENT else "doubt" if polarity == DOUBTFUL else "seen"
             )
 
-    def _refers_back(self, after: int) -> bool:
-        """Tell whether a cue that has no list open is about the name before it: "but has resolved"."""
-        return self._last and bool(self.mentions) and not look.ANY_NAME.match(self.kinds, after)
+    def _refers_back(self, i: int) -> bool:
+        """Tell whether the cue at ``i``, with no list open, is about what is named before: "but has resolved"."""
+        if not self._last or not self.mentions or look.ANY_NAME.match(self.kinds, i + 1):
+            return False
+        j = i - 1
+        while j > self.mentions[-1].at and self.kinds[j] in _NO_SUBJECT:
+            j -= 1
+        return j == self.mentions[-1].at or self.kinds[j] in _JOINTS or self.kinds[j + 1] in _JOINTS
+
+    def _goes_on_about_last(self, after: int) -> bool:
+        """Tell whether a predicate without a subject ends here: "was suspected, but is not seen now"."""
+        return (
+            len(self.mentions) > self._sentence
+            and look.ENDS.match(self.kinds, after) is not None
+            and self._refers_back(after - 1)
+        )
+
+    def _find_last_list(self) -> list[Mention]:
+        return [m for m in self.mentions[self._sentence :] if m.turn == self.mentions[-1].turn]
 
     def _take_back(self, mentions: list[Mention], reason: str) -> None:
         """Nothing is said of these, after all."""

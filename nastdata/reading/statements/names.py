@@ -7,7 +7,10 @@ from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.cues import Cues
 from nastdata.reading.statements.lists import ABSENT, PRESENT, UNSAID
 
+_DOMAIN = SYMBOL["domain"]
+_WHERE = symbols("place place_adverbial domain")
 _PLACES = symbols("place place_adverbial")
+_CLAUSE_STOPS = symbols("semicolon contrast full_stop")
 _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
 _PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
@@ -53,15 +56,20 @@ class Names(Cues):
         if look.NAME_NEAR.match(self.kinds, i + 1):
             return []
         found: list[str] = []
+        pronoun = False
+        """Whether "it" is between, which may be of the clause before: "not small; it is enlarged"."""
         for j in range(i - 1, max(-1, i - 14), -1):
             kind = self.kinds[j]
-            if kind in _PREDICATE_STOPS or (found and kind in _PREDICATE_LINKS):
+            pronoun = pronoun or "pronoun" in self.entries[j].roles
+            if kind in _PREDICATE_STOPS and not (pronoun and kind in _CLAUSE_STOPS):
                 break
-            if kind in _SUBJECTS:
+            if found and kind in _PREDICATE_LINKS:
+                break
+            if kind in _SUBJECTS or kind == _DOMAIN:
                 text = self.entries[j].text
                 verb = _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
                 condition = self._lexicon.predicates.get(text, {}).get(adjective) if verb else None
-                if condition is None and verb and kind in _PLACES:
+                if condition is None and verb and kind in _WHERE:
                     condition = self._lexicon.of_places.get(adjective)
                 if condition is not None and condition not in found:
                     found.insert(0, condition)

@@ -68,7 +68,7 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.LACKING: Scope._lacking,
     Kind.QUESTION_MARK: Scope._ask,
     Kind.ONE: Scope._one,
-    Kind.EXCLUDED: Scope._absent,
+    Kind.EXCLUDED: Scope._excluded,
     Kind.EXCLUDE: Scope._exclude,
     Kind.SEEN: Scope._seen,
     Kind.SHOWS: Scope._show,
