@@ -186,6 +186,16 @@ class Kind(StrEnum):
     GRADE_ADVERB = "grade_adverb"
     ASPECT = "aspect"
     """"Size of", "stability of": what is said is said of that, and the finding is there."""
+    ASIDE = "aside"
+    """Begins what is said aside of another finding; ``RESUME`` ends it."""
+    RESUME = "resume"
+    DIGITS = "digits"
+    """A number in digits."""
+    DATE = "date"
+    CLEARANCE = "clearance"
+    """"Resolution" as what is shown."""
+    EFFECT = "effect"
+    """What a finding does: "shift"; to deny it doesn't deny the finding."""
     UNPROVED = "unproved"
     """"Cannot be confirmed": doubt."""
     OUT = "out"
@@ -289,6 +299,10 @@ BASES: dict[Kind, Kind] = {
     Kind.OTHER_BODY: Kind.UNCLEAR,
     Kind.GRADE_ADVERB: Kind.GRADE,
     Kind.ASPECT: Kind.SIGN_OF,
+    Kind.DIGITS: Kind.UNKNOWN,
+    Kind.DATE: Kind.UNKNOWN,
+    Kind.CLEARANCE: Kind.FILLER,
+    Kind.EFFECT: Kind.UNKNOWN,
     Kind.UNPROVED: Kind.DOUBT,
     Kind.OUT: Kind.FILLER,
     Kind.UNTRUE: Kind.UNCLEAR,
@@ -320,6 +334,8 @@ _CLASSES = {
     " persisting unknown diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
+_ALSO = {"unknown": "digits date effect where_it"}
+"""Finer kinds that a pattern's base stands for too."""
 
 
 def symbols(names: str) -> str:
@@ -349,6 +365,9 @@ def compile_pattern(readable: str) -> re.Pattern[str]:
             out.append(f"(?:^|(?<={SYMBOL['full_stop']}))")
         elif piece in _CLASSES:
             any_of = symbols(_CLASSES[piece])
+            out.append(any_of if inside else f"[{any_of}]")
+        elif piece in _ALSO:
+            any_of = SYMBOL[piece] + symbols(_ALSO[piece])
             out.append(any_of if inside else f"[{any_of}]")
         elif piece[0].isalpha():
             out.append(SYMBOL[piece])

@@ -60,6 +60,7 @@ STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
 _MARK = Entry("", None, "")
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
+_DIGITS = Entry(SYMBOL[Kind.DIGITS], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
@@ -177,7 +178,7 @@ class Lexicon:
             ):
                 best = _FREE  # "fracture-free", but not "gas-free effusion"
             if best is None:
-                best = _ADVERB if self.register.is_adverb(word) else _UNKNOWN
+                best = _ADVERB if self.register.is_adverb(word) else _DIGITS if word.isdigit() else _UNKNOWN
                 unknown.append(text[start:end])
             elif not best.licensed:
                 unknown.append(text[start:end])
@@ -292,6 +293,9 @@ def _list_names(
             for a in p.adjectives:
                 for s in p.subjects:
                     yield f"{a} {s}", entry
+                    if not a.endswith("ed"):
+                        yield f"{a} of {s}", entry
+                        yield f"{a} of the {s}", entry
 
 
 def _list_places(v: Vocabulary, register: Register) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -23,7 +23,7 @@ _NOT = frozenset(symbols("not denial"))
 _NO_LONGER = frozenset(("no longer", "no longer any", "not any longer", "not any more"))
 DECISIVE = frozenset(("IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS", "OPINION", "SUMMARY"))
 """Sections whose statements count more than those of the others."""
-_NUMBERS = frozenset(symbols("unknown number"))
+_NUMBERS = frozenset(symbols("unknown number digits"))
 _LIMITS = frozenset(symbols("property new grade grade_adjective grade_adverb place persisting unknown"))
 _GRADES = frozenset(symbols("grade grade_adjective grade_adverb"))
 _BEFORE_NAME = frozenset(

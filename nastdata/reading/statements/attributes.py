@@ -137,7 +137,9 @@ class Attributes:
                 ),
             )
             for m in mentions
-            if symbols.entries[m.at].roles is not NEEDS_PLACE or self._fits(m.condition, places.get(m.at, ()))
+            if symbols.entries[m.at].roles is not NEEDS_PLACE
+            or self._fits(m.condition, places.get(m.at, ()))
+            or any("pleura" in symbols.entries[i].text for i, _, _ in places.get(m.at, ()))
         ]
 
     def _fits(self, condition: str, places: Sequence[Said]) -> bool:

@@ -39,7 +39,7 @@ class Clauses(Mentions):
         self._end_sentence(i)
 
     def _end_clause(self, i: int) -> None:
-        if self._group and i and self.kinds[i - 1] == _AUXILIARY:
+        if self._group and i and self.kinds[i - 1] == _AUXILIARY and self._polarity is not UNSAID:
             self._close(PRESENT, i)
         if i >= len(self.kinds) or self.kinds[i] != _COLON_MARK:
             self._clause, self._unclear = len(self.mentions), ""

@@ -21,6 +21,8 @@ class Denials(Names):
 
     def _no(self, i: int) -> None:
         kinds = self.kinds
+        if self._polarity is UNSAID and self._opener == "asks" and not self._group:
+            return  # "to make sure that there is no X"
         double = look.DOUBLE.match(kinds, i + 1)
         if double:
             self._skip = double.end()
@@ -65,6 +67,10 @@ class Denials(Names):
             self._decide(DOUBTFUL, found.end())
         elif found := look.NOT_EXCLUDE.match(kinds, at):
             self._skip = found.end()
+            at = found.end()
+            if at < len(self.entries) and "pronoun" in self.entries[at].roles and self.mentions:
+                for m in self._find_last_list():
+                    m.polarity = DOUBTFUL  # "does not exclude it"
             self._open(DOUBTFUL, "doubt")
         elif (found := look.NOT_THERE.match(kinds, at)) and self._deny(found, _PLACES):
             pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nastdata.reading.kinds import SYMBOL, coarsen, symbols
 from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.clauses import Clauses
-from nastdata.reading.statements.lists import ABSENT, PRESENT, UNSAID
+from nastdata.reading.statements.lists import ABSENT, PRESENT, UNSAID, UNSAID
 
 _BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _AT = frozenset(symbols("preposition place_adverbial"))
@@ -73,6 +73,15 @@ class Exceptions(Clauses):
     def _absent_name(self, i: int) -> None:
         """A word that says that the finding is gone: "extubated"."""
         self._mention(self.entries[i].value, i, self._polarity if self._polarity is UNSAID else ABSENT)
+
+    def _set_aside(self, i: int) -> None:
+        """What is said up to ``_resume`` is of another finding, and of no image."""
+        self._saved = (self._group, self._polarity, self._opener)
+        self._open(UNSAID, "asks")
+
+    def _resume(self, i: int) -> None:
+        self._group, self._polarity, self._opener = self._saved
+        self._joint = ""
 
     def _same(self, i: int) -> None:
         self._open(self._closed, "same")

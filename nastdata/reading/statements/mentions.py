@@ -13,6 +13,8 @@ _PLACES = symbols("place place_adverbial")
 _JOINTS = symbols("contrast comma and semicolon")
 _NO_SUBJECT = symbols("auxiliary filler persisting article change not grade seen shows")
 """What may stand between a joint and a cue without giving the cue a subject of its own."""
+_BESIDE = symbols("preposition place place_adverbial domain of previous unknown number")
+"""What may stand between a finding and its verb besides: "seen on the prior study has resolved"."""
 _REASONS = {
     "history": "history",
     "previous": "of an earlier image",
@@ -32,6 +34,7 @@ class Mentions(Lists):
         "_lexicon",
         "_original",
         "_reasons",
+        "_saved",
         "_sentence",
         "_skip",
         "_telegraphic",
@@ -58,6 +61,8 @@ class Mentions(Lists):
         """Positions of denied places and grades."""
         self._last = False
         """Whether the sentence has named a condition."""
+        self._saved: tuple[list[Mention], Polarity, str] = ([], PRESENT, "")
+        """The list that is open around what is said aside."""
         self._skip = -1
 
     def _act(self, kind: str, i: int) -> None:
@@ -101,10 +106,14 @@ class Mentions(Lists):
         """Tell whether the cue at ``i``, with no list open, is about what is named before: "but has resolved"."""
         if not self._last or not self.mentions or look.ANY_NAME.match(self.kinds, i + 1):
             return False
-        j = i - 1
-        while j > self.mentions[-1].at and self.kinds[j] in _NO_SUBJECT:
+        last, j, subject = self.mentions[-1].at, i - 1, False
+        while j > last and self.kinds[j] not in _JOINTS:
+            if self.kinds[j] not in _NO_SUBJECT:
+                subject = True
+                if self.kinds[j] not in _BESIDE:
+                    return False
             j -= 1
-        return j == self.mentions[-1].at or self.kinds[j] in _JOINTS or self.kinds[j + 1] in _JOINTS
+        return j == last or not subject or self.kinds[j + 1] in _JOINTS
 
     def _goes_on_about_last(self, after: int) -> bool:
         """Tell whether a predicate without a subject ends here: "was suspected, but is not seen now"."""

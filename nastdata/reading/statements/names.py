@@ -8,13 +8,13 @@ from nastdata.reading.statements.cues import Cues
 from nastdata.reading.statements.lists import ABSENT, PRESENT, UNSAID
 
 _DOMAIN = SYMBOL["domain"]
+_VERBS = frozenset(symbols("auxiliary shows"))
 _WHERE = symbols("place place_adverbial domain")
 _PLACES = symbols("place place_adverbial")
 _CLAUSE_STOPS = symbols("semicolon contrast full_stop")
 _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
 _PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
-_AUXILIARY = SYMBOL["auxiliary"]
 
 
 class Names(Cues):
@@ -67,7 +67,7 @@ class Names(Cues):
                 break
             if kind in _SUBJECTS or kind == _DOMAIN:
                 text = self.entries[j].text
-                verb = _AUXILIARY in self.kinds[j:i] or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
+                verb = not _VERBS.isdisjoint(self.kinds[j:i]) or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
                 condition = self._lexicon.predicates.get(text, {}).get(adjective) if verb else None
                 if condition is None and verb and kind in _WHERE:
                     condition = self._lexicon.of_places.get(adjective)
