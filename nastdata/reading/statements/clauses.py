@@ -8,6 +8,7 @@ from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID
 from nastdata.reading.statements.mentions import Mentions
 
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
+_SEMICOLON = SYMBOL["semicolon"]
 _COLON_MARK = symbols("colon")
 _WHY = symbols("asks history")
 _AUXILIARY = SYMBOL["auxiliary"]
@@ -43,6 +44,9 @@ class Clauses(Mentions):
             self._close(PRESENT, i)
         if i >= len(self.kinds) or self.kinds[i] != _COLON_MARK:
             self._clause, self._unclear = len(self.mentions), ""
+            self._excepted = set()
+            if i < len(self.kinds) and self.kinds[i] == _SEMICOLON:
+                self.unsaid = False
         self._open(UNSAID if self.unsaid else PRESENT, "")
 
     def _break(self, i: int) -> None:

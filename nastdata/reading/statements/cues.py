@@ -88,8 +88,8 @@ class Cues(Exceptions):
             self.mentions[-1].polarity = ABSENT
         elif not self._group or (self._joint and look.NAME.match(self.kinds, i + 1)):
             self._open(ABSENT, "determiner")
-        else:
-            self._close(ABSENT, i)
+        elif not (self._joint and look.OTHER_SUBJECT.search(self.kinds, self._group[-1].at + 1, i)):
+            self._close(ABSENT, i)  # but not in "tube in place, and the lung has re-expanded"
 
     def _excluded(self, i: int) -> None:
         """Absence; doubt in a denial: "the image does not allow X to be excluded"."""

@@ -83,6 +83,10 @@ ENDS = compile_pattern(
     "[filler auxiliary]{0,4} ([full_stop semicolon comma colon contrast question_mark] | end )"
 )
 """Nothing more is said in the clause."""
+ENDS_AT_PLACE = compile_pattern(
+    "[filler auxiliary]{0,4} [preposition article]{0,3} [place place_adverbial]{0,2}"
+    " ([full_stop semicolon comma colon contrast question_mark] | end )"
+)
 EXCEPTED = compile_pattern(
     "[preposition article filler of]{0,4} [place place_adverbial]"
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
@@ -96,7 +100,7 @@ AT_PLACE = compile_pattern(
     "([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)"
 )
 OTHER_SUBJECT = compile_pattern(
-    "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} auxiliary"
+    "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} [auxiliary shows]"
 )
 """A clause about something that is no finding, before the denial."""
 SECOND_PLACE = compile_pattern(
@@ -112,7 +116,7 @@ WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
 ANSWER = compile_pattern(
-    "[denial none absent seen lacking not persisting] | [grade grade_adjective place place_adverbial]{1,3} full_stop"
+    "[denial none absent seen lacking not persisting one] | [grade grade_adjective place place_adverbial]{1,3} full_stop"
 )
 BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))
 """What may stand between a subject and its adjective without a verb: "mediastinum not widened"."""

@@ -117,11 +117,10 @@ class Mentions(Lists):
 
     def _goes_on_about_last(self, after: int) -> bool:
         """Tell whether a predicate without a subject ends here: "was suspected, but is not seen now"."""
-        return (
-            len(self.mentions) > self._sentence
-            and look.ENDS.match(self.kinds, after) is not None
-            and self._refers_back(after - 1)
-        )
+        if len(self.mentions) <= self._sentence:
+            return False
+        ends = look.ENDS_AT_PLACE if self.mentions[-1].time == "earlier" else look.ENDS
+        return ends.match(self.kinds, after) is not None and self._refers_back(after - 1)
 
     def _find_last_list(self) -> list[Mention]:
         return [m for m in self.mentions[self._sentence :] if m.turn == self.mentions[-1].turn]
