@@ -31,10 +31,12 @@ def account(
         scope: Its mentions.
         told: Positions (in ``laid_out``) of the mentions that made facts.
     """
-    names = [i for i, kind in enumerate(laid_out.kinds) if kind in _NAMES and _counts(laid_out, i)]
-    dropped = len(laid_out.kinds) != len(read.kinds)
-    if not dropped and not scope.has_unread and all(i in told for i in names):
-        return (), ()
+    kinds = laid_out.kinds
+    dropped = len(kinds) != len(read.kinds)
+    if not dropped and not scope.has_unread:
+        if sum(map(kinds.count, _NAMES)) == sum(kinds[i] in _NAMES for i in told):
+            return (), ()
+    names = [i for i, kind in enumerate(kinds) if kind in _NAMES and _counts(laid_out, i)]
     by_position = {m.at: m for m in scope.mentions}
     unread = {m.at: m.unread for m in scope.mentions if m.unread is not None}
     unsaid: list[Unread] = []

@@ -15,7 +15,7 @@ from nastdata.reading.register import Captions
 
 _STOP = SYMBOL["full_stop"]
 _CONDITION, _ARTICLE, _THERE_IS = SYMBOL["condition"], SYMBOL["article"], SYMBOL["there_is"]
-_SIGN_OF, _SHOWS = SYMBOL["sign_of"], SYMBOL["shows"]
+_SIGN_OF, _SHOWS, _DENIAL = SYMBOL["sign_of"], SYMBOL["shows"], SYMBOL["denial"]
 _SUBJECTS_OF = frozenset(symbols("domain image shows with of"))
 _SUBJECTS = symbols("domain image place")
 _PREDICATED = symbols("subject place")
@@ -77,8 +77,8 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
     if not names:
         return _check_subject(read.kinds, words)
     many = len(names) > 1
-    head = next((i for i, k in enumerate(read.kinds) if k == _SIGN_OF and i < names[0]), None)
-    plural = any(_is_plural(words[n]) for n in names) if head is None else _is_plural(words[head].split()[0])
+    head = next((w for k, w in zip(read.kinds[: names[0]], words, strict=False) if _is_head(k, w)), None)
+    plural = any(_is_plural(words[n]) for n in names) if head is None else _is_plural(head.split(" of")[0])
     for i, word in enumerate(words):
         if word not in _SINGULAR and word not in _PLURAL:
             continue
@@ -88,8 +88,13 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
     return None
 
 
+def _is_head(kind: str, word: str) -> bool:
+    """Tell whether the verb agrees with this word and not with the finding: "signs of", "an absence of"."""
+    return kind == _SIGN_OF or (kind == _DENIAL and word.endswith((" absence of", " lack of", " trace of")))
+
+
 def _check_subject(kinds: str, words: list[str]) -> str | None:
-    """Return why the verb of a predicate doesn't agree with its subject, or None: "the heart are enlarged"."""
+    """Return why a predicate's verb doesn't agree with its subject, or None: "the heart are enlarged"."""
     at = next((i for i, k in enumerate(kinds) if k in _PREDICATED), None)
     verb = (
         next((w for w in words[at + 1 :] if w in _SINGULAR or w in _PLURAL), None) if at is not None else None

@@ -299,6 +299,7 @@ BASES: dict[Kind, Kind] = {
     Kind.OTHER_BODY: Kind.UNCLEAR,
     Kind.GRADE_ADVERB: Kind.GRADE,
     Kind.ASPECT: Kind.SIGN_OF,
+    Kind.SETTING: Kind.FILLER,
     Kind.DIGITS: Kind.UNKNOWN,
     Kind.DATE: Kind.UNKNOWN,
     Kind.CLEARANCE: Kind.FILLER,
@@ -328,9 +329,9 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler article all relative now number nearly thereby property new just definite hardly",
+    "small": "filler setting article all relative now number nearly thereby property new just definite hardly",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler article all number now property new grade grade_adjective grade_adverb place"
+    "modifier": "filler setting article all number now property new grade grade_adjective grade_adverb place"
     " persisting unknown diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""

@@ -150,7 +150,7 @@ class Lexicon:
                     spans.append((start, end))
                     i += 1
                     continue
-                node = None if word in one_spelling else self._respell(root, word)
+                node = None if word in one_spelling or word.isdigit() else self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -261,8 +261,10 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         first, _, rest = text.partition(" ")
         adverbial = (bool(rest) and first in prepositions) or register.is_adverb(text)
         yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
+    general = {words.join(w) for c in register.cues if c.kind == Kind.DOMAIN for w in c.words}
     for text in predicates:
-        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
+        if text not in general:
+            yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
     for text in sorted(adjectives):
         yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text)
     images = {words.join(w) for c in register.cues if c.kind == Kind.IMAGE for w in c.words}

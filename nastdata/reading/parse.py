@@ -113,10 +113,9 @@ class Parser:
         told = {mention.at for mention, _ in stated}
         unread, unsaid = account(text, read, symbols, sections, scope, told)
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
-        negative = _NEGATIVE.intersection(symbols.kinds)
         found = (
-            [text[a:b] for (a, b), k in zip(symbols.spans, symbols.kinds, strict=True) if k in negative]
-            if negative
+            [text[slice(*symbols.spans[i])] for i, k in enumerate(symbols.kinds) if k in _NEGATIVE]
+            if not _NEGATIVE.isdisjoint(symbols.kinds)
             else []
         )
         return Reading(
@@ -133,7 +132,9 @@ class Parser:
 
     def explain_caption(self, text: str, says: str) -> str | None:
         """Return why a text isn't a plain statement that something is "present", "absent" or "denied"."""
-        symbols, _ = self._layout.apply(text, self._lexicon.read(text))
+        symbols, sections = self._layout.apply(text, self._lexicon.read(text))
+        if sections:
+            return f"a heading ({sections[0].name})"
         return self._captions.explain(text, symbols, says)
 
 

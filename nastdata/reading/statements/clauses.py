@@ -24,7 +24,6 @@ class Clauses(Mentions):
 
     def _end_sentence(self, i: int) -> None:
         self.unsaid = False
-        self._excepted = set()
         self._heading = -1
         self._end_clause(i)
         self._sentence = len(self.mentions)
@@ -44,7 +43,8 @@ class Clauses(Mentions):
             self._close(PRESENT, i)
         if i >= len(self.kinds) or self.kinds[i] != _COLON_MARK:
             self._clause, self._unclear = len(self.mentions), ""
-            self._excepted = set()
+            if self._excepted:
+                self._excepted = set()
             if i < len(self.kinds) and self.kinds[i] == _SEMICOLON:
                 self.unsaid = False
         self._open(UNSAID if self.unsaid else PRESENT, "")

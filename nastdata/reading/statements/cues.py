@@ -53,7 +53,7 @@ class Cues(Exceptions):
         if "have" in self.entries[i].roles and look.AUXILIARY.match(self.kinds, i + 1):
             return
         denied = self._polarity == ABSENT and not self._group and not self._has_own_object(i)
-        if denied and self._opener in ("determiner", "denial"):
+        if denied and self._opener in ("determiner", "denial", "clause"):
             return  # "no film shows X"
         if self._opener == "doubt" and not self._group:
             return  # "may show X"

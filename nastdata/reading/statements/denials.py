@@ -50,7 +50,8 @@ class Denials(Names):
             self._skip = pseudo.end()
             self._open(PRESENT, "change")
             return
-        self._open(ABSENT, "determiner" if "determiner" in self.entries[i].roles else "denial")
+        roles = self.entries[i].roles
+        self._open(ABSENT, "determiner" if "determiner" in roles else "clause" if "clause" in roles else "denial")
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
@@ -86,8 +87,9 @@ class Denials(Names):
             self._open(ABSENT, "determiner")
         elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and (named := self._predicate(found.end() - 1)):
             self._skip = found.end()
+            twice = self._opener == "clause" and not self._group
             for condition in named:
-                self._mention(condition, found.end() - 1, ABSENT)
+                self._mention(condition, found.end() - 1, PRESENT if twice else ABSENT)
         elif (found := look.NOT_GRADE.match(kinds, at)) and self._deny(found, _GRADES):
             pass
         elif found := look.NOT_CHANGED.match(kinds, at):

@@ -11,7 +11,7 @@ from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID,
 
 _PLACES = symbols("place place_adverbial")
 _JOINTS = symbols("contrast comma and semicolon")
-_NO_SUBJECT = symbols("auxiliary filler persisting article change not grade seen shows")
+_NO_SUBJECT = symbols("auxiliary filler persisting article change not grade seen shows there_is")
 """What may stand between a joint and a cue without giving the cue a subject of its own."""
 _BESIDE = symbols("preposition place place_adverbial domain of previous unknown number")
 """What may stand between a finding and its verb besides: "seen on the prior study has resolved"."""
