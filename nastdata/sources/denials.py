@@ -172,8 +172,8 @@ _SIGN = "by another sign"
 _SUGGESTS = re.compile(r"\b(to suggest|suggest\w*|suspicious for|concerning for|worrisome for|to indicate)\b")
 _FOCUS = re.compile(r"\b(focus|foci|areas?|regions?|patch|patches) of\W*$")
 _QUALIFYING = frozenset(
-    "focal multifocal acute subacute new large small displaced suspicious definite definitive obvious convincing "
-    "visible overt significant gross discrete lobar segmental active confluent dense dominant sizable".split()
+    "focal multifocal acute subacute new large small displaced suspicious definite definitive obvious "
+    "convincing visible overt significant gross discrete lobar segmental active confluent dense dominant sizable".split()
 )
 
 
