@@ -12,31 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.contextual.study_states import Ints, StudyTable
+from nastdata.design.contextual.study_states import Ints
 from nastdata.design.contextual.truth_table import (
     TRUE,
     UNUSABLE,
     Bools,
     Scope,
     Sheet,
-    list_scopes,
-    open_scope,
 )
-from nastdata.recipe import ContextualRecipe
 from nastdata.records import NegationType
-from nastdata.seeded import choose, draw_int, draw_unit
+from nastdata.seeded import choose, draw_unit
 
-MOST_SCOPES = 40
-"""Scopes of one size that are searched."""
-LEAST_STUDIES = 10
-"""Fewest studies that a scope is searched for."""
-TRIES_ALONE, TRIES_MIXED = 400, 8
-"""Searches for each (scope, kind, K), of one condition and of several."""
 MOST_STATES = 384
 """Joint states, the commonest ones, that a search looks at."""
-PATIENCE = 40
-"""Searches in a row without a new family after which a (scope, kind, K) is given up."""
-
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 ALL: Bools = np.ones((0, 0), bool)
 """Stands for "no restriction" on a board."""
@@ -73,14 +61,16 @@ class Board:
 
 def set_board(scope: Scope, sheet: Sheet) -> Board:
     """Take the commonest joint states of a scope (ties: the first ones)."""
-    rows = np.sort(np.argsort(-scope.counts, kind="stable")[:MOST_STATES])
+    counts = scope.counts if scope.weights is None else scope.weights
+    rows = np.sort(np.argsort(-counts, kind="stable")[:MOST_STATES])
+    rows = rows[counts[rows] > 0]
     verdicts = scope.verdicts[rows]
     owner = np.empty(len(sheet.facts), np.int32)
     for c in scope.conditions:
         owner[list(sheet.by_condition[c])] = c
     return Board(
         scope,
-        scope.counts[rows].astype(np.float32),
+        counts[rows].astype(np.float32),
         (verdicts == TRUE).astype(np.float32),
         ((verdicts != TRUE) & (verdicts != UNUSABLE)).astype(np.float32),
         tuple(sheet.negation[c] for c in scope.columns),
@@ -159,36 +149,3 @@ def _columns(board: Board, kind: NegationType) -> tuple[Bools, Bools]:
     if kind in ("location", "severity"):
         allowed |= negation == "existence"
     return allowed, wanted
-
-
-def find_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecipe) -> list[Family]:
-    """Search families in the scopes of up to three conditions that enough studies know."""
-    found: set[Family] = set()
-    for conditions in list_scopes(table, (1, 2, 3), MOST_SCOPES, LEAST_STUDIES, recipe.seed):
-        board = set_board(open_scope(table, sheet, conditions), sheet)
-        tries = TRIES_ALONE if len(conditions) == 1 else TRIES_MIXED
-        kinds: tuple[NegationType, ...] = ("none", *recipe.negation_types)
-        for kind in kinds:
-            for k in range(recipe.claims.k_min, recipe.claims.k_max + 1):
-                missed = 0
-                for attempt in range(tries):
-                    family = search_family(board, kind, k, recipe.seed, attempt)
-                    if family is None or family in found:
-                        missed += 1
-                        if missed == PATIENCE:
-                            break
-                        continue
-                    missed = 0
-                    found.add(family)
-    return list(found)
-
-
-def order_families(families: list[Family], seed: int) -> list[Family]:
-    """Put families in the order in which they may draw on the studies: scarce kinds first, then hashed."""
-    rank = {kind: i for i, kind in enumerate(("severity", "location", "existence", "none"))}
-
-    def place(family: Family) -> tuple[bool, int, int]:
-        luck = draw_int(seed, "family order", *map(str, family.claims))
-        return len(family.conditions) == 1, rank[family.kind], luck
-
-    return sorted(set(families), key=place)

@@ -6,7 +6,7 @@ these, and studies are counted and picked by number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,16 @@ class StudyTable:
     """One hashed draw a study, to be mixed with a purpose's own."""
     contradictory: int
     """(study, condition) pairs whose facts contradict one another, and are therefore unknown."""
+
+    def take(self, rows: Ints) -> StudyTable:
+        """Return some of the studies, with the same states."""
+        return replace(
+            self,
+            studies=self.studies[rows],
+            state=self.state[rows],
+            split=self.split[rows],
+            draw=self.draw[rows],
+        )
 
 
 def tabulate_studies(facts: pl.DataFrame, logic: Logic, seed: int) -> StudyTable:

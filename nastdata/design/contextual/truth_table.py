@@ -85,6 +85,8 @@ class Scope:
     """Numbers of the statements that are true in at least one joint state."""
     verdicts: Verdicts
     """Joint states x columns."""
+    weights: Ints | None = None
+    """Studies of each joint state that are still free; None: all."""
 
     @cached_property
     def counts(self) -> Ints:

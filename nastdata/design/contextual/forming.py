@@ -1,0 +1,194 @@
+"""Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
+
+- All studies of a group are of one split and one source: neither tells which claim is true.
+- A study serves in few sets, and in one at most about conditions that the hierarchy links. A lung opacity in
+  the left lower lobe is true wherever a consolidation there is, so two such sets would give each other away.
+- Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is of
+  the kind of negation that is furthest below its share, and about the conditions with the fewest sets so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nastdata.design.contextual.families import Family
+from nastdata.design.contextual.groups import Groups
+from nastdata.design.contextual.lines import Line, Pool, list_lines
+from nastdata.design.contextual.shares import find_mix
+from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
+from nastdata.design.contextual.truth_table import Scope, Sheet
+from nastdata.ontology import Ontology
+from nastdata.recipe import ContextualRecipe, SplitShares
+from nastdata.records import SPLITS
+from nastdata.seeded import draw_int, mix_codes
+
+KINDS = ("none", "existence", "location", "severity")
+MOST_USES = 4
+"""Sets that one study may serve where the recipe names no number."""
+MOST_SETS = 400_000
+"""Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
+MOST_AT_ONCE = 8
+"""Groups that a family makes before others have their turn."""
+SPARE = 1.5
+"""How much more than the limit is formed, so that shares can be met by leaving groups out."""
+LEAST_SHARE = 0.02
+"""Weight of a kind that the mix does not name, while it waits."""
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Former:
+    """Forms groups split by split, and remembers which studies are still free."""
+
+    def __init__(self, table: StudyTable, sheet: Sheet, ontology: Ontology, recipe: ContextualRecipe) -> None:
+        self.table, self.sheet, self.recipe = table, sheet, recipe
+        self.linked = link_conditions(ontology)
+        self.families: dict[Family, int] = {}
+        self.made: dict[int, list[Groups]] = {}
+        self._uses = np.zeros(len(table.studies), np.uint64)
+        self._taken = np.zeros(len(table.studies), np.uint64)
+        self._most = recipe.claims.per_study or MOST_USES
+
+    def form(self) -> list[Groups]:
+        """Return the groups by K."""
+        wanted = share_splits(self.table.split, self.recipe.splits) * SPARE
+        wanted *= min(self.recipe.limit or MOST_SETS, MOST_SETS)
+        source = self.table.studies["source"].to_numpy()
+        for split in range(len(SPLITS)):
+            lines: list[Line] = []
+            for name in sorted(set(source[self.table.split == split].tolist())):
+                rows = np.flatnonzero((self.table.split == split) & (source == name)).astype(np.int32)
+                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe))
+            self._fill(split, lines, int(np.ceil(wanted[split])))
+        return [_join(self.made[k]) for k in sorted(self.made)]
+
+    def _fill(self, split: int, lines: list[Line], wanted: int) -> None:
+        """Ask lines for families until a split has what it is to have, or they have nothing left."""
+        waiting = _Waiting(lines, find_mix(self.recipe.claims.mix, KINDS), len(self.table.conditions))
+        formed = 0
+        while formed < wanted and (line := waiting.find_next()) is not None:
+            mask = np.bitwise_or.reduce(self.linked[list(line.conditions)])
+            offer = line.find((self._uses < self._most) & (self._taken & mask == 0))
+            if offer is None:
+                waiting.drop(line)
+                continue
+            family, scope, members = offer
+            k = len(family.claims)
+            n = min(MOST_AT_ONCE, -(-(wanted - formed) // k), *(len(m) for m in members))
+            self._take(split, family, scope, members, n, mask)
+            waiting.count(line, n * k)
+            formed += n * k
+
+    def _take(
+        self, split: int, family: Family, scope: Scope, members: list[Ints], n: int, mask: np.uint64
+    ) -> None:
+        number = self.families.setdefault(family, len(self.families))
+        code = draw_int(self.recipe.seed, "claims", *map(str, family.claims))
+        picked = np.stack([_pick(m, n, self._uses, self.table.draw, code) for m in members], axis=1)
+        self._uses[picked] += np.uint64(1)
+        self._taken[picked] |= mask
+        self.made.setdefault(len(family.claims), []).append(
+            Groups(
+                np.repeat(np.array([family.claims], np.int32), n, axis=0),
+                picked,
+                _altered(self.table, self.sheet, family, picked),
+                np.full(n, number, np.int32),
+                np.full(n, split, np.int32),
+                mix_codes(self.table.draw[picked[:, 0]], draw_int(self.recipe.seed, "group", code)),
+            )
+        )
+
+
+class _Waiting:
+    """Which line is next."""
+
+    def __init__(self, lines: list[Line], mix: Mapping[Any, float] | None, conditions: int) -> None:
+        self._lines = lines
+        self._kind = np.array([KINDS.index(line.kind) for line in lines], np.int64)
+        self._about = np.zeros((len(lines), conditions), bool)
+        for i, line in enumerate(lines):
+            self._about[i, list(line.conditions)] = True
+        self._open = np.ones(len(lines), bool)
+        self._number = {id(line): i for i, line in enumerate(lines)}
+        self._weight = np.array([max((mix or {}).get(kind, 0.0), LEAST_SHARE) for kind in KINDS])
+        self._of_kind = np.zeros(len(KINDS))
+        self._of_condition = np.zeros(conditions)
+
+    def find_next(self) -> Line | None:
+        """Return the line that costs least of the kind that is furthest below its share.
+
+        The cost is how many sets there are about its conditions; times their number, since a set about
+        several uses its studies up for all of them.
+        """
+        there = np.bincount(self._kind[self._open], minlength=len(KINDS)) > 0
+        if not there.any():
+            return None
+        kind = int(np.where(there, self._of_kind / self._weight, np.inf).argmin())
+        at = np.flatnonzero(self._open & (self._kind == kind))
+        about = self._about[at]
+        cost = (np.where(about, self._of_condition, 0.0).max(axis=1) + 1.0) * about.sum(axis=1)
+        return self._lines[at[cost.argmin()]]
+
+    def drop(self, line: Line) -> None:
+        """Note that a line has nothing left."""
+        self._open[self._number[id(line)]] = False
+
+    def count(self, line: Line, sets: int) -> None:
+        """Note that a line made so many sets."""
+        about = self._about[self._number[id(line)]]
+        self._of_kind[KINDS.index(line.kind)] += sets
+        self._of_condition[about] += sets / about.sum()
+
+
+def link_conditions(ontology: Ontology) -> Codes:
+    """Return for each condition, in ontology order, a bit mask of those that the hierarchy links it to."""
+    names = tuple(ontology.order)
+    linked = {n: {n, *ontology.ancestors[n]} for n in names}
+    while True:
+        joined = {n: set().union(*(linked[m] for m in names if linked[m] & linked[n])) for n in names}
+        if joined == linked:
+            break
+        linked = joined
+    return np.array([sum(1 << i for i, m in enumerate(names) if m in linked[n]) for n in names], np.uint64)
+
+
+def share_splits(split: Ints, shares: SplitShares) -> Floats:
+    """Return (splits,) the share of the rows that each split is to have: the recipe's, as of patients.
+
+    Args:
+        split: (studies,) number of each study's split. With ``keep_own`` the studies themselves say.
+        shares: of the recipe.
+    """
+    there = np.bincount(split, minlength=len(SPLITS)).astype(np.float64)
+    wanted = there if shares.keep_own else np.array([getattr(shares, s) for s in SPLITS])
+    wanted = np.where(there > 0, wanted, 0.0)
+    return wanted / wanted.sum() if wanted.sum() > 0 else wanted
+
+
+def _pick(studies: Ints, n: int, uses: Codes, draw: Codes, code: int) -> Ints:
+    """Return ``n`` studies, those that served least first, in hashed order."""
+    key = (uses[studies] << np.uint64(48)) | (mix_codes(draw[studies], code) >> np.uint64(16))
+    best = np.argpartition(key, n - 1)[:n] if n < len(key) else np.arange(len(key))
+    chosen: Ints = studies[best[np.argsort(mix_codes(draw[studies[best]], code), kind="stable")]]
+    return chosen
+
+
+def _altered(
+    table: StudyTable, sheet: Sheet, family: Family, picked: Ints
+) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """Look up in which attribute each claim departs from each picked study: G x K x K."""
+    starts = [sheet.by_condition[c][0] for c in family.conditions]
+    owner = [max(i for i, s in enumerate(starts) if s <= claim) for claim in family.claims]
+    out = np.empty((*picked.shape, len(family.claims)), np.int8)
+    for j, (claim, i) in enumerate(zip(family.claims, owner, strict=True)):
+        condition = family.conditions[i]
+        out[:, :, j] = sheet.verdicts[condition][table.state[picked, condition], claim - starts[i]]
+    return out
+
+
+def _join(parts: list[Groups]) -> Groups:
+    fields = Groups.__dataclass_fields__
+    return Groups(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields))
