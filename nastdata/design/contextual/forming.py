@@ -1,15 +1,16 @@
 """Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
 
 - All studies of a group are of one split and one source: neither tells which claim is true.
-- A study serves in few sets, and in one at most about conditions that the hierarchy links. A lung opacity in
-  the left lower lobe is true wherever a consolidation there is, so two such sets would give each other away.
+- A study serves in few sets, and never in two about one condition, or about two of which one implies the other.
+  A lung opacity in the left lower lobe is true wherever a consolidation there is, so two such sets would give each
+  other away.
 - Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is of
   the kind of negation that is furthest below its share, and about the conditions with the fewest sets so far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ from nastdata.design.contextual.groups import Groups
 from nastdata.design.contextual.lines import Line, Pool, list_lines
 from nastdata.design.contextual.shares import find_mix
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
-from nastdata.design.contextual.truth_table import Scope, Sheet
+from nastdata.design.contextual.truth_table import Bools, Sheet
 from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe, SplitShares
-from nastdata.records import SPLITS
+from nastdata.records import SPLITS, Fact
 from nastdata.seeded import draw_int, mix_codes
 
 KINDS = ("none", "existence", "location", "severity")
@@ -51,9 +52,18 @@ class Former:
         self._uses = np.zeros(len(table.studies), np.uint64)
         self._taken = np.zeros(len(table.studies), np.uint64)
         self._most = recipe.claims.per_study or MOST_USES
+        keep = recipe.claims.hard_places == "keep"
+        self._apart = None if keep else find_hard_pairs(sheet.facts, ontology)
 
     def form(self) -> list[Groups]:
         """Return the groups by K."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            self._fill_splits()
+        return [_join(self.made[k]) for k in sorted(self.made)]
+
+    def _fill_splits(self) -> None:
         wanted = share_splits(self.table.split, self.recipe.splits) * SPARE
         wanted *= min(self.recipe.limit or MOST_SETS, MOST_SETS)
         source = self.table.studies["source"].to_numpy()
@@ -61,35 +71,32 @@ class Former:
             lines: list[Line] = []
             for name in sorted(set(source[self.table.split == split].tolist())):
                 rows = np.flatnonzero((self.table.split == split) & (source == name)).astype(np.int32)
-                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe))
+                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe, self._apart))
             self._fill(split, lines, int(np.ceil(wanted[split])))
-        return [_join(self.made[k]) for k in sorted(self.made)]
 
     def _fill(self, split: int, lines: list[Line], wanted: int) -> None:
         """Ask lines for families until a split has what it is to have, or they have nothing left."""
         waiting = _Waiting(lines, find_mix(self.recipe.claims.mix, KINDS), len(self.table.conditions))
         formed = 0
         while formed < wanted and (line := waiting.find_next()) is not None:
-            mask = np.bitwise_or.reduce(self.linked[list(line.conditions)])
-            offer = line.find((self._uses < self._most) & (self._taken & mask == 0))
+            own = np.uint64(sum(1 << c for c in line.conditions))
+            offer = line.find((self._uses < self._most) & (self._taken & own == 0))
             if offer is None:
                 waiting.drop(line)
                 continue
-            family, scope, members = offer
+            family, members = offer
             k = len(family.claims)
             n = min(MOST_AT_ONCE, -(-(wanted - formed) // k), *(len(m) for m in members))
-            self._take(split, family, scope, members, n, mask)
+            self._take(split, family, members, n)
             waiting.count(line, n * k)
             formed += n * k
 
-    def _take(
-        self, split: int, family: Family, scope: Scope, members: list[Ints], n: int, mask: np.uint64
-    ) -> None:
+    def _take(self, split: int, family: Family, members: list[Ints], n: int) -> None:
         number = self.families.setdefault(family, len(self.families))
         code = draw_int(self.recipe.seed, "claims", *map(str, family.claims))
         picked = np.stack([_pick(m, n, self._uses, self.table.draw, code) for m in members], axis=1)
         self._uses[picked] += np.uint64(1)
-        self._taken[picked] |= mask
+        self._taken[picked] |= np.bitwise_or.reduce(self.linked[list(family.conditions)])
         self.made.setdefault(len(family.claims), []).append(
             Groups(
                 np.repeat(np.array([family.claims], np.int32), n, axis=0),
@@ -144,15 +151,36 @@ class _Waiting:
 
 
 def link_conditions(ontology: Ontology) -> Codes:
-    """Return for each condition, in ontology order, a bit mask of those that the hierarchy links it to."""
+    """Return for each condition, in ontology order, a bit mask of itself, what implies it and what it implies."""
     names = tuple(ontology.order)
-    linked = {n: {n, *ontology.ancestors[n]} for n in names}
-    while True:
-        joined = {n: set().union(*(linked[m] for m in names if linked[m] & linked[n])) for n in names}
-        if joined == linked:
-            break
-        linked = joined
-    return np.array([sum(1 << i for i, m in enumerate(names) if m in linked[n]) for n in names], np.uint64)
+    return np.array(
+        [
+            sum(1 << i for i, m in enumerate(names) if m == n or m in up[n] or n in up[m])
+            for up in [ontology.ancestors]
+            for n in names
+        ],
+        np.uint64,
+    )
+
+
+def find_hard_pairs(facts: Sequence[Fact], ontology: Ontology) -> Bools:
+    """Return statements x statements: whether they are about two regions that one image hardly tells apart.
+
+    The regions are those of ``hard_to_separate`` in the ontology, on the same side: one lobe of a lung against
+    another of it.
+    """
+    kind = {r: i for i, regions in enumerate(ontology.hard_to_separate) for r in regions}
+    region, group, side = [], [], []
+    for f in facts:
+        place = ontology.place_by_name[f.location] if f.location else None
+        hard = place is not None and place.region in kind
+        region.append(str(place.region) if place and hard else "")
+        group.append(kind[str(place.region)] if place and hard else -1)
+        side.append(str(place.side) if place else "")
+    regions, groups, sides = np.array(region, "U"), np.array(group, np.int64), np.array(side, "U")
+    same = (groups[:, None] == groups) & (groups >= 0) & (sides[:, None] == sides)
+    apart: Bools = same & (regions[:, None] != regions)
+    return apart
 
 
 def share_splits(split: Ints, shares: SplitShares) -> Floats:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.contextual.families import Family, match_cells, search_family, set_board
+from nastdata.design.contextual.arrays.search import Family, prune_board, search_families, set_board
+from nastdata.design.contextual.families import match_cells
 from nastdata.design.contextual.presence import list_plain_families
 from nastdata.design.contextual.study_states import Ints, StudyTable
 from nastdata.design.contextual.truth_table import Bools, Scope, Sheet, list_scopes, open_scope
@@ -25,20 +26,22 @@ MOST_SCOPES = 40
 """Scopes of one size that are searched."""
 LEAST_STUDIES = 10
 """Fewest studies that a scope is searched for."""
-PATIENCE = 12
-"""Searches in a row without a family after which a line is given up."""
+TRIES_ALONE, TRIES_MIXED = 24, 8
+"""Searches side by side for each K, in a scope of one condition and of several."""
 
-Offer = tuple[Family, Scope, list[Ints]]
-"""A family, its scope, and for each claim the free studies in which it alone is true, by number."""
+Offer = tuple[Family, list[Ints]]
+"""A family, and for each claim the free studies in which it alone is true, by number."""
 
 
 class Pool:
     """The studies of one split and source, their scopes, opened when first asked for."""
 
-    def __init__(self, table: StudyTable, rows: Ints, sheet: Sheet, recipe: ContextualRecipe) -> None:
+    def __init__(
+        self, table: StudyTable, rows: Ints, sheet: Sheet, recipe: ContextualRecipe, apart: Bools | None
+    ) -> None:
         self.rows = rows
         self.part = table.take(rows)
-        self.sheet, self.recipe = sheet, recipe
+        self.sheet, self.recipe, self.apart = sheet, recipe, apart
         self._scopes: dict[tuple[int, ...], Scope] = {}
 
     def open(self, conditions: tuple[int, ...]) -> Scope:
@@ -59,7 +62,7 @@ class Pool:
             if not len(studies):
                 return None
             members.append(studies)
-        return family, scope, members
+        return family, members
 
 
 class SearchLine:
@@ -68,23 +71,39 @@ class SearchLine:
     def __init__(self, pool: Pool, conditions: tuple[int, ...], kind: NegationType) -> None:
         self.pool, self.conditions, self.kind = pool, conditions, kind
         self._attempt = 0
+        self._waiting: deque[Family] = deque()
 
     def find(self, free: Bools) -> Offer | None:
         """Return the next family with free studies for each of its claims; None if there is none left."""
-        recipe = self.pool.recipe
-        scope = self.pool.open(self.conditions)
-        here = np.concatenate([[0], np.cumsum(free[scope.studies])])
-        board = set_board(replace(scope, weights=np.diff(here[scope.starts])), self.pool.sheet)
-        for _ in range(PATIENCE):
-            self._attempt += 1
-            spread = recipe.claims.k_max - recipe.claims.k_min + 1
-            k = recipe.claims.k_min + draw_int(recipe.seed, "k", *self.conditions, self._attempt) % spread
-            for size in dict.fromkeys((k, recipe.claims.k_min)):
-                family = search_family(board, self.kind, size, recipe.seed, self._attempt)
-                offer = family and self.pool.find_members(family, free)
+        for searched in (False, True):
+            if searched:
+                self._search(free)
+            while self._waiting:
+                family = self._waiting.popleft()
+                offer = self.pool.find_members(family, free)
                 if offer:
+                    self._waiting.append(family)
                     return offer
         return None
+
+    def _search(self, free: Bools) -> None:
+        """Search families of each K among the free studies, as many as searches bring."""
+        pool, claims = self.pool, self.pool.recipe.claims
+        scope = pool.open(self.conditions)
+        here = np.concatenate([[0], np.cumsum(free[scope.studies])])
+        whole = set_board(scope, pool.sheet, np.diff(here[scope.starts]).astype(np.int32), pool.apart)
+        tries = TRIES_ALONE if len(self.conditions) == 1 else TRIES_MIXED
+        found: dict[Family, None] = {}
+        for k in range(claims.k_min, claims.k_max + 1):
+            board = whole and prune_board(whole, self.kind, k)
+            if board is None:
+                break
+            attempts = range(self._attempt, self._attempt + tries)
+            families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
+            found |= dict.fromkeys(f for f in families if f is not None)
+        self._attempt += tries
+        luck = pool.recipe.seed, "family order"
+        self._waiting.extend(sorted(found, key=lambda f: (draw_int(*luck, *map(str, f.claims)), f.claims)))
 
 
 class PlainLine:

@@ -10,21 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
+from nastdata.design.contextual.arrays.judging import ATTRIBUTES, TRUE, UNUSABLE, Bools, Verdicts, judge_states
 from nastdata.design.contextual.perturb import statements
 from nastdata.design.contextual.states import ConditionState, Logic, differs_in
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
 from nastdata.records import Fact, NegationType
 from nastdata.seeded import draw_unit
 
-TRUE, UNUSABLE = 0, -1
-ATTRIBUTES = (None, "existence", "location", "severity")
-"""Verdict of a usable cell -> the attribute that a false statement alters; None for the true one."""
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Verdicts = np.ndarray[Any, np.dtype[np.int8]]
 
 
 @dataclass(frozen=True)
@@ -54,8 +49,7 @@ def judge_statements(table: StudyTable, logic: Logic, allowed: frozenset[str]) -
         said = [f for f in statements(condition, logic.ontology) if f.negation_type in {"none", *allowed}]
         numbers.append(tuple(range(len(facts), len(facts) + len(said))))
         facts += said
-        cells = [[judge_cell(logic, s, f) for f in said] for s in states]
-        verdicts.append(np.array(cells, np.int8).reshape(len(states), len(said)))
+        verdicts.append(judge_states(logic, states, said))
     single = np.zeros((len(facts), len(facts)), bool)
     for own in numbers:
         for a, b in combinations(own, 2):
@@ -85,8 +79,6 @@ class Scope:
     """Numbers of the statements that are true in at least one joint state."""
     verdicts: Verdicts
     """Joint states x columns."""
-    weights: Ints | None = None
-    """Studies of each joint state that are still free; None: all."""
 
     @cached_property
     def counts(self) -> Ints:
@@ -142,4 +134,16 @@ def list_scopes(
     return out
 
 
-__all__ = ["ATTRIBUTES", "Codes", "Scope", "Sheet", "judge_statements", "list_scopes", "open_scope"]
+__all__ = [
+    "ATTRIBUTES",
+    "TRUE",
+    "UNUSABLE",
+    "Bools",
+    "Codes",
+    "Scope",
+    "Sheet",
+    "judge_cell",
+    "judge_statements",
+    "list_scopes",
+    "open_scope",
+]
