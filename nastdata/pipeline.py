@@ -20,7 +20,7 @@ from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
 from nastdata.assemble.protocols import assemble_protocols
-from nastdata.audit.run import audit_frames
+from nastdata.audit.run import audit_frames, find_promises
 from nastdata.dataset.atomic import write_file
 from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.kept import list_kept
@@ -228,8 +228,8 @@ def _make(
     audit = None
     if recipe.audit.enabled:
         with progress.stage("audit") as stage:
-            balanced = recipe.claims.balanced if isinstance(recipe, ContextualRecipe) else None
-            report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
+            promises = find_promises(recipe.model_dump(mode="json"))
+            report = audit_frames(configs, recipe.audit, recipe.seed, ontology, promises=promises)
             audit = report.to_json()
             stage.tell(report.summary())
         for warning in report.verdict["warnings"]:
