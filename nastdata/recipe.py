@@ -52,6 +52,11 @@ class SplitShares(Settings):
             raise ValueError("train, validation and test must add up to 1")
         return self
 
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Split -> its share."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 class Prices(Settings):
     """Price of a million tokens, in the currency of your bill; unknown is null, never guessed."""
@@ -382,6 +387,8 @@ class ProbesRecipe(BuildRecipe):
     """``open_clip`` (its bundled BPE) or the folder of a Hugging Face tokenizer."""
     present_word: str | None = "severe"
     """Word before the condition in the present caption, for equal token counts; null for none."""
+    balanced: bool = True
+    """As many pairs with the negation in the correct caption as in the foil, for each condition and source."""
 
 
 class OppositionRecipe(BuildRecipe):
@@ -391,6 +398,8 @@ class OppositionRecipe(BuildRecipe):
     conditions: tuple[str, ...] = ()
     """Which conditions; all if empty."""
     styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
+    balanced: bool = True
+    """As many positive as negative prompts, for each condition and source."""
 
 
 class ProtocolsRecipe(BuildRecipe):

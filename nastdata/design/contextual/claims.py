@@ -11,7 +11,7 @@ import polars as pl
 from nastdata.design.base import Design
 from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.forming import KINDS, MOST_SETS, MOST_USES, Former, share_splits
-from nastdata.design.contextual.groups import Groups
+from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.naive import design_naive_claims
 from nastdata.design.contextual.rows import claim_rows
 from nastdata.design.contextual.shares import Units, choose_units

@@ -1,9 +1,9 @@
 """Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
 
 - All studies of a group are of one split and one source: neither tells which claim is true.
-- A study serves in few sets, and never in two about one condition, or about two of which one implies the other.
-  A lung opacity in the left lower lobe is true wherever a consolidation there is, so two such sets would give each
-  other away.
+- A study serves in few sets. A patient serves never in two about one condition, or about two of which one implies
+  the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and often in the next
+  study too, so that two such sets would give each other away.
 - Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is of
   the kind of negation that is furthest below its share, and about the conditions with the fewest sets so far.
 """
@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from nastdata.design.contextual.families import Family
-from nastdata.design.contextual.groups import Groups
+from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.lines import Line, Pool, list_lines
 from nastdata.design.contextual.shares import find_mix
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
@@ -50,7 +51,9 @@ class Former:
         self.families: dict[Family, int] = {}
         self.made: dict[int, list[Groups]] = {}
         self._uses = np.zeros(len(table.studies), np.uint64)
-        self._taken = np.zeros(len(table.studies), np.uint64)
+        patient = table.studies.select(pl.struct("source", "patient_id").rank("dense") - 1).to_series()
+        self._patient = patient.to_numpy().astype(np.int64)
+        self._taken = np.zeros(int(self._patient.max(initial=-1)) + 1, np.uint64)
         self._most = recipe.claims.per_study or MOST_USES
         keep = recipe.claims.hard_places == "keep"
         self._apart = None if keep else find_hard_pairs(sheet.facts, ontology)
@@ -80,23 +83,30 @@ class Former:
         formed = 0
         while formed < wanted and (line := waiting.find_next()) is not None:
             own = np.uint64(sum(1 << c for c in line.conditions))
-            offer = line.find((self._uses < self._most) & (self._taken & own == 0))
+            offer = line.find((self._uses < self._most) & (self._taken[self._patient] & own == 0))
             if offer is None:
                 waiting.drop(line)
                 continue
             family, members = offer
             k = len(family.claims)
-            n = min(MOST_AT_ONCE, -(-(wanted - formed) // k), *(len(m) for m in members))
-            self._take(split, family, members, n)
+            most = min(MOST_AT_ONCE, -(-(wanted - formed) // k))
+            n = self._take(split, family, members, most)
+            if n == 0:
+                waiting.drop(line)
+                continue
             waiting.count(line, n * k)
             formed += n * k
 
-    def _take(self, split: int, family: Family, members: list[Ints], n: int) -> None:
+    def _take(self, split: int, family: Family, members: list[Ints], most: int) -> int:
+        """Form up to so many groups, of which no two have a patient in common; return how many."""
         number = self.families.setdefault(family, len(self.families))
         code = draw_int(self.recipe.seed, "claims", *map(str, family.claims))
-        picked = np.stack([_pick(m, n, self._uses, self.table.draw, code) for m in members], axis=1)
+        picked = self._pick_apart(members, most, code)
+        n = len(picked)
+        if n == 0:
+            return 0
         self._uses[picked] += np.uint64(1)
-        self._taken[picked] |= np.bitwise_or.reduce(self.linked[list(family.conditions)])
+        self._taken[self._patient[picked]] |= np.bitwise_or.reduce(self.linked[list(family.conditions)])
         self.made.setdefault(len(family.claims), []).append(
             Groups(
                 np.repeat(np.array([family.claims], np.int32), n, axis=0),
@@ -107,6 +117,27 @@ class Former:
                 mix_codes(self.table.draw[picked[:, 0]], draw_int(self.recipe.seed, "group", code)),
             )
         )
+        return n
+
+    def _pick_apart(self, members: list[Ints], most: int, code: int) -> Ints:
+        """Return up to ``most`` x K studies of as many patients: those that served least, then in hashed order.
+
+        The claim with the fewest studies chooses first.
+        """
+        seen: set[int] = set()
+        chosen: dict[int, list[int]] = {}
+        n = most
+        for at in sorted(range(len(members)), key=lambda i: len(members[i])):
+            own: list[int] = []
+            for study in _order(members[at], 4 * most + 4 * len(members), self._uses, self.table.draw, code):
+                if len(own) == n:
+                    break
+                if (patient := int(self._patient[study])) not in seen:
+                    seen.add(patient)
+                    own.append(int(study))
+            chosen[at] = own
+            n = min(n, len(own))
+        return np.array([chosen[i][:n] for i in range(len(members))], np.int32).reshape(len(members), n).T
 
 
 class _Waiting:
@@ -196,11 +227,11 @@ def share_splits(split: Ints, shares: SplitShares) -> Floats:
     return wanted / wanted.sum() if wanted.sum() > 0 else wanted
 
 
-def _pick(studies: Ints, n: int, uses: Codes, draw: Codes, code: int) -> Ints:
-    """Return ``n`` studies, those that served least first, in hashed order."""
+def _order(studies: Ints, most: int, uses: Codes, draw: Codes, code: int) -> Ints:
+    """Return the first ``most`` studies: those that served least first, in hashed order."""
     key = (uses[studies] << np.uint64(48)) | (mix_codes(draw[studies], code) >> np.uint64(16))
-    best = np.argpartition(key, n - 1)[:n] if n < len(key) else np.arange(len(key))
-    chosen: Ints = studies[best[np.argsort(mix_codes(draw[studies[best]], code), kind="stable")]]
+    best = np.argpartition(key, most)[:most] if most < len(key) else np.arange(len(key))
+    chosen: Ints = studies[best[np.argsort(key[best], kind="stable")]]
     return chosen
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.contextual.amounts import Cells, choose_amounts
+from nastdata.design.contextual.arrays.amounts import Cells, choose_amounts
 from nastdata.records import SPLITS
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]

@@ -14,9 +14,9 @@ import numpy as np
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Ints = np.ndarray[Any, np.dtype[np.int64]]
-SLACKS = (1.0, 1.3)
-"""How far above its share a kind may be: first not at all, then by a third, if that keeps many more rows."""
-ENOUGH = 0.7
+SLACKS = (1.0, 1.15, 1.3)
+"""How far above its share a kind may be: not at all, or further if that keeps more rows."""
+ENOUGH = 0.95
 """Part of the rows, of those without a mix, below which the mix is loosened."""
 SCARCE = 0.5
 """Part of the rows below which the scarcest kind no longer holds the others back: it is taken whole, and the
