@@ -348,7 +348,8 @@ class ClaimSettings(Shares):
     per_study: int | None = Field(None, ge=1)
     """Highest number of sets about one study; null: 4. Never two about conditions that imply one another."""
     hard_places: Literal["leave_out", "keep"] = "leave_out"
-    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly shows."""
+    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly
+    shows."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClaimSettings:
@@ -388,7 +389,8 @@ class ProbesRecipe(BuildRecipe):
     present_word: str | None = "severe"
     """Word before the condition in the present caption, for equal token counts; null for none."""
     balanced: bool = True
-    """As many pairs with the negation in the correct caption as in the foil, for each condition and source."""
+    """As many pairs with the negation in the correct caption as in the foil, for each condition and
+    source."""
 
 
 class OppositionRecipe(BuildRecipe):

@@ -178,7 +178,9 @@ def read_pairs(frame: pl.DataFrame) -> ChoiceSet:
         right, wrong = frame["prompt"], frame["distractor_prompt"]
         affirms = (frame["polarity"] == "positive").to_numpy()
     first = np.array([draw_int(0, "pair", i) % 2 == 0 for i in frame["pair_id"]])
-    texts = pl.DataFrame({"a": right.zip_with(pl.Series(first), wrong), "b": wrong.zip_with(pl.Series(first), right)})
+    texts = pl.DataFrame(
+        {"a": right.zip_with(pl.Series(first), wrong), "b": wrong.zip_with(pl.Series(first), right)}
+    )
     said = np.stack([affirms == first, affirms != first], axis=1).astype(np.int64).ravel()
     condition = np.repeat(rank_strings(frame["condition"])[1], 2)
     n = len(frame)

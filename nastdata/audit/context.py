@@ -1,4 +1,4 @@
-"""What stands around a question and must not tell its answer: ids, place in the file, source, split, other rows.
+"""What stands around a question and must not tell its answer: ids, order, source, split, other rows.
 
 All of it is read off the whole frame, in the order of its rows, before anything is sampled.
 """
@@ -51,7 +51,9 @@ def add_context(frame: pl.DataFrame, config: str) -> pl.DataFrame:
         "split": [pl.col("split").rank("dense").alias("split")],
     }
     for name, columns in made.items():
-        codes = frame.select(c.cast(pl.Int64).fill_null(-1).name.prefix(f"{CONTEXT}{name}: ") for c in columns)
+        codes = frame.select(
+            c.cast(pl.Int64).fill_null(-1).name.prefix(f"{CONTEXT}{name}: ") for c in columns
+        )
         frame = frame.hstack(codes.select(c for c in codes.columns if codes[c].n_unique() > 1))
     return frame
 

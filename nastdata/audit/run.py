@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from nastdata.audit import balance_checks as checks
@@ -109,7 +108,8 @@ def audit_frames(
         settings: seeds, folds, threshold.
         seed: of the hashed draws.
         ontology: whose conditions the rows name.
-        promises: config -> whether it promises to be blind-proof (``find_promises`` of its recipe). Of configs
+        promises: config -> whether it promises to be blind-proof (``find_promises`` of its recipe). Of
+        configs
             that are not named, the rows say it, as far as they can.
     """
     solvers: list[SolverResult] = []
@@ -132,7 +132,10 @@ def audit_frames(
         found, about, choices = _solve(config, parts, settings, seed)
         solvers += found
         method[config] = about if by else about["all"]
-        seen = {k: {"positions": checks.check_positions(c), "lengths": checks.check_lengths(c)} for k, c in choices.items()}
+        seen = {
+            k: {"positions": checks.check_positions(c), "lengths": checks.check_lengths(c)}
+            for k, c in choices.items()
+        }
         if config == "mednega":
             balance[config] |= {
                 **seen["all"],

@@ -271,7 +271,7 @@ def make_origin_solvers(choices: ChoiceSet, said: tuple[Ints, ...]) -> list[Name
 
 
 def describe_lengths(lengths: Floats, choices: ChoiceSet) -> csr_matrix:
-    """Indicators of an option's rank by characters and by words, and its lengths less the mean of its item."""
+    """Indicators of an option's rank by characters and words, and its lengths less the item's mean."""
     sizes = choices.sizes[choices.item_of]
     ranks = [join_codes(sizes, rank_within(column, choices)) for column in lengths.T]
     relative = subtract_item_mean(lengths, choices)
@@ -288,7 +288,7 @@ def _weigh_words(choices: ChoiceSet) -> list[Floats]:
 
     out = []
     for column in choices.texts.values():
-        weights = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"[^\s,.;]+", sublinear_tf=True)
+        weights = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
         x = weights.fit_transform(column.distinct.to_list())
         size = min(TOPICS, *(n - 1 for n in x.shape))
         if size < 1:

@@ -76,10 +76,14 @@ def is_decided(credit: Floats, clusters: Sequence[Ints], chance: Floats, limit: 
         chance: (items,) what guessing earns.
         limit: accuracy above which the solver condemns.
     """
-    accuracy, low, high = bound_accuracy(credit, clusters, EXIT_Z)
+    _, low, high = bound_accuracy(credit, clusters, EXIT_Z)
     if high < limit:
         return True
-    return len(credit) >= LEAST_CONDEMNED and low > limit and bound_accuracy(credit, clusters, FAMILY_Z)[1] > float(chance.mean())
+    return (
+        len(credit) >= LEAST_CONDEMNED
+        and low > limit
+        and bound_accuracy(credit, clusters, FAMILY_Z)[1] > float(chance.mean())
+    )
 
 
 def _keep_to_one_thread() -> None:

@@ -114,7 +114,9 @@ def test_claims_that_are_mostly_positive_are_solved(ontology: Ontology) -> None:
     report = audit_frames({"contextual_claims": sets}, QUICK, 0, ontology)
     assert best(report, "existence") > 0.95
     assert report.verdict["passed"], "an open design is warned of"
-    promised = audit_frames({"contextual_claims": sets}, QUICK, 0, ontology, promises={"contextual_claims": True})
+    promised = audit_frames(
+        {"contextual_claims": sets}, QUICK, 0, ontology, promises={"contextual_claims": True}
+    )
     assert not promised.verdict["passed"]
 
 

@@ -62,7 +62,9 @@ def test_yesterdays_claim_sets_are_condemned(ontology: Ontology) -> None:
 def test_clean_sets_are_not_condemned_by_any_solver(clean: pl.DataFrame, ontology: Ontology) -> None:
     report = audit_claims(clean, ontology)
     assert condemns(report) == set()
-    assert {"ids", "row order", "length", "tf-idf + boosting", "study number"} <= {s.name for s in report.solvers}
+    assert {"ids", "row order", "length", "tf-idf + boosting", "study number"} <= {
+        s.name for s in report.solvers
+    }
 
 
 def test_an_id_with_a_telling_suffix_is_found(clean: pl.DataFrame, ontology: Ontology) -> None:
@@ -81,7 +83,9 @@ def test_study_numbers_that_go_with_the_truth_are_found(clean: pl.DataFrame, ont
 
 
 def test_rows_in_the_order_of_their_truth_are_found(clean: pl.DataFrame, ontology: Ontology) -> None:
-    ordered = clean.sort("group_id", pl.col("claim_facts").list.get(pl.col("answer")).struct.field("existence"))
+    ordered = clean.sort(
+        "group_id", pl.col("claim_facts").list.get(pl.col("answer")).struct.field("existence")
+    )
     assert condemns(audit_claims(ordered, ontology)) == {"row order"}
     assert condemns(audit_claims(shuffle_rows(ordered), ontology)) == set()
 
@@ -138,10 +142,15 @@ def test_recurrence_counts_the_other_sets_only() -> None:
     b: made.Claim = ("Edema", "absent", None, None)
     c: made.Claim = ("Fracture", "absent", None, None)
     rows = [made.make_claim_set(k, k, f, f[0]) for k, f in (("x", [a, b]), ("y", [a, c]), ("z", [b, c]))]
-    frame = made.frame_sets([{**r, "patient_id": "p", "study_id": s} for r, s in zip(rows, "sst", strict=True)])
+    frame = made.frame_sets(
+        [{**r, "patient_id": "p", "study_id": s} for r, s in zip(rows, "sst", strict=True)]
+    )
     counted = add_recurrence(frame, frame, "contextual_claims")
     said = dict(zip(counted["set_id"], counted["claim_facts"], strict=True))
-    for column, expected in (("study_id", {"x": 1, "y": 1, "z": 0}), ("patient_id", {"x": 1, "y": 1, "z": 1})):
+    for column, expected in (
+        ("study_id", {"x": 1, "y": 1, "z": 0}),
+        ("patient_id", {"x": 1, "y": 1, "z": 1}),
+    ):
         for key, counts in zip(counted["set_id"], counted[f"#recurrence {column}: fact"], strict=True):
             of_a = [n for f, n in zip(said[key], counts, strict=True) if f["location"] == "left"]
             assert of_a == ([expected[key]] if of_a else [])

@@ -51,8 +51,14 @@ def test_polarity_is_even_in_every_cell(captions: pl.DataFrame) -> None:
 
 
 def test_pairs_are_of_one_cell_and_one_source(captions: pl.DataFrame) -> None:
-    pairs = captions.unnest("fact").group_by("pair").agg(
-        pl.len(), pl.col("polarity").n_unique().alias("polarities"), pl.struct(*CELL, "source").n_unique().alias("cells")
+    pairs = (
+        captions.unnest("fact")
+        .group_by("pair")
+        .agg(
+            pl.len(),
+            pl.col("polarity").n_unique().alias("polarities"),
+            pl.struct(*CELL, "source").n_unique().alias("cells"),
+        )
     )
     assert (pairs["len"] == 2).all() and (pairs["polarities"] == 2).all() and (pairs["cells"] == 1).all()
 

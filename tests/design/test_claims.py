@@ -63,8 +63,8 @@ def test_no_function_of_the_ordered_claims_beats_chance_much(rows: list[dict[str
             by_first[claims_of(r)[0]].append(r["answer"] == 0)
     first_true = [hit for hits in by_first.values() for hit in hits]
     assert abs(sum(first_true) / len(first_true) - 0.2) < 0.02
-    often = [sum(h) / len(h) for h in by_first.values() if len(h) > 100]
-    assert often and max(often) < 0.4
+    often = [sum(h) / len(h) for h in by_first.values() if len(h) > 20]
+    assert often and max(often) < 0.5
 
 
 def test_sets_have_the_promised_shape(rows: list[dict[str, Any]]) -> None:
@@ -100,13 +100,17 @@ def test_settings_hold_and_rows_may_come_in_any_order(seed: int, conditions: int
 
 @pytest.fixture(scope="module")
 def two_sources(facts: pl.DataFrame) -> pl.DataFrame:
-    other = facts.with_columns(pl.lit("other").alias("source"), "o" + pl.col("patient_id"))
+    other = facts.with_columns(
+        pl.lit("other").alias("source"), ("o" + pl.col("patient_id")).alias("patient_id")
+    )
     return pl.concat([facts, other.filter(pl.col("existence") == "present")])
 
 
 def test_ids_are_hashes_in_which_the_answer_has_no_part(rows: list[dict[str, Any]]) -> None:
     for r in rows:
-        assert re.fullmatch("set-[0-9a-f]{16}", r["set_id"]) and re.fullmatch("group-[0-9a-f]{16}", r["group_id"])
+        assert re.fullmatch("set-[0-9a-f]{16}", r["set_id"]) and re.fullmatch(
+            "group-[0-9a-f]{16}", r["group_id"]
+        )
     by_turn = defaultdict(list)
     seen: Counter[str] = Counter()
     for r in rows:
@@ -206,8 +210,8 @@ def test_labels_alone_make_families_of_several_conditions() -> None:
     facts = make_facts(ONTOLOGY, 900, seed=8, conditions=6)
     bare = facts.with_columns(pl.lit(None, pl.String).alias(c) for c in ("location", "severity")).unique()
     frame = design_claims(bare, ONTOLOGY, recipe(claims={"k_min": 3, "k_max": 4})).frame
-    plain = frame.filter(pl.col("claim_facts").list.len() == 4)
-    assert len(plain) > 100
+    plain = frame.filter(pl.col("set_kind") == "mixed_condition")
+    assert len(plain) > 500
     shown = {(r["study_id"], r["condition"]): r["existence"] for r in bare.to_dicts()}
     for row in plain.to_dicts():
         for i, claim in enumerate(row["claim_facts"]):

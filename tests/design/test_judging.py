@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from contextual_facts import make_facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +17,6 @@ from nastdata.design.contextual.study_states import tabulate_studies
 from nastdata.design.contextual.truth_table import judge_cell, judge_statements
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.records import Fact
-
-from contextual_facts import make_facts
 
 ONTOLOGY = load_ontology("chest_xray")
 RICH = [c for c in ONTOLOGY.order if ONTOLOGY.condition_by_name[c].places]
@@ -34,7 +33,9 @@ def states_of_one_condition(draw: st.DrawFn) -> list[ConditionState]:
     elsewhere = st.sampled_from([None, *(p.name for p in ONTOLOGY.places)])
     case = st.tuples(st.lists(fact, max_size=4), st.lists(elsewhere, max_size=2))
     logic = logic_of(ONTOLOGY)
-    made = [logic.read_condition(condition, own, implied) for own, implied in draw(st.lists(case, max_size=6))]
+    made = [
+        logic.read_condition(condition, own, implied) for own, implied in draw(st.lists(case, max_size=6))
+    ]
     return [*made, logic.read_condition(condition, [])]
 
 

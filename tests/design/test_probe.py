@@ -60,7 +60,9 @@ def test_a_source_without_grades_counts_all_its_findings(facts: pl.DataFrame) ->
 
 def test_unequal_pairs_are_left_out_and_counted(facts: pl.DataFrame) -> None:
     equal = design_probes(facts, ONTOLOGY, recipe(balanced=False), count_words)
-    odd = design_probes(facts, ONTOLOGY, recipe(balanced=False), lambda t: len(t) if "pneumothorax" in t else 5)
+    odd = design_probes(
+        facts, ONTOLOGY, recipe(balanced=False), lambda t: len(t) if "pneumothorax" in t else 5
+    )
     assert "Pneumothorax" not in odd.frame["condition"]
     lost = equal.report["by_condition"]["Pneumothorax"]
     assert odd.report["unequal_token_counts"] == {"Pneumothorax": lost}

@@ -9,36 +9,40 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
+from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.forming import KINDS, MOST_SETS, MOST_USES, Former, share_splits
-from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.naive import design_naive_claims
 from nastdata.design.contextual.rows import claim_rows
 from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of
-from nastdata.design.contextual.study_states import StudyTable, tabulate_studies
-from nastdata.design.contextual.truth_table import Sheet, judge_statements
+from nastdata.design.contextual.study_states import StudyTable
+from nastdata.design.contextual.truth_table import Known, Sheet, know
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
 
-def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe) -> Design:
+
+def design_claims(
+    facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe, known: Known | None = None
+) -> Design:
     """Design claim sets.
 
     Args:
         facts: ``frames.FACTS_SCHEMA`` plus ``split``.
         ontology: conditions, places, grades.
         recipe: K, balance, negation types, uses of a study, limit, seed.
+        known: what ``know`` makes of these facts, if it is there already.
 
     Returns:
         Rows of ``contextual_claims`` without texts, plus ``split``, in hashed order within each split. With
         ``claims.balanced``, the K rows of a ``group_id`` have the same K claims, each true in one of them.
     """
     logic = logic_of(ontology)
-    table = tabulate_studies(facts, logic, recipe.seed)
+    known = known or know(facts, logic, recipe.seed, recipe.negation_types)
+    table, sheet = known.table, known.sheet
     if not recipe.claims.balanced:
         return design_naive_claims(table, logic, recipe)
-    sheet = judge_statements(table, logic, frozenset(recipe.negation_types))
     former = Former(table, sheet, ontology, recipe)
     groups = former.form()
     families = list(former.families)

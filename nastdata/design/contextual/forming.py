@@ -1,11 +1,11 @@
 """Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
 
 - All studies of a group are of one split and one source: neither tells which claim is true.
-- A study serves in few sets. A patient serves never in two about one condition, or about two of which one implies
-  the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and often in the next
-  study too, so that two such sets would give each other away.
-- Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is of
-  the kind of negation that is furthest below its share, and about the conditions with the fewest sets so far.
+- A study serves in few sets. A patient never serves in two about one condition, or about two of which one
+  implies the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and often
+  in the next study too, so that two such sets would give each other away.
+- Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is
+  of the kind of negation that is furthest below its share, and about the conditions with the fewest sets so far.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.arrays.groups import Groups
+from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.lines import Line, Pool, list_lines
 from nastdata.design.contextual.shares import find_mix
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
@@ -120,9 +120,9 @@ class Former:
         return n
 
     def _pick_apart(self, members: list[Ints], most: int, code: int) -> Ints:
-        """Return up to ``most`` x K studies of as many patients: those that served least, then in hashed order.
+        """Return up to ``most`` x K studies of as many patients, those that served least first.
 
-        The claim with the fewest studies chooses first.
+        Ties are in hashed order. The claim with the fewest studies chooses first.
         """
         seen: set[int] = set()
         chosen: dict[int, list[int]] = {}
@@ -168,7 +168,7 @@ class _Waiting:
         at = np.flatnonzero(self._open & (self._kind == kind))
         about = self._about[at]
         cost = (np.where(about, self._of_condition, 0.0).max(axis=1) + 1.0) * about.sum(axis=1)
-        return self._lines[at[cost.argmin()]]
+        return self._lines[int(at[cost.argmin()])]
 
     def drop(self, line: Line) -> None:
         """Note that a line has nothing left."""
@@ -182,7 +182,7 @@ class _Waiting:
 
 
 def link_conditions(ontology: Ontology) -> Codes:
-    """Return for each condition, in ontology order, a bit mask of itself, what implies it and what it implies."""
+    """Return a bit mask for each condition, in ontology order: itself, what implies it, what it implies."""
     names = tuple(ontology.order)
     return np.array(
         [
@@ -197,7 +197,8 @@ def link_conditions(ontology: Ontology) -> Codes:
 def find_hard_pairs(facts: Sequence[Fact], ontology: Ontology) -> Bools:
     """Return statements x statements: whether they are about two regions that one image hardly tells apart.
 
-    The regions are those of ``hard_to_separate`` in the ontology, on the same side: one lobe of a lung against
+    The regions are those of ``hard_to_separate`` in the ontology, on the same side: one lobe of a lung
+    against
     another of it.
     """
     kind = {r: i for i, regions in enumerate(ontology.hard_to_separate) for r in regions}

@@ -1,7 +1,7 @@
 """Lines of claim families waiting for studies: one for each source, kind of negation and set of conditions.
 
-A line is asked for a family whose every member is true of some study that is still free, again and again, until
-it has none left. Which line is asked next is decided in ``forming``.
+A line is asked for a family whose every member is true of some study that is still free, again and again,
+until it has none left. Which line is asked next is decided in ``forming``.
 """
 
 from __future__ import annotations

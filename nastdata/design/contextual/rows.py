@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.arrays.groups import Groups
+from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.study_states import CARRIED, Codes, StudyTable
 from nastdata.design.contextual.truth_table import ATTRIBUTES, Sheet
 from nastdata.records import Fact

@@ -7,19 +7,27 @@ no use.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+import polars as pl
 
-from nastdata.design.contextual.arrays.judging import ATTRIBUTES, TRUE, UNUSABLE, Bools, Verdicts, judge_states
+from nastdata.design.contextual.arrays.judging import (
+    ATTRIBUTES,
+    TRUE,
+    UNUSABLE,
+    Bools,
+    Verdicts,
+    judge_states,
+)
 from nastdata.design.contextual.perturb import statements
 from nastdata.design.contextual.states import ConditionState, Logic, differs_in
-from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
+from nastdata.design.contextual.study_states import Codes, Ints, StudyTable, tabulate_studies
 from nastdata.records import Fact, NegationType
 from nastdata.seeded import draw_unit
-
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,27 @@ def judge_statements(table: StudyTable, logic: Logic, allowed: frozenset[str]) -
         for a, b in combinations(own, 2):
             single[a, b] = single[b, a] = len(differs_in(facts[a], facts[b])) == 1
     return Sheet(tuple(facts), tuple(numbers), tuple(verdicts), single)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What claims and captions of one build both start from; made once (``know``)."""
+
+    table: StudyTable
+    sheet: Sheet
+
+
+def know(facts: pl.DataFrame, logic: Logic, seed: int, allowed: Iterable[str]) -> Known:
+    """Collect the studies of a fact frame and judge the statements of the allowed negation types.
+
+    Args:
+        facts: ``frames.FACTS_SCHEMA`` plus ``split``.
+        logic: of the ontology.
+        seed: of the recipe.
+        allowed: negation types.
+    """
+    table = tabulate_studies(facts, logic, seed)
+    return Known(table, judge_statements(table, logic, frozenset(allowed)))
 
 
 def judge_cell(logic: Logic, state: ConditionState, fact: Fact) -> int:
@@ -140,10 +169,12 @@ __all__ = [
     "UNUSABLE",
     "Bools",
     "Codes",
+    "Known",
     "Scope",
     "Sheet",
     "judge_cell",
     "judge_statements",
+    "know",
     "list_scopes",
     "open_scope",
 ]

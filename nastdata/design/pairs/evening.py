@@ -38,7 +38,9 @@ def even_out(
     if balanced:
         sizes = frame.group_by(key).len().group_by(cell).agg(pl.col("len").min(), pl.len().alias("both"))
         sizes = sizes.select(*cell, pl.when(pl.col("both") == 2).then("len").otherwise(0).alias("most"))
-        frame = frame.join(sizes, on=list(cell), maintain_order="left").filter(pl.col("turn") <= pl.col("most"))
+        frame = frame.join(sizes, on=list(cell), maintain_order="left").filter(
+            pl.col("turn") <= pl.col("most")
+        )
     left_out = before - len(frame)
     if limit is not None:
         unit = [*cell, "turn"] if balanced else [*key, "turn"]

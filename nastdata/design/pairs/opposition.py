@@ -27,8 +27,8 @@ def design_opposition(facts: pl.DataFrame, ontology: Ontology, recipe: Oppositio
     """Design quadruplets: one for each (study, definite condition, style).
 
     The distractor is a study of the opposite state of that condition, of another patient, in the same split
-    and source; the hash chooses it. Its prompt is of the same style and says the opposite. With ``balanced``, each
-    condition has as many positive prompts as negative ones in each split and source.
+    and source; the hash chooses it. Its prompt is of the same style and says the opposite. With ``balanced``,
+    each condition has as many positive prompts as negative ones in each split and source.
 
     Args:
         facts: ``frames.FACTS_SCHEMA`` plus ``split``.
@@ -70,7 +70,9 @@ def design_opposition(facts: pl.DataFrame, ontology: Ontology, recipe: Oppositio
     )
     if uneven:
         left_out["no prompt of the other polarity in its split, source and condition"] += uneven
-    frame = frame.with_columns(name_codes("opposition", frame["order"]).alias("pair_id")).sort("split", "order")
+    frame = frame.with_columns(name_codes("opposition", frame["order"]).alias("pair_id")).sort(
+        "split", "order"
+    )
     report = {
         "studies": len(table.studies),
         "quadruplets": len(frame),

@@ -49,7 +49,8 @@ def design_probes(
     none of these tells which caption is correct.
 
     Returns:
-        Rows of ``probes`` plus ``split``, in hashed order. Conditions whose two texts differ in length are left out; the
+        Rows of ``probes`` plus ``split``, in hashed order. Conditions whose two texts differ in length are
+        left out; the
         report counts their pairs.
     """
     logic = logic_of(ontology)

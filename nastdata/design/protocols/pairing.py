@@ -35,7 +35,8 @@ class Pool:
     asked: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))
     """(patients, conditions) whether a question was put, or the state told, of this patient and condition.
 
-    It is at most once. A finding that recurs over a patient's questions would be the one that is there, not least
+    It is at most once. A finding that recurs over a patient's questions would be the one that is there,
+    not least
     since a patient with a rare finding is asked about it more often than one without."""
 
     def __post_init__(self) -> None:
@@ -61,12 +62,14 @@ class Pool:
 
     def is_fresh(self, conditions: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Return (studies,) whether nothing was asked of the patient about any of the conditions."""
-        fresh: npt.NDArray[np.bool_] = ~self.asked[:, [self.column[c] for c in conditions]].any(axis=1)
-        return fresh[self.patient]
+        asked = np.asarray(self.asked[:, [self.column[c] for c in conditions]].any(axis=1))
+        fresh: npt.NDArray[np.bool_] = ~asked[self.patient]
+        return fresh
 
     def mark(self, studies: Sequence[int], conditions: Sequence[str]) -> None:
         """Note that the patients of these studies are asked about these conditions."""
-        self.asked[np.ix_(self.patient[list(studies)], [self.column[c] for c in conditions])] = True
+        columns = np.array([self.column[c] for c in conditions], dtype=np.int64)
+        self.asked[np.ix_(self.patient[np.array(studies, dtype=np.int64)], columns)] = True
 
     def find(self, states: dict[str, int]) -> Ints:
         """Return the numbers of studies with these states, condition -> 1 or 0, that are fresh for them."""

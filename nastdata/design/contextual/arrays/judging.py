@@ -97,7 +97,9 @@ class _Records:
         self._implied = self._flag(lambda s: bool(s.implied))
         self._recorded = self._flag(lambda s: bool(s.records))
         self._denials, self._denied = _incidence([s.denied for s in states])
-        self._found, self._present = _incidence([(*s.records, *((p, None) for p in s.implied)) for s in states])
+        self._found, self._present = _incidence(
+            [(*s.records, *((p, None) for p in s.implied)) for s in states]
+        )
         grades = [{g for _, g in s.records} for s in states]
         self._grade = [next(iter(g)) if len(g) == 1 else None for g in grades]
         self._unplaced = self._any(self._present, [place is None for place, _ in self._found])
@@ -110,7 +112,7 @@ class _Records:
         return self._answers[key]
 
     def _find(self, place: str | None, grade: str | None) -> Answer:
-        ruled_out = self._any(self._denied, [self._covers(d, place, grade) for d in self._denials])
+        ruled_out: Bools = self._any(self._denied, [self._covers(d, place, grade) for d in self._denials])
         spots = self._logic.atlas.halves(place) if place is not None else ()
         fit = [grade is None or g == grade for _, g in self._found]
         so = self._any(self._present, fit)
@@ -148,8 +150,7 @@ class _Records:
     @staticmethod
     def _any(incidence: Bools, wanted: list[bool]) -> Bools:
         """Of each state: does it have one of the wanted records."""
-        found: Bools = incidence[:, np.array(wanted, bool)].any(axis=1)
-        return found
+        return np.asarray(incidence[:, np.array(wanted, bool)].any(axis=1))
 
 
 def _incidence(records: Sequence[Iterable[Record]]) -> tuple[list[Record], Bools]:
