@@ -168,9 +168,16 @@ def read_protocols(frame: pl.DataFrame) -> ChoiceSet:
 def read_pairs(frame: pl.DataFrame) -> ChoiceSet:
     """Lay out ``probes`` or ``opposition`` as questions: which of two texts is true of the image.
 
-    The two stand in the order of a hash of the row's id. Attributes: condition, existence.
+    The two are in the order of a hash of the row's id. Attributes: condition, existence. Rows of one
+    condition and
+    source that say the opposite are taken for a group, two by two: what is held out is as even as the whole.
     """
-    frame = frame.sort("pair_id")
+    direction = "negation_in" if "foil" in frame.columns else "polarity"
+    cell = [c for c in ("split", "source", "condition", "style") if c in frame.columns]
+    frame = frame.sort("pair_id").with_columns(
+        pl.struct(cell).rank("dense").alias("#cell"),
+        pl.int_range(pl.len()).over(*cell, direction).alias("#turn"),
+    )
     if "foil" in frame.columns:
         right, wrong = frame["correct"], frame["foil"]
         affirms = (frame["negation_in"] == "foil").to_numpy()
@@ -188,7 +195,7 @@ def read_pairs(frame: pl.DataFrame) -> ChoiceSet:
         ids=frame["pair_id"].to_list(),
         start=np.arange(n + 1, dtype=np.int64) * 2,
         right=np.arange(n, dtype=np.int64) * 2 + ~first,
-        groups=frame["pair_id"].to_list(),
+        groups=frame.select(pl.concat_str("#cell", "#turn", separator="/"))["#cell"].to_list(),
         patients=name_patients(frame),
         texts={"text": _read_texts(texts.select(pl.concat_list("a", "b").alias("t"))["t"].explode())},
         attributes=np.stack([condition, said], axis=1),

@@ -40,6 +40,9 @@ def add_context(frame: pl.DataFrame, config: str) -> pl.DataFrame:
             *(read_number(c).alias(c) for c in dict.fromkeys((own, group))),
             pl.col(own).rank("ordinal").over(group).alias("turn by id"),
             read_last_letter(own).alias("last letter"),
+            (pl.col(own).rank("ordinal").over("split") * STRETCHES // (pl.len().over("split") + 1)).alias(
+                "stretch by id"
+            ),
         ],
         "study number": [read_number(c).alias(c) for c in ("study_id", "image_id", "patient_id")],
         "row order": [

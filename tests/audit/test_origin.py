@@ -74,6 +74,13 @@ def test_an_id_with_a_telling_suffix_is_found(clean: pl.DataFrame, ontology: Ont
     assert condemns(audit_claims(told, ontology)) == {"ids"}
 
 
+def test_an_order_of_ids_that_goes_with_the_truth_is_found(clean: pl.DataFrame, ontology: Ontology) -> None:
+    told = rename(
+        clean, lambda r: {"set_id": ("5" if true_claim(r)["existence"] == "absent" else "c") + r["set_id"]}
+    )
+    assert condemns(audit_claims(told, ontology)) == {"ids"}
+
+
 def test_study_numbers_that_go_with_the_truth_are_found(clean: pl.DataFrame, ontology: Ontology) -> None:
     told = rename(
         clean,

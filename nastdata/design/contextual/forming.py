@@ -2,10 +2,10 @@
 
 - All studies of a group are of one split and one source: neither tells which claim is true.
 - A study serves in few sets. A patient never serves in two about one condition, or about two of which one
-  implies the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and often
-  in the next study too, so that two such sets would give each other away.
+  implies the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and is
+  often there in the next study too, so that two such sets would give each other away.
 - Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is
-  of the kind of negation that is furthest below its share, and about the conditions with the fewest sets so far.
+  of the kind of negation that is furthest below its share, and about the conditions with the fewest sets yet.
 """
 
 from __future__ import annotations

@@ -28,6 +28,10 @@ def even_out(
         limit: rows to keep at most.
         shares: split -> its share of the rows under a limit.
 
+    The rows that stay are those with the lowest ``order``, of a frequent direction a smaller part than of
+    a rare
+    one: neither ids nor the order of rows may be made from it.
+
     Returns:
         The rows that stay, and how many were left out to make directions even.
     """

@@ -59,7 +59,11 @@ def design_opposition(facts: pl.DataFrame, ontology: Ontology, recipe: Oppositio
             left_out["no study of the opposite state in its source and split"] += lacking
         for style in recipe.styles:
             parts.append(_word_rows(table, own, other, shown, style, name, ontology, recipe.seed))
-    frame = pl.concat(parts) if parts else pl.DataFrame(schema={**SCHEMA, "order": pl.UInt64()})
+    frame = (
+        pl.concat(parts)
+        if parts
+        else pl.DataFrame(schema={**SCHEMA, "code": pl.UInt64(), "order": pl.UInt64()})
+    )
     frame, uneven = even_out(
         frame,
         "polarity",
@@ -70,8 +74,8 @@ def design_opposition(facts: pl.DataFrame, ontology: Ontology, recipe: Oppositio
     )
     if uneven:
         left_out["no prompt of the other polarity in its split, source and condition"] += uneven
-    frame = frame.with_columns(name_codes("opposition", frame["order"]).alias("pair_id")).sort(
-        "split", "order"
+    frame = frame.with_columns(name_codes("opposition", frame["code"]).alias("pair_id")).sort(
+        "split", "pair_id"
     )
     report = {
         "studies": len(table.studies),
@@ -141,7 +145,8 @@ def _word_rows(
         )
         for polarity in POLARITIES
     }
-    order = mix_codes(table.draw[own], draw_int(seed, "opposition", name, style))
+    code = mix_codes(table.draw[own], draw_int(seed, "opposition", name, style))
+    order = mix_codes(code, draw_int(seed, "opposition order"))
     prompts = {}
     for column, studies in (("prompt", own), ("distractor_prompt", other)):
         pick = mix_codes(order, draw_int(seed, column))
@@ -156,6 +161,7 @@ def _word_rows(
         pl.lit(name).alias("condition"),
         pl.lit(style).alias("style"),
         pl.Series("polarity", np.where(shown[own] == 1, "positive", "negative"), pl.String),
+        pl.Series("code", code),
         pl.Series("order", order),
     )
-    return rows.select(*(c for c in SCHEMA if c != "pair_id"), "order")
+    return rows.select(*(c for c in SCHEMA if c != "pair_id"), "code", "order")

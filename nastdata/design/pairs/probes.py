@@ -80,7 +80,7 @@ def design_probes(
     )
     if uneven:
         left_out["no pair of the other direction in its split, source and condition"] = uneven
-    frame = frame.with_columns(name_codes("probe", frame["code"]).alias("pair_id")).sort("split", "order")
+    frame = frame.with_columns(name_codes("probe", frame["code"]).alias("pair_id")).sort("split", "pair_id")
     report = {
         "studies": len(table.studies),
         "pairs": len(frame),

@@ -1,7 +1,8 @@
 """How many rows of each kind and condition to keep: the most that the shares allow, as a linear programme.
 
 Rows of one kind of negation about the same conditions are a *cell*. What is sought is how many rows of
-each cell to keep, so that there are as many as possible while no condition is above its cap and the kinds are near
+each cell to keep, so that there are as many as possible while no condition is above its cap and the kinds
+are near
 their shares.
 """
 
