@@ -17,7 +17,7 @@ from importlib import import_module
 import click
 
 from nastdata import __version__
-from nastdata.errors import CheckFailedError, UserError
+from nastdata.errors import CheckFailedError, UserError, plain
 from nastdata.offline import offline
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -133,7 +133,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(141)
     except OSError as e:
         where = f"{e.filename}: " if e.filename else ""
-        _fail(f"{where}{e.strerror or e}", 2)
+        _fail(plain(f"{where}{e.strerror or e}", 1_000), 2)
     sys.exit(0)
 
 
