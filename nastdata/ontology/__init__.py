@@ -22,6 +22,7 @@ from nastdata.ontology.model import (
     Region,
     Review,
     Scale,
+    SignOff,
 )
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Region",
     "Review",
     "Scale",
+    "SignOff",
     "find_ontology_file",
     "list_ontologies",
     "load_ontology",

@@ -40,7 +40,7 @@ def measure_agreement(
 ) -> dict[str, Any]:
     """Return question -> how far readers agree on it.
 
-    Each entry has ``items`` (answered by two or more), ``agreement`` (share of pairs of answers that are the
+    Each entry has ``about`` (the question in short), ``items`` (answered by two or more), ``agreement`` (share of pairs of answers that are the
     same), ``cohen`` (a list, one a pair of readers), ``fleiss`` and ``krippendorff``. These three have
     ``value``, ``low``, ``high`` (95 %), ``items``, and ``note`` where the value is not defined (null).
 
@@ -58,7 +58,8 @@ def measure_agreement(
         kinds = STATES if question == WHOLE else VALUES
         table = _encode(items, said, readers, question, kinds)
         if table.size and ((table >= 0).sum(axis=0) >= 2).any():
-            out[question] = _measure(table, readers, len(kinds), seed, draws)
+            short = question if question == WHOLE else load_questions()[question].short
+            out[question] = {"about": short, **_measure(table, readers, len(kinds), seed, draws)}
     return out
 
 

@@ -127,7 +127,7 @@ def seal(statement: Mapping[str, Any], records: Mapping[str, str], bound: Mappin
         records: file name -> sha256.
         bound: what the rows are known by: a manifest's ``bindings``, or an ontology's content.
     """
-    said = {k: statement.get(k) for k in ("name", "role", "date", "scope")}
+    said = {k: str(statement.get(k)) for k in ("name", "role", "date", "scope")}
     text = json.dumps([said, dict(records), dict(bound)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -24,7 +24,7 @@ from nastdata.review.changes.kept_images import read_frames
 from nastdata.review.changes.removal import Removal, plan_removal
 from nastdata.review.items import digest_row, show_row
 from nastdata.review.outcomes import Outcome
-from nastdata.review.records import ANSWERS, CHANGES, SAMPLE, Records, dump_records, take_records
+from nastdata.review.records import ANSWERS, CHANGES, SAMPLE, Records, dump_records, seal, take_records
 from nastdata.review.session import Session
 from nastdata.review.signing import hash_records, make_review
 
@@ -215,7 +215,13 @@ def _change_manifest(
     if report is not None:
         manifest["audit"] = report.to_json()
     old = (folder.manifest or {}).get("review") or {}
-    review = make_review(records, {k: files[k] for k in (SAMPLE, ANSWERS)}, old.get("sign_offs", []), "applied")
+    signed = {k: files[k] for k in (SAMPLE, ANSWERS)}
+    hashes = hash_records(signed)
+    # whoever signed before more was answered has not signed these records
+    sign_offs = [
+        s for s in old.get("sign_offs", []) if s["digest"] == seal(s, hashes, told["of"]["bindings"])
+    ]
+    review = make_review(records, signed, sign_offs, "applied")
     review["records"] = hash_records(files)
     review["applied"] = {
         "of": told["of"],
