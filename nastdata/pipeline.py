@@ -20,14 +20,14 @@ from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
 from nastdata.assemble.protocols import assemble_protocols
-from nastdata.audit.run import audit_frames
 from nastdata.dataset.atomic import write_file
-from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.kept import list_kept
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.base import Design
 from nastdata.design.contextual.captions import design_captions
 from nastdata.design.contextual.claims import design_claims
+from nastdata.design.contextual.states import logic_of
+from nastdata.design.contextual.truth_table import know
 from nastdata.design.mednega.design import design_mednega
 from nastdata.design.pairs.opposition import design_opposition
 from nastdata.design.pairs.probes import design_probes
@@ -52,6 +52,7 @@ from nastdata.recipe import (
     ProbesRecipe,
     ProtocolsRecipe,
 )
+from nastdata.report.fitness import list_problems
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
 from nastdata.sources.options import make_options
@@ -80,24 +81,7 @@ class Built:
     @property
     def problems(self) -> list[str]:
         """Checks that did not hold, in words; a build with problems exits with 1."""
-        verdict = (self.manifest.get("audit") or {}).get("verdict", {})
-        failures = [] if verdict.get("passed", True) else list(verdict["failures"])
-        return [*([said] if (said := tell_fallback(self.manifest)) else []), *failures]
-
-
-def tell_fallback(manifest: dict[str, Any]) -> str | None:
-    """Say that a language model failed to word more than the recipe allows; None if it did not."""
-    fallback = (manifest.get("ledger") or {}).get("fallback")
-    if not fallback or fallback["share"] <= fallback["most"]:
-        return None
-    writer = manifest["recipe"]["writer"]
-    instead = "the template wrote them" if writer["on_failure"] == "template" else "they were left out"
-    example = " ".join((fallback["example"] or "").split())
-    said = f"'{example[:160]}'" if example else "nothing"
-    return (
-        f"the model did not word {fallback['share']:.1%} of the statements (at most {fallback['most']:.0%}): "
-        f"{instead}; commonest reason: {fallback['commonest_reason']}, for example the answer {said}"
-    )
+        return list_problems(self.manifest)
 
 
 def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = False) -> Built:
@@ -106,6 +90,8 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     Raises:
         UserError: on unusable input or output; nothing is left behind.
     """
+    from nastdata.dataset.folder import check_output
+
     check_output(out)
     opened, sources = open_sources(recipe)
     store = open_images(opened)
@@ -128,6 +114,8 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
 def _write(
     out: Path, built: Built, progress: Progress, store: ImageStore | None, embedder: Embedder | None
 ) -> None:
+    from nastdata.dataset.folder import write_dataset
+
     with progress.stage("write") as stage:
         show = store.read if store is not None else None
         write_dataset(
@@ -195,6 +183,8 @@ def _make(
             progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
+        if recipe.images.mode == "none":
+            studies = studies.with_columns(pl.lit(None, pl.String).alias("image"))
         families = {s.name: s.family for s in sources if s.family}
         studies = assign_splits(studies, recipe.splits, recipe.seed, families)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
@@ -227,6 +217,8 @@ def _make(
         progress.say(f"warning: {warning}")
     audit = None
     if recipe.audit.enabled:
+        from nastdata.audit.run import audit_frames  # solvers take a while to import; a preview has none
+
         with progress.stage("audit") as stage:
             balanced = recipe.claims.balanced if isinstance(recipe, ContextualRecipe) else None
             report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
@@ -354,9 +346,10 @@ def _contextual(
 ) -> tuple[dict[str, Assembled], dict[str, Any]]:
     parts: dict[str, Assembled] = {}
     reports: dict[str, Any] = {}
+    known = know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
     if recipe.claims.enabled:
         with progress.stage("design") as stage:
-            claims = design_claims(facts, ontology, recipe)
+            claims = design_claims(facts, ontology, recipe, known)
             stage.tell(f"{len(claims.frame):,} claim sets")
         with progress.stage("words") as stage:
             part = assemble_claims(claims.frame, writer, ontology, recipe, engine)
@@ -364,7 +357,7 @@ def _contextual(
         parts["contextual_claims"], reports["contextual_claims"] = _keep_rejects(claims, part), claims.report
     if recipe.captions.enabled:
         with progress.stage("design") as stage:
-            captions = design_captions(facts, ontology, recipe)
+            captions = design_captions(facts, ontology, recipe, known)
             stage.tell(f"{len(captions.frame):,} captions")
         with progress.stage("words") as stage:
             part = assemble_captions(captions.frame, writer, ontology, recipe, engine)

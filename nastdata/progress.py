@@ -1,4 +1,7 @@
-"""What a build tells while it runs: a moving bar on a terminal, plain lines elsewhere, always on stderr."""
+"""What a long job reports while it runs: a bar on a terminal, plain lines elsewhere, events for a caller.
+
+Everything goes to stderr, to a callback, or to a log file beside the result; never to stdout.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,48 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
 
 EVERY = 20.0
 """Seconds between two lines of a stage that counts, where there is no terminal."""
+LOG_STEPS = 10
+"""Lines that a counting stage leaves in a log file at most, beside its last."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of a job, as a callback gets it."""
+
+    stage: str
+    """Its name, such as ``design``; empty for a message of its own."""
+    message: str = ""
+    """What came of the stage, or the message."""
+    done: int | None = None
+    """Units done, where the stage counts them."""
+    total: int | None = None
+    """Units in all, where that is known."""
+    seconds: float = 0.0
+    """Since the stage began."""
+    finished: bool = False
+    """Whether the stage has ended."""
+
+
+Callback = Callable[[Event], None]
+"""Called with every event; what it raises ends the job."""
 
 
 @dataclass
 class Stage:
-    """A stage that is under way; ``said`` is what its closing line tells."""
+    """A stage that is under way; ``said`` is what its closing line reports."""
 
     said: str = ""
     show: Callable[[int, int], None] = lambda done, total: None
     """Shows how far it is."""
 
     def tell(self, text: str) -> None:
-        """Set what the closing line tells of the outcome."""
+        """Set what the closing line reports of the outcome."""
         self.said = text
 
     def count(self, done: int, total: int) -> None:
@@ -29,42 +58,127 @@ class Stage:
         self.show(done, total)
 
 
+@dataclass
 class Progress:
-    """Prints one line per stage: its name, what came of it, and how long it took."""
+    """Prints one line a stage: its name, what came of it, and how long it took.
 
-    def __init__(self, quiet: bool = False) -> None:
-        self.quiet = quiet
+    Args:
+        quiet: Print nothing; callback and log file still get everything.
+        verbose: Print a line when a stage begins, and each line with its time.
+        callback: Gets every event.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    callback: Callback | None = None
+    log: IO[str] | None = field(default=None, repr=False)
+    """Open text file that keeps every line with its time."""
+
+    def __post_init__(self) -> None:
         self.started = time.monotonic()
+
+    @contextmanager
+    def log_to(self, path: Path) -> Iterator[None]:
+        """Keep every line, with its time, in a text file; one that can't be written is reported and left out.
+
+        Args:
+            path: The file; an older one is replaced.
+        """
+        try:
+            self.log = path.open("w", encoding="utf-8")
+        except OSError as e:
+            self.say(f"no log file: {path}: {e.strerror or e}")
+            yield
+            return
+        try:
+            yield
+        except BaseException as e:
+            self.record(f"stopped: {type(e).__name__}: {e}")
+            raise
+        finally:
+            self.log.close()
+            self.log = None
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Stage]:
         """Announce a stage, and close its line when it ends."""
-        stage = Stage()
-        if self.quiet:
+        stage, start = Stage(), time.monotonic()
+        self._emit(Event(name))
+        if self.verbose and not self.quiet:
+            self._print(f"{name:<10} ...")
+        with self._bar(name) as bar:
+            step = 0
+
+            def show(done: int, total: int) -> None:
+                nonlocal step
+                bar(done, total)
+                self._emit(Event(name, "", done, total, time.monotonic() - start))
+                if total and done * LOG_STEPS // total > step:
+                    step = done * LOG_STEPS // total
+                    self.record(f"{name:<10} {done:,} of {total:,}")
+
+            stage.show = show
             yield stage
-            return
-        start = time.monotonic()
-        with _bar(name) as stage.show:
-            yield stage
-        print(f"{name:<10} {stage.said}  ({time.monotonic() - start:.1f} s)", file=sys.stderr, flush=True)
+        seconds = time.monotonic() - start
+        line = f"{name:<10} {stage.said}  ({seconds:.1f} s)"
+        self.record(line)
+        self._emit(Event(name, stage.said, seconds=seconds, finished=True))
+        if not self.quiet:
+            self._print(line)
 
     def say(self, text: str) -> None:
         """Print a line of its own."""
+        self.record(text)
+        self._emit(Event("", text))
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            self._print(text)
+
+    def record(self, text: str) -> None:
+        """Keep a line in the log file only."""
+        if self.log is not None:
+            now = time.strftime("%Y-%m-%d %H:%M:%S")
+            for line in text.splitlines() or [""]:
+                self.log.write(f"{now}  {line}\n")
+            self.log.flush()
+
+    def _print(self, text: str) -> None:
+        prefix = f"{time.monotonic() - self.started:7.1f} s  " if self.verbose else ""
+        print(prefix + text, file=sys.stderr, flush=True)
+
+    def _emit(self, event: Event) -> None:
+        if self.callback is not None:
+            self.callback(event)
+
+    @contextmanager
+    def _bar(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """A moving bar with rate and time left, on a terminal; elsewhere a line now and then."""
+        if self.quiet:
+            yield lambda done, total: None
+        elif sys.stderr.isatty():
+            with _open_bar(name) as show:
+                yield show
+        else:
+            yield _print_now_and_then(name)
 
 
 @contextmanager
-def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A moving bar with the time that has passed, on a terminal; elsewhere a line now and then."""
-    if not sys.stderr.isatty():
-        yield _print_now_and_then(name)
-        return
+def _open_bar(name: str) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    class Pace(ProgressColumn):
+        """Units a second and time left; nothing where the stage counts nothing."""
+
+        def render(self, task: Any) -> Text:
+            if not task.total or not task.speed:
+                return Text("")
+            left = "" if task.time_remaining is None else f", {_say_seconds(task.time_remaining)} left"
+            return Text(f"{_say_rate(task.speed)}{left}", style="dim")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), Pace())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"{name:<10}", total=None)
 
         def show(done: int, total: int) -> None:
@@ -73,13 +187,31 @@ def _bar(name: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
+def _say_rate(speed: float) -> str:
+    """``1,200/s``, ``3.2/s``, or ``12 s each``."""
+    if speed >= 10:
+        return f"{speed:,.0f}/s"
+    return f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:,.0f} s each"
+
+
+def _say_seconds(seconds: float) -> str:
+    """``45 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def _print_now_and_then(name: str) -> Callable[[int, int], None]:
-    last = time.monotonic()
+    first = last = time.monotonic()
 
     def show(done: int, total: int) -> None:
         nonlocal last
-        if time.monotonic() - last >= EVERY:
-            last = time.monotonic()
-            print(f"{name:<10} {done:,} of {total:,}", file=sys.stderr, flush=True)
+        now = time.monotonic()
+        if now - last >= EVERY:
+            last = now
+            left = f", {_say_seconds((total - done) * (now - first) / done)} left" if done else ""
+            rate = f", {_say_rate(done / (now - first))}" if done else ""
+            print(f"{name:<10} {done:,} of {total:,}{rate}{left}", file=sys.stderr, flush=True)
 
     return show

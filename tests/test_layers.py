@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "nastdata"
 ORDER = (
     # small modules that know nothing of the rest
     ("errors", "resources", "seeded", "progress", "terms", "offline", "compat"),
-    ("statistics", "registry", "text_input"),
+    ("statistics", "registry", "text_input", "extras"),
     ("ontology", "recipe"),
     ("records",),
     ("frames",),
@@ -41,6 +41,7 @@ ORDER = (
     ("training",),
     ("evaluation",),
     ("pipeline",),
+    ("api",),
     ("cli",),
 )
 """Low to high: a part may import parts of lower lines only, and its own."""

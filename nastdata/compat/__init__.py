@@ -16,6 +16,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 PACKAGE = "nastdata."
 
@@ -41,8 +42,31 @@ class MovedFinder(MetaPathFinder):
         if fullname in moves:
             return ModuleSpec(fullname, MovedLoader(moves[fullname]))
         if any(old.startswith(fullname + ".") for old in moves):
-            return ModuleSpec(fullname, None, is_package=True)
+            return ModuleSpec(fullname, FolderLoader(), is_package=True)
         return None
+
+
+class MovedFolder(ModuleType):
+    """A folder of old modules; where a function has its name today, such as ``train``, it can be called."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function of today."""
+        package, _, name = self.__name__.rpartition(".")
+        lazy = import_module(package).LAZY
+        if name not in lazy:
+            raise TypeError(f"'{self.__name__}' is a module and can't be called")
+        return getattr(import_module(lazy[name]), name)(*args, **kwargs)
+
+
+class FolderLoader(Loader):
+    """Makes an empty package for an old folder."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return the package."""
+        return MovedFolder(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is in it."""
 
 
 class MovedLoader(Loader):

@@ -17,6 +17,7 @@ from nastdata.evaluation.generative.summary import write_answers
 from nastdata.evaluation.outcomes import Outcome
 from nastdata.evaluation.run import EvaluateSettings
 from nastdata.evaluation.tables import open_table
+from nastdata.models.base import DualEncoder
 from nastdata.models.dataset_rows import Data, open_data
 from nastdata.models.registry import load_encoder
 
@@ -83,14 +84,18 @@ class Session:
             return
         if is_generative(spec):
             self._judge_generative(spec, say)
+            self._report["results"][spec] = ev.summarise(self._found[spec], self.settings)
         else:
-            self._judge_encoder(spec)
-        self._report["results"][spec] = ev.summarise(self._found[spec], self.settings)
+            self.judge_encoder(load_encoder(spec, self._device))
 
     def finish(self, out: Path) -> dict[str, Any]:
         """Compare the models, write everything to ``out``, and return the report."""
-        from nastdata.evaluation.page import write_page
+        report = self.close()
+        self.write(out, report)
+        return report
 
+    def close(self) -> dict[str, Any]:
+        """Compare the models and return the report; nothing is written."""
         report = self._report
         base = next(iter(self._found))
         report["compared_with_first"] = ev.compare_models(self._found, base, self.settings)
@@ -98,18 +103,26 @@ class Session:
             report["asked"] = _describe_vision(self.vision)
         report["notes"] = list(self.notes)
         report["made"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        out.mkdir(parents=True, exist_ok=True)
-        files = {}
-        for i, (spec, answers) in enumerate(self.answers.items(), 1):
-            files[spec] = f"answers-{i}.jsonl"
-            write_answers(out / files[spec], answers)
-        report["answers"] = files
-        ev.write_report(out, report)
-        write_page(out / "evaluation.html", report, self.answers, self.data)
+        report["answers"] = {spec: f"answers-{i}.jsonl" for i, spec in enumerate(self.answers, 1)}
         return report
 
-    def _judge_encoder(self, spec: str) -> None:
-        encoder = load_encoder(spec, self._device)
+    def write(self, out: Path, report: dict[str, Any]) -> None:
+        """Write page, tables and answers of a report to a folder."""
+        from nastdata.evaluation.page import write_page
+
+        out.mkdir(parents=True, exist_ok=True)
+        for spec, answers in self.answers.items():
+            write_answers(out / report["answers"][spec], answers)
+        ev.write_report(out, report)
+        write_page(out / "evaluation.html", report, self.answers, self.data)
+
+    def judge_encoder(self, encoder: DualEncoder, name: str | None = None) -> None:
+        """Judge a dual encoder that is loaded already, under its own name or another.
+
+        Raises:
+            UserError: if a dataset can't be used, or the encoder fails.
+        """
+        spec = name or encoder.spec
         parts = [
             (label, ev.evaluate(encoder, d, self.settings, self._cache))
             for label, d in zip(self.labels, self.data, strict=True)
@@ -118,6 +131,7 @@ class Session:
         self._report["models"][spec] = ev.describe_model(encoder)
         auc = [ev.score_conditions(encoder, d, self.settings, self._cache) for d in self.data]
         self._report["auc"][spec] = {c: v for part in auc for c, v in part.items()}
+        self._report["results"][spec] = ev.summarise(self._found[spec], self.settings)
 
     def _judge_generative(self, spec: str, say: Say) -> None:
         judged: list[tuple[str, Judged]] = []

@@ -28,6 +28,10 @@ from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder, first_line, normalize
 
 NEEDED = ("encode_image", "encode_text")
+TAKES = (
+    "encode_image gets a list of PIL images, encode_text a list of texts; for a model that takes tensors "
+    "use nastdata.WrappedEncoder(model, preprocess, tokenize)"
+)
 
 
 class PythonEncoder:
@@ -102,7 +106,7 @@ class PythonEncoder:
             with torch.no_grad():
                 found = getattr(self.inner, method)(items)
         except Exception as e:
-            raise UserError(f"it raised {type(e).__name__}: {first_line(e)}", where=where) from e
+            raise UserError(f"it raised {type(e).__name__}: {first_line(e)}", where=where, how=TAKES) from e
         try:
             if isinstance(found, Tensor):
                 features = found.detach().cpu().float()

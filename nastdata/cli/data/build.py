@@ -44,8 +44,9 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
 
         return tell_cost(recipe, fresh=fresh)
     from nastdata.errors import CheckFailedError
-    from nastdata.pipeline import build, tell_fallback
+    from nastdata.pipeline import build
     from nastdata.progress import Progress
+    from nastdata.report.fitness import tell_fallback
 
     folder = out or _name_folder(recipe)
     progress = Progress()
