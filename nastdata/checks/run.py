@@ -16,8 +16,8 @@ from nastdata.checks.round_trip import check_fact_texts, check_option_texts
 from nastdata.checks.rules import facts as fact_rules
 from nastdata.checks.rules import options as option_rules
 from nastdata.checks.rules import rows as row_rules
-from nastdata.checks.rules.review import check_review
 from nastdata.checks.rules.binding import check_binding, check_item_ids, check_provenance, check_splits
+from nastdata.checks.rules.review import check_review
 from nastdata.checks.verdicts import Bad, Ledger, Report
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine

@@ -223,8 +223,8 @@ def update_dataset(
     """Change manifest keys (``{"audit": ...}``) and write card, Croissant and report anew, in one step.
 
     Data files are linked, not copied, and keep the hashes that the manifest records for them, so that
-    damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add or
-    to replace, by name, such as the records of a review.
+    damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add
+    or to replace, by name, such as the records of a review.
 
     Raises:
         UserError: if the folder can't be written or the disk is full.

@@ -39,8 +39,9 @@ def list_limits(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 def _tell_sign_off(s: Mapping[str, Any], content: str | None) -> str:
     """Return one sign-off of the ontology in a sentence."""
     told = (
-        f"Ontology: signed by {s['name']}, {s['role']}, {s['date']}: {s['scope']}; {s['accepted']:,} accepted, "
-        f"{s['rejected']:,} rejected, {s['unsure']:,} undecided, {s['open']:,} in dispute, {s['unread']:,} not read"
+        f"Ontology: signed by {s['name']}, {s['role']}, {s['date']}: {s['scope']}; {s['accepted']:,} "
+        f"accepted, {s['rejected']:,} rejected, {s['unsure']:,} undecided, {s['open']:,} in dispute, "
+        f"{s['unread']:,} not read"
     )
     return told + ("." if s["content"] == content else "; for an EARLIER version of the file.")
 

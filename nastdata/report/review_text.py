@@ -11,7 +11,9 @@ NOT_REVIEWED = "Not reviewed: nobody has signed that a sample of its rows was lo
 def is_reviewed(manifest: Mapping[str, Any]) -> bool:
     """Whether somebody signed a review of these rows."""
     review = manifest.get("review")
-    return isinstance(review, Mapping) and bool(review.get("sign_offs")) and review.get("status") == "reviewed"
+    return (
+        isinstance(review, Mapping) and bool(review.get("sign_offs")) and review.get("status") == "reviewed"
+    )
 
 
 def list_review(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -26,8 +28,8 @@ def list_review(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         texts = applied["reworded"]
         lines.append(
             f"Changed after a review of '{applied['of']['name']}': {removed:,} "
-            f"{'row was' if removed == 1 else 'rows were'} left out (rejected items, their groups and counterparts), "
-            f"{texts:,} {'text was' if texts == 1 else 'texts were'} reworded by reviewers."
+            f"{'row was' if removed == 1 else 'rows were'} left out (rejected items, their groups and "
+            f"counterparts), {texts:,} {'text was' if texts == 1 else 'texts were'} reworded by reviewers."
         )
         if review["status"] == "applied":
             lines.append("The figures below are of the dataset before that change.")
@@ -39,8 +41,10 @@ def list_review(manifest: Mapping[str, Any]) -> tuple[str, ...]:
 def _list_figures(figures: Mapping[str, Any]) -> list[str]:
     items = figures["items"]
     lines = [
-        f"{items['sampled']:,} items sampled: {items['accepted']:,} accepted, {items['rejected']:,} rejected, "
-        f"{items['unsure']:,} undecided (can't tell), {items['open']:,} in dispute, {items['unread']:,} not read; "
+        f"{items['sampled']:,} items sampled: {items['accepted']:,} accepted, "
+        f"{items['rejected']:,} rejected, "
+        f"{items['unsure']:,} undecided (can't tell), {items['open']:,} in dispute, "
+        f"{items['unread']:,} not read; "
         f"{items['read_by_two_or_more']:,} read by two or more, {items['adjudicated']:,} adjudicated."
     ]
     lines += [

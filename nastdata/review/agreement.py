@@ -40,9 +40,10 @@ def measure_agreement(
 ) -> dict[str, Any]:
     """Return question -> how far readers agree on it.
 
-    Each entry has ``about`` (the question in short), ``items`` (answered by two or more), ``agreement`` (share of pairs of answers that are the
-    same), ``cohen`` (a list, one a pair of readers), ``fleiss`` and ``krippendorff``. These three have
-    ``value``, ``low``, ``high`` (95 %), ``items``, and ``note`` where the value is not defined (null).
+    Each entry has ``about`` (the question in short), ``items`` (answered by two or more), ``agreement``
+    (share of pairs of answers that are the same), ``cohen`` (a list, one a pair of readers), ``fleiss`` and
+    ``krippendorff``. These three have ``value``, ``low``, ``high`` (95 %), ``items``, and ``note`` where the
+    value is not defined (null).
 
     Args:
         items: number -> item.

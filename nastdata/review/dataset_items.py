@@ -61,13 +61,17 @@ def make_items(folder: DatasetFolder, sample: Sample, store: ImageStore | None) 
     for n, (drawn, row) in enumerate(zip(sample.drawn, rows, strict=True), 1):
         try:
             shown = show_row(drawn.config, row)
+            condition, polarity, kind, writer = drawn.stratum
             pictures, why = _find_pictures(drawn.config, row, store)
             items.append(
                 Item(
                     n,
                     drawn.config,
                     drawn.key,
-                    *drawn.stratum,
+                    condition,
+                    polarity,
+                    kind,
+                    writer,
                     pick_questions(drawn.config, bool(pictures)),
                     digest_row(drawn.config, row),
                     shown.title,

@@ -1,4 +1,4 @@
-"""The libraries of the extra ``review``: asked for when they are needed, with a plain word where they lack."""
+"""The libraries of the extra ``review``: imported when needed, with a plain word where one is missing."""
 
 from __future__ import annotations
 

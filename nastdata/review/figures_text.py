@@ -22,7 +22,11 @@ def list_lines(figures: Mapping[str, Any]) -> list[str]:
     """Return everything that ``measure_review`` found."""
     return [
         *_tell_items(figures["items"]),
-        *(line for key, title in TITLES.items() for line in _tell_acceptance(title, figures["acceptance"][key])),
+        *(
+            line
+            for key, title in TITLES.items()
+            for line in _tell_acceptance(title, figures["acceptance"][key])
+        ),
         *_tell_agreement(figures["agreement"]),
         *_tell_rejected(figures["rejected"]),
     ]
@@ -55,7 +59,8 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
 def _tell_items(items: Mapping[str, Any]) -> list[str]:
     given = ", ".join(f"{name} {n}" for name, n in items["answers"].items()) or "nobody"
     return [
-        f"items: {items['sampled']:,} sampled; accepted {items['accepted']:,}, rejected {items['rejected']:,}, "
+        f"items: {items['sampled']:,} sampled; accepted {items['accepted']:,}, "
+        f"rejected {items['rejected']:,}, "
         f"can't tell {items['unsure']:,}, open {items['open']:,}, not read {items['unread']:,}",
         f"answers: {given}; read by two or more: {items['read_by_two_or_more']:,}",
         f"disagreements: {items['disagreements']:,}, decided by an adjudicator: {items['adjudicated']:,}",

@@ -67,9 +67,7 @@ def _settle(item: Item, given: list[Answer], roles: Mapping[str, Role]) -> Outco
             values[q] = said.pop()
     status = judge(item.questions, values) if counted else "unread"
     known = load_questions()
-    reasons = tuple(
-        f"{known[q].short}: {v}" for q, v in values.items() if v not in ("unsure", known[q].good)
-    )
+    reasons = tuple(f"{known[q].short}: {v}" for q, v in values.items() if v not in ("unsure", known[q].good))
     proposals: dict[str, set[str]] = {}
     for a in deciders if any(a.corrections for a in deciders) else readers:
         for slot, text in a.corrections.items():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 
@@ -50,13 +50,13 @@ def load_labels() -> dict[str, str]:
 
 
 @cache
-def _read() -> dict[str, dict[str, dict[str, str]]]:
+def _read() -> dict[str, dict[str, Any]]:
     path = Path(__file__).with_name("questions.yaml")
-    loaded: dict[str, dict[str, dict[str, str]]] = yaml.load(
-        path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader
-    )  # noqa: S506 - text only, and our own file
+    # every value is text: "yes" and "no" are answers here
+    loader = yaml.BaseLoader
+    loaded: dict[str, dict[str, Any]] = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506
     for q in loaded["questions"].values():
-        q["image"] = q.get("image") == "true"  # type: ignore[assignment]
+        q["image"] = q.get("image") == "true"
     return loaded
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from nastdata.review.outcomes import find_disagreements
 from nastdata.review.items import Item
+from nastdata.review.outcomes import find_disagreements
 from nastdata.review.store import Answer, ReviewStore, Role
 
 PACE = 40

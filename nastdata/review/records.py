@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nastdata.errors import UserError
+from nastdata.ontology import SignOff
 from nastdata.review.agreement import DRAWS, measure_agreement
 from nastdata.review.figures import count_items, list_rejected, measure_acceptance
 from nastdata.review.items import Item, load_item
@@ -53,7 +54,9 @@ def dump_records(records: Records) -> dict[str, bytes]:
     items = []
     for item in records.items.values():
         bare = json.loads(replace(item, lines=(), stem="", title="", sentences=(), notes=()).dump())
-        items.append({k: v for k, v in bare.items() if k not in ("lines", "stem", "title", "sentences", "notes")})
+        items.append(
+            {k: v for k, v in bare.items() if k not in ("lines", "stem", "title", "sentences", "notes")}
+        )
     sample = {"format": FORMAT, **records.about, "items": items}
     lines = [
         {
@@ -93,7 +96,15 @@ def read_records(folder: Path) -> Records:
         for line in (folder / ANSWERS).read_text(encoding="utf-8").splitlines():
             a = json.loads(line)
             answer = Answer(
-                *(a["item"], a["reviewer"], a["answers"], a["comment"], a["corrections"], a["seconds"], a["at"])
+                *(
+                    a["item"],
+                    a["reviewer"],
+                    a["answers"],
+                    a["comment"],
+                    a["corrections"],
+                    a["seconds"],
+                    a["at"],
+                )
             )
             _check_answer(answer, items, sample["reviewers"], a["key"])
             answers.append(answer)
@@ -115,7 +126,9 @@ def measure_records(records: Records, *, draws: int = DRAWS) -> dict[str, Any]:
         "items": count_items(outcomes, records.answers, roles, disputed),
         "acceptance": {k: v for k, v in acceptance.items() if k != "stratum"},
         "agreement": measure_agreement(records.items, records.answers, readers, draws=draws),
-        "rejected": [{k: r[k] for k in ("item", "config", "key", "reasons")} for r in list_rejected(outcomes)],
+        "rejected": [
+            {k: r[k] for k in ("item", "config", "key", "reasons")} for r in list_rejected(outcomes)
+        ],
     }
 
 
@@ -130,6 +143,12 @@ def seal(statement: Mapping[str, Any], records: Mapping[str, str], bound: Mappin
     said = {k: str(statement.get(k)) for k in ("name", "role", "date", "scope")}
     text = json.dumps([said, dict(records), dict(bound)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def seal_ontology(sign_off: SignOff) -> str:
+    """Return the digest that ties a sign-off of an ontology together, its own digest left out."""
+    told = sign_off.model_dump(mode="json", exclude={"digest"})
+    return seal(told, {"records": sign_off.records}, told)
 
 
 def _check_answer(answer: Answer, items: Mapping[int, Item], roles: Mapping[str, str], key: str) -> None:

@@ -72,8 +72,8 @@ def read_plan(data: Mapping[str, Any]) -> Plan:
 def size_sample(rows: int, margin: float, expected: float) -> int:
     """Return how many of ``rows`` give a 95 % interval of the half-width ``margin`` (normal approximation).
 
-    For a share ``p`` it takes ``z**2 * p * (1 - p) / margin**2`` items, fewer where that is a good part of all
-    rows (finite population correction; Cochran, Sampling Techniques, 3rd ed., 4.1).
+    For a share ``p`` it takes ``z**2 * p * (1 - p) / margin**2`` items, fewer where that is a good part of
+    all rows (finite population correction; Cochran, Sampling Techniques, 3rd ed., 4.1).
     """
     wanted = Z**2 * expected * (1 - expected) / margin**2
     return min(rows, math.ceil(wanted / (1 + (wanted - 1) / rows))) if rows else 0
@@ -110,7 +110,9 @@ def draw_sample(folder: DatasetFolder, plan: Plan) -> Sample:
         columns = ("key", "split", "file", "row", *STRATUM_COLUMNS)
         for key, split, file, row, *names in taken.select(columns).iter_rows():
             drawn.append(Drawn(config, key, tuple(names), Place(split, file, row)))
-    drawn.sort(key=lambda d: (draw_int(plan.seed, "review order", d.config, d.key), d.place.file, d.place.row))
+    drawn.sort(
+        key=lambda d: (draw_int(plan.seed, "review order", d.config, d.key), d.place.file, d.place.row)
+    )
     return Sample(tuple(drawn), tuple(strata))
 
 

@@ -98,7 +98,8 @@ def _sign_dataset(session: Session, records: Records, statement: dict[str, str])
     old = manifest.get("review") or {}
     files = dump_records(records)
     hashes = hash_records(files)
-    sign_offs, dropped = [], []
+    sign_offs: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
     for earlier in old.get("sign_offs", []):
         fits = earlier.get("digest") == seal(earlier, hashes, manifest["bindings"])
         (sign_offs if fits and earlier.get("name") != statement["name"] else dropped).append(earlier)
@@ -114,7 +115,9 @@ def _sign_dataset(session: Session, records: Records, statement: dict[str, str])
     counts = review["figures"]["items"]
     for key, what in (("open", "readers disagree and nobody decided"), ("unread", "nobody read")):
         if counts[key]:
-            lines.append(f"note: {counts[key]:,} of {counts['sampled']:,} items: {what}; the sign-off says so")
+            lines.append(
+                f"note: {counts[key]:,} of {counts['sampled']:,} items: {what}; the sign-off says so"
+            )
     lines.append(f"written: {folder.path / 'manifest.json'}, README.md, report.html, review/")
     return lines
 

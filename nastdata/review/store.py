@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Iterator, Literal
+from typing import Any, Literal
 
 from nastdata.errors import UserError
 from nastdata.review.items import Item, load_item
@@ -156,12 +156,14 @@ class ReviewStore:
         with self._transaction() as db:
             known = db.execute("SELECT role FROM reviewers WHERE name = ?", (name,)).fetchone()
             if known and known[0] != role:
-                raise UserError(f"'{name}' takes part as {known[0]} already", how="a third person adjudicates")
+                raise UserError(
+                    f"'{name}' takes part as {known[0]} already", how="a third person adjudicates"
+                )
             db.execute("INSERT OR IGNORE INTO reviewers VALUES (?, ?)", (name, role))
 
     def read_reviewers(self) -> dict[str, Role]:
         """Return name -> role, in the order in which they came."""
-        return dict(self._read("SELECT name, role FROM reviewers ORDER BY rowid"))  # type: ignore[arg-type]
+        return dict(self._read("SELECT name, role FROM reviewers ORDER BY rowid"))
 
     def save(self, answer: Answer, seen: int | None = None) -> int:
         """Commit one line; return its number.

@@ -24,8 +24,9 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 def check_review(ledger: Ledger, opened: Opened) -> None:
     """Check what the manifest says of a review against the records that the folder keeps.
 
-    Who signs gives a name that nobody can check. What can be: that the records are those that were signed, the
-    reviewed rows those that are there, the sample the one that its seed draws, and that the figures follow.
+    Who signs gives a name that nobody can check. What can be: that the records are those that were signed,
+    the reviewed rows those that are there, the sample the one that its seed draws, and that the figures
+    follow.
     """
     manifest = opened.folder.manifest
     if manifest is None:
@@ -55,10 +56,10 @@ def _check_ontology(ontology: Ontology) -> Iterator[Bad]:
     """Sign-offs of the ontology are whole: no name, date, figure or scope was changed."""
     if not ontology.review.sign_offs:
         return
-    from nastdata.review.records import seal
+    from nastdata.review.records import seal_ontology
 
     for s in ontology.review.sign_offs:
-        if s.digest != seal(s.model_dump(), {"records": s.records}, {"content": s.content}):
+        if s.digest != seal_ontology(s):
             yield Bad(f"the ontology's sign-off of {s.name} was changed", "ontology.review.sign_offs")
 
 
@@ -92,7 +93,9 @@ def _find_faults(
     signed = {k: v for k, v in hashes.items() if k != CHANGES}
     for s in review["sign_offs"]:
         if s["digest"] != seal(s, signed, bound):
-            yield Bad(f"the sign-off of {s['name']} was made for other rows, records or words", "review.sign_offs")
+            yield Bad(
+                f"the sign-off of {s['name']} was made for other rows, records or words", "review.sign_offs"
+            )
     if status == "reviewed" and not review["sign_offs"]:
         yield Bad("said to be reviewed, and nobody signed", "review.sign_offs")
     if review["sample"]["items"] != len(records.items) or review["sample"]["plan"] != records.about["plan"]:
@@ -122,7 +125,9 @@ def _check_rows(folder: DatasetFolder, frames: Mapping[str, pl.DataFrame], recor
             yield Bad("a reviewed row was changed after the review", item.key, row["split"])
 
 
-def _find_rows(frames: Mapping[str, pl.DataFrame], records: Any) -> Iterator[tuple[Any, dict[str, Any] | None]]:
+def _find_rows(
+    frames: Mapping[str, pl.DataFrame], records: Any
+) -> Iterator[tuple[Any, dict[str, Any] | None]]:
     by_config: dict[str, dict[str, dict[str, Any]]] = {}
     for config, frame in frames.items():
         wanted = [i.key for i in records.items.values() if i.config == config]

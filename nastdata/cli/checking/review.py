@@ -20,19 +20,27 @@ if TYPE_CHECKING:
 @click.option("--reviewer", multiple=True, help="Name or initials of a reader; give two or more.")
 @click.option("--adjudicator", multiple=True, help="Who decides where readers disagree.")
 @click.option("--margin", type=float, help="Half width of the 95 % interval of each config's acceptance.")
-@click.option("--expected", type=float, help="Acceptance that is expected; with --margin it sizes the sample.")
+@click.option(
+    "--expected", type=float, help="Acceptance that is expected; with --margin it sizes the sample."
+)
 @click.option("--items", type=click.IntRange(min=1), help="Size of the sample, in place of --margin.")
 @click.option("--seed", type=int, help="Seed of the sample.")
 @click.option("--config", "configs", multiple=True, help="Only this config; may be given several times.")
 @click.option("--split", "splits", multiple=True, help="Only this split; may be given several times.")
 @click.option("--image-root", multiple=True, metavar="SOURCE=FOLDER", help="Where a source's images are.")
-@click.option("--db", type=click.Path(path_type=Path), help="File of the review; DIR.review.sqlite if not given.")
+@click.option(
+    "--db", type=click.Path(path_type=Path), help="File of the review; DIR.review.sqlite if not given."
+)
 @click.option("--fresh", is_flag=True, help="Lay a review that was begun aside, and draw a new sample.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the page on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; any free one if not given.")
-@click.option("--figures", is_flag=True, help="Print acceptance, agreement and rejected items; serve nothing.")
+@click.option(
+    "--figures", is_flag=True, help="Print acceptance, agreement and rejected items; serve nothing."
+)
 @click.option("--json", "as_json", is_flag=True, help="With --figures: print JSON only.")
-@click.option("--export", "export", type=click.Path(path_type=Path), help="Write answers: .csv, .xlsx, .json.")
+@click.option(
+    "--export", "export", type=click.Path(path_type=Path), help="Write answers: .csv, .xlsx, .json."
+)
 @click.option("--import", "import_", type=click.Path(path_type=Path), help="Read answers from such a file.")
 @click.option("--replace", is_flag=True, help="With --import: the file's answers replace other ones.")
 @click.option("--sign-off", metavar="NAME", help="Sign the review: name or initials.")
@@ -41,7 +49,9 @@ if TYPE_CHECKING:
 @click.option("--scope", help="With --sign-off: what was looked at, in words.")
 @click.option("--apply", is_flag=True, help="Write a dataset without the rejected items to --out.")
 @click.option("--no-corrections", is_flag=True, help="With --apply: leave items out rather than reword them.")
-@click.option("--out", type=click.Path(path_type=Path), help="With --apply: new folder; with --ontology: file.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="With --apply: new folder; with --ontology: file."
+)
 def command(**options: Any) -> None:
     """Serve a page on which two or more people review a sample of the dataset folder DIR.
 
@@ -171,14 +181,17 @@ def _check_options(options: dict[str, Any]) -> None:
 
     if (options["folder"] is None) == (options["ontology"] is None):
         raise UserError("give a dataset folder, or --ontology", how="nastdata review DIR")
-    for needed, option in (("sign_off", "role"), ("sign_off", "date"), ("sign_off", "scope"),
-                           ("import_", "replace"), ("apply", "no_corrections"), ("figures", "as_json")):  # fmt: skip
+    goes_with = {"role": "sign_off", "date": "sign_off", "scope": "sign_off", "replace": "import_"}
+    goes_with |= {"no_corrections": "apply", "as_json": "figures"}
+    for option, needed in goes_with.items():
         if options[option] and not options[needed]:
             name = {"import_": "import", "as_json": "json"}
             asked, missing = (name.get(o, o).replace("_", "-") for o in (option, needed))
             raise UserError(f"--{asked} goes with --{missing}")
     if options["apply"] and options["ontology"]:
-        raise UserError("an ontology is corrected by hand", where="--apply", how="--figures lists what was rejected")
+        raise UserError(
+            "an ontology is corrected by hand", where="--apply", how="--figures lists what was rejected"
+        )
     if options["apply"] and options["out"] is None:
         raise UserError("say where the new dataset goes", where="--apply", how="--out NEW-FOLDER")
     if options["sign_off"] and not options["role"]:

@@ -79,7 +79,9 @@ def apply_review(session: Session, out: Path, *, corrections: bool = True) -> Ap
         new[config] = reword_frame(config, left, changes)
     left_configs = {c: f for c, f in new.items() if len(f)}
     if not left_configs:
-        raise NothingMadeError("no row is left", where=str(folder.path), how="every group held a rejected item")
+        raise NothingMadeError(
+            "no row is left", where=str(folder.path), how="every group held a rejected item"
+        )
     report = _audit(folder, left_configs, ontology)
     files = dump_records(records)
     told = _describe_changes(folder, records, frames, new, changes, removal, wording)
@@ -148,7 +150,9 @@ def _audit(folder: DatasetFolder, frames: dict[str, pl.DataFrame], ontology: Any
         return None
     known = {k: v for k, v in (recipe.get("audit") or {}).items() if k in AuditSettings.model_fields}
     balanced = (recipe.get("claims") or {}).get("balanced")
-    plain = {c: f.drop([x for x in ("image", "distractor_image") if x in f.columns]) for c, f in frames.items()}
+    plain = {
+        c: f.drop([x for x in ("image", "distractor_image") if x in f.columns]) for c, f in frames.items()
+    }
     return audit_frames(
         plain, AuditSettings(**known), int(recipe.get("seed") or 0), ontology, balanced_claims=balanced
     )
@@ -196,7 +200,7 @@ def _change_manifest(
     told: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the old manifest with the counts of what is there now."""
-    manifest = json.loads(json.dumps(folder.manifest or {"nastdata": None}))
+    manifest: dict[str, Any] = json.loads(json.dumps(folder.manifest or {"nastdata": None}))
     for name in ("outputs", "rows", "arrow_bytes", "bindings", "images", "format"):
         manifest.pop(name, None)
     counts = manifest.setdefault("counts", {})
@@ -266,7 +270,9 @@ def _tell_cost(
         )
     texts = len(changes)
     lines.append(f"reworded: {texts} {'text' if texts == 1 else 'texts'}")
-    lines += [f"not reworded: {config} {key}: {why}" for (config, key), why in sorted(wording.refused.items())]
+    lines += [
+        f"not reworded: {config} {key}: {why}" for (config, key), why in sorted(wording.refused.items())
+    ]
     if report is not None:
         lines.append(f"audit: {report.summary()}")
     return lines

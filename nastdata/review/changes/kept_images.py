@@ -41,7 +41,9 @@ class KeptImages:
                         table = file.read_row_group(group, columns=[key, *columns])
                         for column in columns:
                             present = table[column].combine_chunks().field("bytes").is_valid().to_pylist()
-                            for at, (k, there) in enumerate(zip(table[key].to_pylist(), present, strict=True)):
+                            for at, (k, there) in enumerate(
+                                zip(table[key].to_pylist(), present, strict=True)
+                            ):
                                 name = f"{path}:{group}:{at}:{column}"
                                 if there:
                                     self._places[name] = (path, group, at, column)

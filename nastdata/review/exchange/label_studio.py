@@ -29,8 +29,13 @@ def write_tasks(store: ReviewStore) -> bytes:
     questions = [q for q in load_questions() if q in table.columns]
     tasks: dict[str, dict[str, Any]] = {}
     for row in table.rows:
-        data = {c: row[c] for c in ("config", "key", "condition", "polarity", "kind", "writer", "texts", "claimed")}
-        task = tasks.setdefault(row["item"], {"id": int(row["item"]), "data": {"item": int(row["item"]), **data}})
+        data = {
+            c: row[c]
+            for c in ("config", "key", "condition", "polarity", "kind", "writer", "texts", "claimed")
+        }
+        task = tasks.setdefault(
+            row["item"], {"id": int(row["item"]), "data": {"item": int(row["item"]), **data}}
+        )
         task.setdefault("annotations", [])
         if any(row[q] for q in questions):
             task["annotations"].append(_make_annotation(row, questions))
@@ -56,11 +61,18 @@ def write_interface(items: Mapping[int, Item]) -> str:
     """Return the labeling interface that shows these tasks."""
     known, labels = load_questions(), load_labels()
     asked = [q for q in known if any(q in i.questions for i in items.values())]
-    lines = ["<View>", f'  <Text name="{SHOWN}" value="$texts"/>', '  <Text name="claimed" value="$claimed"/>']
+    lines = [
+        "<View>",
+        f'  <Text name="{SHOWN}" value="$texts"/>',
+        '  <Text name="claimed" value="$claimed"/>',
+    ]
     for q in asked:
         lines.append(f"  <Header value={quoteattr(known[q].ask)}/>")
         lines.append(f'  <Choices name="{q}" toName="{SHOWN}" choice="single" showInline="true">')
-        lines += [f"    <Choice value={quoteattr(v)} alias={quoteattr(v)} hint={quoteattr(labels[v])}/>" for v in VALUES]
+        lines += [
+            f"    <Choice value={quoteattr(v)} alias={quoteattr(v)} hint={quoteattr(labels[v])}/>"
+            for v in VALUES
+        ]
         lines.append("  </Choices>")
     for f in FIELDS:
         lines.append(f"  <Header value={quoteattr(escape(f))}/>")
@@ -79,7 +91,9 @@ def read_tasks(data: bytes, items: Mapping[int, Item], where: str) -> Table:
     except (UnicodeDecodeError, ValueError, RecursionError) as e:
         raise UserError(f"not readable JSON ({str(e).splitlines()[0]})", where=where) from e
     if not isinstance(tasks, list):
-        raise UserError("not a list of tasks", where=where, how="export the project from Label Studio as JSON")
+        raise UserError(
+            "not a list of tasks", where=where, how="export the project from Label Studio as JSON"
+        )
     columns = list_columns(items)
     rows = []
     for at, task in enumerate(tasks, 1):

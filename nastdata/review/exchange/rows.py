@@ -1,4 +1,4 @@
-"""A review as rows of text, one an item and person; and such rows read back, with a reason for each bad one."""
+"""A review as rows of text, one an item and person; and such rows read back, each bad one with a reason."""
 
 from __future__ import annotations
 

@@ -61,5 +61,7 @@ def import_review(store: ReviewStore, path: Path, *, replace: bool = False) -> I
 def _find_ending(path: Path) -> str:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
-        raise UserError(f"'{ending}' is not written or read", where=str(path), how="use " + ", ".join(ENDINGS))
+        raise UserError(
+            f"'{ending}' is not written or read", where=str(path), how="use " + ", ".join(ENDINGS)
+        )
     return ending

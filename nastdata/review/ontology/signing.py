@@ -11,7 +11,7 @@ from nastdata.dataset.atomic import write_file
 from nastdata.dataset.manifest import hash_bytes
 from nastdata.errors import UserError
 from nastdata.ontology import Review, SignOff, find_ontology_file, load_ontology
-from nastdata.review.records import Records, dump_records, measure_records, seal
+from nastdata.review.records import Records, dump_records, measure_records, seal_ontology
 from nastdata.review.session import Session
 
 
@@ -39,7 +39,7 @@ def sign_ontology(
         raise UserError(
             "a built-in ontology is not changed in place",
             where=f"--ontology {ontology.name}",
-            how=f"--out {ontology.name}.yaml writes a signed copy; use it with --set ontology={ontology.name}.yaml",
+            how=f"--out {ontology.name}.yaml writes a signed copy, for --set ontology={ontology.name}.yaml",
         )
     source = session.ontology_file or find_ontology_file(ontology.name)
     if out is not None and out.exists() and out.resolve() != source.resolve():
@@ -49,7 +49,9 @@ def sign_ontology(
     counts = measure_records(records)
     figures = counts["items"]
     alpha = counts["agreement"].get("right", {}).get("krippendorff", {}).get("value")
-    kept = [s for s in ontology.review.sign_offs if s.content == ontology.content and s.name != statement["name"]]
+    kept = [
+        s for s in ontology.review.sign_offs if s.content == ontology.content and s.name != statement["name"]
+    ]
     new = SignOff(
         **statement,
         items=figures["sampled"],
@@ -57,8 +59,9 @@ def sign_ontology(
         krippendorff=None if alpha is None else round(alpha, 4),
         content=ontology.content,
         records=hashed,
-        digest=seal(statement, {"records": hashed}, {"content": ontology.content}),
+        digest="-",
     )
+    new = new.model_copy(update={"digest": seal_ontology(new)})
     signed = (*kept, new)
     review = Review(
         status="reviewed: see sign_offs",
@@ -74,12 +77,15 @@ def sign_ontology(
         raise AssertionError("signing changed the ontology")
     lines = [f"signed: {new.name}, {new.role}, {new.date}: {new.scope}", f"written: {target}, {beside}"]
     lines += [
-        f"removed: the sign-off of {s.name} ({s.date}), who signed {'before' if s.name == new.name else 'other content'}"
+        f"removed: the sign-off of {s.name} ({s.date}): "
+        + ("signed again" if s.name == new.name else "made for other content")
         for s in ontology.review.sign_offs
         if s not in kept
     ]
     if figures["rejected"]:
-        lines.append(f"note: {figures['rejected']} statements were rejected: --figures lists them; correct the file")
+        lines.append(
+            f"note: {figures['rejected']} statements were rejected: --figures lists them; correct the file"
+        )
     return lines
 
 
@@ -104,7 +110,7 @@ def replace_review(text: str, review: Review) -> str:
                 lines.pop()
             used = sum(map(len, lines))
             rest = text[start + used :]
-            return text[:start] + block + (rest if rest.startswith("\n") or held.endswith("\n") else "\n" + rest)
+            return (
+                text[:start] + block + (rest if rest.startswith("\n") or held.endswith("\n") else "\n" + rest)
+            )
     return text + ("" if text.endswith("\n") else "\n") + block
-
-

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-STALE = "You answered this item elsewhere (another tab?) in the meantime. Nothing was changed: look and save again."
+STALE = "You answered this item elsewhere (another tab?) meanwhile. Nothing was changed: look and save again."
 
 
 @dataclass
@@ -57,7 +57,7 @@ class ReviewApp:
             *(Route(f"/{name}", self.serve_static) for name in STATIC),
         ]
         handlers = {404: self._missing, UserError: self._failed, FormError: self._wrong}
-        return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts)  # type: ignore[arg-type]
+        return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts)
 
     async def enter(self, request: Request) -> Response:
         """Turn a one-time link into a session."""
@@ -65,7 +65,9 @@ class ReviewApp:
         if opened is None:
             if self._person(request) is not None:
                 return _go("/")
-            text = "This link was used already, or is from an earlier start. The terminal shows one that works."
+            text = (
+                "This link was used already, or is from an earlier start. The terminal shows one that works."
+            )
             return _page(render_message("No entry", text), 403)
         cookie, person = opened
         answer = _go("/")

@@ -45,7 +45,11 @@ def read_form(body: bytes) -> Form:
     """
     try:
         pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=FIELDS
+            body.decode("ascii"),
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=FIELDS,
         )
     except ValueError as e:
         raise FormError("not a form") from e
@@ -63,7 +67,7 @@ def read_values(form: Form, questions: Sequence[str]) -> dict[str, str]:
     Raises:
         FormError: if one is missing or none of the possible ones.
     """
-    values = {}
+    values: dict[str, str] = {}
     for question in questions:
         value = form.fields.get(f"q.{question}", "")
         if value not in VALUES:
@@ -112,5 +116,5 @@ def clean_line(text: str) -> str:
 
 
 def _is_odd(c: str) -> bool:
-    """Whether a character is none that a sheet can hold: control characters, halves of pairs, no characters."""
+    """Whether no sheet can hold a character: controls, halves of pairs, code points that are none."""
     return unicodedata.category(c) in ("Cc", "Cs") or ord(c) & 0xFFFE == 0xFFFE

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nastdata.review.items import Item, Line
 from nastdata.review.questions import load_labels, load_questions
@@ -15,7 +15,7 @@ from nastdata.review.store import Answer
 from nastdata.seeded import draw_int, shuffle
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 HERE = Path(__file__).resolve().parent / "page"
 STATIC = {"style.css": "text/css; charset=utf-8", "script.js": "text/javascript; charset=utf-8"}
@@ -94,12 +94,12 @@ def load_static(name: str) -> bytes:
 
 
 def _order(line: Line, seed: int, person: str, n: int) -> list[tuple[str, str]]:
-    """Return a line's texts; of two wordings it is drawn which comes first, alike for all lines of an item."""
+    """Return a line's texts; which of two wordings comes first is drawn, alike for all lines of an item."""
     texts = list(line.texts.items())
     return texts[::-1] if len(texts) == 2 and draw_int(seed, "sides", person, n) % 2 else texts
 
 
-def _load(name: str) -> Any:
+def _load(name: str) -> Template:
     return _environment().get_template(name)
 
 

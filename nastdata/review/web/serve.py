@@ -45,8 +45,8 @@ def check_host(host: str, folder: DatasetFolder | None) -> None:
     terms = inherit_terms((folder.manifest or {}).get("sources") or [])
     if terms.may_publish != "yes" or not terms.may_leave_machine:
         raise UserError(
-            f"the terms of {', '.join(terms.strictest) or 'unknown sources'} do not allow serving its rows to "
-            "another machine",
+            f"the terms of {', '.join(terms.strictest) or 'unknown sources'} do not allow serving its rows "
+            "to another machine",
             where=f"--host {host}",
             how="leave --host out and review on this machine",
         )
