@@ -11,8 +11,8 @@ from typing import Any
 
 from nastdata.errors import UserError
 from nastdata.ontology import SignOff
-from nastdata.review.agreement import DRAWS, measure_agreement
-from nastdata.review.figures import count_items, list_rejected, measure_acceptance
+from nastdata.review.figures.agreement import DRAWS, measure_agreement
+from nastdata.review.figures.measure import count_items, list_rejected, measure_acceptance
 from nastdata.review.items import Item, load_item
 from nastdata.review.outcomes import Outcome, find_disagreements, settle_items
 from nastdata.review.questions import VALUES

@@ -148,8 +148,8 @@ def _sign(session: Session, options: dict[str, Any]) -> None:
 
 
 def _print_figures(session: Session, as_json: bool) -> None:
-    from nastdata.review.figures import measure_review
-    from nastdata.review.figures_text import list_lines
+    from nastdata.review.figures.lines import list_lines
+    from nastdata.review.figures.measure import measure_review
 
     figures = measure_review(session.store)
     if as_json:

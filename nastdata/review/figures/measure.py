@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from nastdata.review.agreement import DRAWS, measure_agreement
 from nastdata.review.extras import need
+from nastdata.review.figures.agreement import DRAWS, measure_agreement
 from nastdata.review.outcomes import Outcome, find_disagreements, settle_items
 from nastdata.review.store import Answer, ReviewStore
 
