@@ -22,7 +22,7 @@ from nastdata.errors import UserError
 from nastdata.images.find import IMAGE_COLUMNS
 from nastdata.report.counts import count_config
 
-PART_ROWS = 250_000
+PART_ROWS = 100_000
 """Rows of one side that a part holds, about."""
 BATCH, IMAGE_BATCH = 20_000, 200
 SCHEMA: dict[str, pl.DataType] = {

@@ -19,8 +19,8 @@ def make_store(path: Path, items: int = 3) -> ReviewStore:
              (Line("A", True, TEXTS, "Edema absent"),))
         for n in range(1, items + 1)
     ]  # fmt: skip
-    strata = [{**dict(zip(("config", "condition", "polarity", "kind", "writer"), made[0].stratum, strict=True)),
-               "rows": 30, "drawn": items}]  # fmt: skip
+    names = ("config", "condition", "polarity", "kind", "writer")
+    strata = [{**dict(zip(names, made[0].stratum, strict=True)), "rows": 30, "drawn": items}]
     about = {"format": FORMAT, "subject": {"kind": "dataset"}, "plan": {"seed": 0}, "strata": strata}
     store.start(about, made)
     store.add_reviewer("AB", "reviewer")

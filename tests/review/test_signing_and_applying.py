@@ -1,4 +1,4 @@
-"""From answers to a signed folder and to one without the rejected items; and what validate finds of forgeries."""
+"""From answers to a signed folder and one without rejected items; what validate finds of forgeries."""
 
 from __future__ import annotations
 
@@ -103,6 +103,11 @@ def damage_manifest(folder: Path, change: Callable[[dict[str, Any]], Any]) -> No
     path.write_text(json.dumps(manifest))
 
 
+def figures(manifest: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["review"]["figures"]
+    return found
+
+
 def rehash(folder: Path, name: str) -> None:
     """Record a changed file's new hash everywhere, as a careful forger does."""
 
@@ -161,15 +166,15 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
             {**m["review"]["sign_offs"][0], "name": "C. Dee"})),
         "the sign-off of C. Dee was made for other"),
     "a better figure": (
-        lambda d: damage_manifest(d, lambda m: m["review"]["figures"]["items"].update(rejected=0, accepted=16)),
+        lambda d: damage_manifest(d, lambda m: figures(m)["items"].update(rejected=0, accepted=16)),
         "figures do not follow"),
     "a better kappa": (
-        lambda d: damage_manifest(d, lambda m: m["review"]["figures"]["agreement"]["english"]["fleiss"].update(
-            value=0.1)),
+        lambda d: damage_manifest(d, lambda m: figures(m)["agreement"]["english"]["fleiss"].update(value=1)),
         "figures do not follow"),
     "a sign-off out of nothing": (
         lambda d: damage_manifest(d, lambda m: m.update(review={
-            "status": "reviewed", "sign_offs": [{"name": "X", "role": "y", "date": "z", "scope": "", "digest": "0"}]})),
+            "status": "reviewed",
+            "sign_offs": [{"name": "X", "role": "y", "date": "z", "scope": "", "digest": "0"}]})),
         "malformed"),
     "nobody signed": (
         lambda d: damage_manifest(d, lambda m: m["review"].update(sign_offs=[])), "nobody signed"),
@@ -179,13 +184,16 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
     "another seed": (choose_easy_items, "sample"),
     "an item left out": (drop_an_item, "sample"),
     "rows of another build": (
-        lambda d: damage_manifest(d, lambda m: m["bindings"]["mednega"].update(rows="0" * 64)), "was made for other"),
+        lambda d: damage_manifest(d, lambda m: m["bindings"]["mednega"].update(rows="0" * 64)),
+        "was made for other"),
     "a reviewed row reworded": (reword_a_reviewed_row, "a reviewed row was changed"),
     "records gone": (lambda d: shutil.rmtree(d / "review"), "a record that is not there"),
     "a path that leads out": (
-        lambda d: damage_manifest(d, lambda m: m["review"].update(records={"../x": "0"})), "a record that is not there"),
+        lambda d: damage_manifest(d, lambda m: m["review"].update(records={"../x": "0"})),
+        "a record that is not there"),
     "records without a word": (
-        lambda d: damage_manifest(d, lambda m: m.update(review={"status": "not reviewed"})), "does not speak of"),
+        lambda d: damage_manifest(d, lambda m: m.update(review={"status": "not reviewed"})),
+        "does not speak of"),
     "nonsense": (lambda d: damage_manifest(d, lambda m: m.update(review=[1])), "malformed"),
 }  # fmt: skip
 
@@ -308,7 +316,7 @@ def test_disagreement_is_decided_before_it_is_applied(mednega: Path, tmp_path: P
     from nastdata.errors import UserError
 
     session = review(mednega, lambda item, person: {"true": "no"} if (item.n, person) == (1, "AB") else {})
-    with pytest.raises(UserError, match="readers disagree on 1 item .1."):
+    with pytest.raises(UserError, match=r"readers disagree on 1 item \(1\)"):
         apply_review(session, tmp_path / "x")
     item = session.items[1]
     known = load_questions()

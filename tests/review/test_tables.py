@@ -32,7 +32,7 @@ ANY = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(ANY, ANY, st.none() | st.integers(0, 600)), min_size=1, max_size=3))
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
 def test_what_goes_out_comes_in(
@@ -46,11 +46,7 @@ def test_what_goes_out_comes_in(
         answer = Answer(n, "AB", values, clean_text(comment), corrections, seconds, "2026-11-28T10:00:00Z")
         store.save(answer)
     out = folder / f"table.{kind}"
-    try:
-        export_review(store, out)
-    except UserError as e:
-        assert kind == "xlsx" and "x005F_" in json.dumps(said), str(e)
-        return
+    export_review(store, out)
     done = import_review(again, out)
     assert done.added == len(said)
     strip = [
@@ -112,7 +108,7 @@ def test_all_wrong_rows_are_counted(store: ReviewStore) -> None:
     table = make_table(store)
     for row in table.rows:
         row |= {**GOOD, "true": "perhaps"}
-    with pytest.raises(UserError, match="6 of 6 rows can't be used: row 2: .*row 7: "):
+    with pytest.raises(UserError, match=r"6 of 6 rows can't be used: row 2: .*row 7: "):
         import_table(store, table, "x.csv")
 
 
@@ -120,7 +116,7 @@ def test_another_answer_in_the_review_is_not_overwritten_unasked(store: ReviewSt
     store.save(Answer(1, "AB", GOOD))
     table = make_table(store)
     table.rows[0]["second"] = "yes"
-    with pytest.raises(UserError, match="answered item 1 otherwise in the review .second no, not yes."):
+    with pytest.raises(UserError, match=r"answered item 1 otherwise in the review \(second no, not yes\)"):
         import_table(store, table, "x.csv")
     assert import_table(store, table, "x.csv", replace=True).added == 1
     assert store.read_answers()[0].values["second"] == "yes"

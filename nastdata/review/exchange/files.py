@@ -17,6 +17,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 """A cell that begins so may run as a formula in a spreadsheet; it is written with an apostrophe before it."""
 ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 """What a spreadsheet would take for the code of a character; its underscore is written as a code itself."""
+CODE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 MAX_BYTES = 100_000_000
 WIDTHS = {"texts": 60, "claimed": 30, "comment": 40, "corrections": 40, "key": 22}
 
@@ -89,7 +90,7 @@ def read_xlsx(data: bytes, where: str) -> Table:
             raise UserError("unpacks to more than a review can hold", where=where)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         sheet = book.worksheets[0]
-        lines = [[_tell(v) for v in line] for line in sheet.iter_rows(values_only=True)]
+        lines = [[_decode(_tell(v)) for v in line] for line in sheet.iter_rows(values_only=True)]
         book.close()
     except UserError:
         raise
@@ -139,6 +140,11 @@ def _guard(value: str) -> str:
 
 def _unguard(value: str) -> str:
     return value[1:] if value.startswith("'") and value[1:].startswith(FORMULA) else value
+
+
+def _decode(text: str) -> str:
+    """Resolve codes of characters (ECMA-376, ST_Xstring), which openpyxl leaves as they are."""
+    return CODE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _tell(value: Any) -> str:

@@ -63,6 +63,8 @@ def open_socket(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        # a link that is shown must work at once
+        sock.listen(128)
     except OSError as e:
         sock.close()
         how = "choose another --port, or leave it out" if port else "leave --host out"
