@@ -40,6 +40,7 @@ ORDER = (
     ("tracing",),
     ("training",),
     ("evaluation",),
+    ("stages",),
     ("pipeline",),
     ("api",),
     ("cli",),

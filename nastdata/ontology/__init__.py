@@ -9,8 +9,10 @@ May import: errors, resources.
 
 from __future__ import annotations
 
+from nastdata.ontology.alternatives import find_alternative, find_denied_beside
 from nastdata.ontology.files import OntologyError, find_ontology_file, list_ontologies, load_ontology
 from nastdata.ontology.model import (
+    Alternative,
     Clash,
     Condition,
     Name,
@@ -26,6 +28,7 @@ from nastdata.ontology.model import (
 )
 
 __all__ = [
+    "Alternative",
     "Clash",
     "Condition",
     "Name",
@@ -39,6 +42,8 @@ __all__ = [
     "Review",
     "Scale",
     "SignOff",
+    "find_alternative",
+    "find_denied_beside",
     "find_ontology_file",
     "list_ontologies",
     "load_ontology",

@@ -13,6 +13,7 @@ from nastdata.ontology import Ontology
 from nastdata.reading.parse import Reading
 from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.terms import Terms
+from nastdata.text_input.plain_files import open_file
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class InputFile:
     def of(cls, path: Path, rows: int | None = None) -> InputFile:
         """Hash a file; its lines are its rows, if no number is given."""
         digest, lines = hashlib.sha256(), 0
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
                 lines += block.count(b"\n")
@@ -58,6 +59,8 @@ class Loaded:
     """What the user should know and do something about, a plain sentence each."""
     notes: tuple[str, ...] = ()
     """What the user should know, without having to do anything."""
+    statements: pl.DataFrame | None = None
+    """Sentences of the reports that say a few findings and nothing else, if asked for."""
     sentences: pl.DataFrame | None = None
     """Some sentences of reports with their readings, for the user to look at; never part of a dataset."""
 
@@ -72,6 +75,8 @@ class Options:
     closed_world: bool = False
     views: str = "frontal"
     """Which images of a study (``sources.views``)."""
+    statements: bool = False
+    """Whether the sentences of reports are wanted, too (``Loaded.statements``)."""
     reader: TextReader | None = None
     """Of sources with reports: who reads them; None: the rules."""
 

@@ -22,8 +22,9 @@ STEMS: dict[str, str] = {
     "names": "Do all of these name this finding, and nothing else?",
     "affirmative phrase": "Does this phrase deny the finding, without a negation word?",
     "phrase beside a finding": "May the two stand together in one report?",
+    "phrase against a finding": "Is the phrase false, or misleading, where the finding is there?",
+    "denial": "Does the denial of the one rule out the other?",
     "hierarchy": "Is whoever has the first finding sure to have the second?",
-    "clash": "Does the phrase mislead beside the finding, as is said?",
     "places": "Can the finding be in all of these places?",
     "mirror": "Are these the same region on the two sides?",
     "grades": "Are these its grades, lightest first?",
@@ -81,22 +82,14 @@ def list_statements(ontology: Ontology) -> Iterator[Statement]:
         notes = (f"only read: {', '.join(c.also_read)}",) if c.also_read else ()
         yield c.name, "names", f"{c.name}: {names}", notes
     for c in ontology.conditions:
-        phrases = dict.fromkeys((c.affirmative.text, *c.affirmative.synonyms))
-        for phrase in phrases:
-            yield c.name, "affirmative phrase", f"'{phrase}' says that there is no {c.text}", ()
-    clashing = {(k.absent, k.present) for k in ontology.clashes}
-    for absent in ontology.conditions:
-        for present in ontology.conditions:
-            if absent is not present and _may_meet(ontology, absent, present, clashing):
-                text = f"'{absent.affirmative.text}' beside '{present.text}'"
-                yield absent.name, "phrase beside a finding", text, ()
+        for a in c.affirmative:
+            told = tuple(f"{k}: {v}" for k, v in (("source", a.source), ("read by", a.reviewer)) if v)
+            for phrase in dict.fromkeys((a.text, *a.synonyms)):
+                yield c.name, "affirmative phrase", f"'{phrase}' says that there is no {c.text}", told
+    yield from _list_pairs(ontology)
     for c in ontology.conditions:
         for parent in c.parents:
             yield c.name, "hierarchy", f"{c.text} is always {known[parent].text} too", ()
-    for clash in ontology.clashes:
-        phrase = known[clash.absent].affirmative.text
-        text = f"'{phrase}' misleads beside {known[clash.present].text}: {clash.why}"
-        yield clash.absent, "clash", text, ()
     for c in ontology.conditions:
         if c.places:
             yield c.name, "places", f"{c.text}: {', '.join(c.places)}", ()
@@ -108,11 +101,23 @@ def list_statements(ontology: Ontology) -> Iterator[Statement]:
     yield from _list_labels(known)
 
 
-def _may_meet(
-    ontology: Ontology, absent: Condition, present: Condition, clashing: set[tuple[str, str]]
-) -> bool:
-    """Whether a text may deny the one beside the other: no clash, and no parent of what is there."""
-    return (absent.name, present.name) not in clashing and absent.name not in ontology.ancestors[present.name]
+def _list_pairs(ontology: Ontology) -> Iterator[Statement]:
+    """Yield what each denial leaves room for, and what not, finding by finding."""
+    why = {(k.absent, k.present): k.why for k in ontology.clashes}
+    for c in ontology.conditions:
+        for a, denied in zip(c.affirmative, ontology.denied_by_phrase[c.name], strict=True):
+            for other in ontology.conditions:
+                if other is c:
+                    continue
+                told = (why[c.name, other.name],) if (c.name, other.name) in why else ()
+                if other.name in denied:
+                    text = f"'{a.text}' can't be said where there is {other.text}"
+                    yield c.name, "phrase against a finding", text, told
+                else:
+                    yield c.name, "phrase beside a finding", f"'{a.text}' beside '{other.text}'", ()
+        for name in sorted(ontology.denied_by_name[c.name] - {c.name}):
+            text = f"'no {c.text}' can't be said where there is {ontology.condition_by_name[name].text}"
+            yield c.name, "denial", text, ()
 
 
 def _list_labels(known: Mapping[str, Condition]) -> Iterator[Statement]:
