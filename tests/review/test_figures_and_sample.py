@@ -63,7 +63,7 @@ def test_every_stratum_is_drawn_from_and_the_draw_can_be_made_again(contextual: 
     assert {d.key for d in other.drawn} != {d.key for d in sample.drawn}
     only = draw_sample(folder, Plan(configs=("contextual_claims",), splits=("train",), items=7))
     assert len(only.drawn) == 7 and {(d.config, d.place.split) for d in only.drawn} == {
-        ("contextual_claims", "test")
+        ("contextual_claims", "train")
     }
 
 

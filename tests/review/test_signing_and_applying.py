@@ -352,7 +352,7 @@ def test_wrong_use_is_said_plainly(run: Run, mednega: Path, tmp_path: Path) -> N
         (["review"], "give a dataset folder, or --ontology"),
         (["review", str(tmp_path / "nowhere")], "no such folder"),
         (["review", str(mednega), "--figures"], "no review was begun"),
-        (["review", str(mednega), "--apply"], "--out NEW-FOLDER"),
+        (["review", str(mednega), "--apply"], "no review was begun"),
         (["review", str(mednega), "--sign-off", "X"], "in which role"),
         (["review", str(mednega), "--role", "x"], "--role goes with --sign-off"),
         (["review", str(mednega), "--margin", "3"], "not between"),

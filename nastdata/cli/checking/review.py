@@ -47,10 +47,12 @@ if TYPE_CHECKING:
 @click.option("--role", help="With --sign-off: e.g. 'board-certified radiologist'.")
 @click.option("--date", help="With --sign-off: YYYY-MM-DD; today if not given.")
 @click.option("--scope", help="With --sign-off: what was looked at, in words.")
-@click.option("--apply", is_flag=True, help="Write a dataset without the rejected items to --out.")
+@click.option("--apply", is_flag=True, help="Write a dataset without the rejected items.")
 @click.option("--no-corrections", is_flag=True, help="With --apply: leave items out rather than reword them.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="With --apply: new folder; with --ontology: file."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="With --apply: new folder (DIR-reviewed); with --ontology: file.",
 )
 def command(**options: Any) -> None:
     """Serve a page on which two or more people review a sample of the dataset folder DIR.
@@ -95,7 +97,9 @@ def _run(session: Session, options: dict[str, Any]) -> None:
         )
     if options["export"]:
         from nastdata.review.exchange.run import export_review
+        from nastdata.review.session import enrol
 
+        enrol(session, options["reviewer"], options["adjudicator"])
         for path in export_review(session.store, options["export"]):
             click.echo(f"written: {path}")
     if options["figures"]:
@@ -105,7 +109,8 @@ def _run(session: Session, options: dict[str, Any]) -> None:
     if options["apply"]:
         from nastdata.review.changes.apply import apply_review
 
-        applied = apply_review(session, options["out"], corrections=not options["no_corrections"])
+        out = options["out"] or _choose_place(options["folder"])
+        applied = apply_review(session, out, corrections=not options["no_corrections"])
         for line in applied.lines:
             click.echo(line)
         if applied.failures:
@@ -131,6 +136,21 @@ def _serve(session: Session, options: dict[str, Any]) -> None:
 
     serve_session(session, people, options["host"], options["port"], announce)
     click.echo(f"answers are kept in {session.store.path}; the same command goes on")
+
+
+def _choose_place(folder: Path) -> Path:
+    """Return ``DIR-reviewed`` beside the folder.
+
+    Raises:
+        UserError: if something is there already.
+    """
+    from nastdata.errors import UserError
+
+    whole = folder.resolve()
+    out = whole.with_name(f"{whole.name}-reviewed")
+    if out.exists():
+        raise UserError("exists already", where=str(out), how="name another folder with --out")
+    return out
 
 
 def _sign(session: Session, options: dict[str, Any]) -> None:
@@ -192,8 +212,6 @@ def _check_options(options: dict[str, Any]) -> None:
         raise UserError(
             "an ontology is corrected by hand", where="--apply", how="--figures lists what was rejected"
         )
-    if options["apply"] and options["out"] is None:
-        raise UserError("say where the new dataset goes", where="--apply", how="--out NEW-FOLDER")
     if options["sign_off"] and not options["role"]:
         raise UserError("say in which role", where="--sign-off", how="--role 'board-certified radiologist'")
     for name in options["splits"]:

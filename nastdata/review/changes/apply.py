@@ -56,6 +56,12 @@ def apply_review(session: Session, out: Path, *, corrections: bool = True) -> Ap
     check_output(out)
     if out.resolve() == folder.path.resolve():
         raise UserError("the reviewed folder stays as it is", where=f"--out {out}", how="name a new folder")
+    if folder.manifest is None:
+        raise UserError(
+            "a folder without a manifest is not rewritten: nothing says what its rows promise",
+            where=str(folder.path),
+            how="--figures and --export list what was rejected",
+        )
     records = take_records(session.store)
     outcomes = records.outcomes
     _check_ready(folder, records, outcomes)

@@ -14,6 +14,8 @@ from nastdata.review.web.forms import LONGEST_COMMENT, LONGEST_TEXT, clean_line,
 SHOWN = ("config", "key", "condition", "polarity", "kind", "writer", "texts", "claimed")
 """Columns that are there to be read; ``config`` and ``key`` are compared on the way in."""
 REMARKS = ("comment", "corrections", "seconds", "at")
+LONGEST_SHOWN = 10_000
+"""Characters of a cell that is there to be read; spreadsheets hold 32,767."""
 FIRST_SHOWN = 8
 """Bad rows that a message lists."""
 
@@ -54,6 +56,8 @@ def _make_row(item: Item, name: str, role: Role, answer: Answer | None, columns:
     row |= {c: getattr(item, c) for c in SHOWN[:-2]}
     row["texts"] = "\n".join(f"{slot}: {text}" for slot, text in item.slots.items())
     row["claimed"] = "\n".join(line.facts for line in item.lines if line.right and line.facts)
+    # texts of others may hold what no sheet can; these columns are there to be read
+    row |= {c: clean_text(row[c])[:LONGEST_SHOWN] for c in SHOWN}
     if answer is not None:
         row |= answer.values
         row["comment"] = answer.comment
@@ -145,7 +149,7 @@ def _read_row(row: Row, items: Mapping[int, Item], roles: Mapping[str, Role]) ->
         raise ValueError(f"no item '{row['item']}' in this review")
     item = items[int(number)]
     for column in ("config", "key"):
-        if row[column] != getattr(item, column):
+        if clean_text(row[column]) != clean_text(getattr(item, column))[:LONGEST_SHOWN]:
             raise ValueError(
                 f"item {item.n} is {column} '{getattr(item, column)}', not '{row[column]}': another sample?"
             )

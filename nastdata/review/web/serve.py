@@ -120,5 +120,8 @@ def serve(
         invite(person)
     try:
         server.run(sockets=[sock])
+    except KeyboardInterrupt:
+        # how a review page is ended; uvicorn has closed its connections by then
+        pass
     finally:
         sock.close()
