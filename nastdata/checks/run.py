@@ -17,6 +17,7 @@ from nastdata.checks.rules import facts as fact_rules
 from nastdata.checks.rules import options as option_rules
 from nastdata.checks.rules import rows as row_rules
 from nastdata.checks.rules.binding import check_binding, check_item_ids, check_provenance, check_splits
+from nastdata.checks.rules.review import check_review
 from nastdata.checks.verdicts import Bad, Ledger, Report
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
@@ -62,6 +63,7 @@ def validate_folder(
         check_binding(ledger, opened)
         check_provenance(ledger, opened)
         check_splits(ledger, opened)
+    check_review(ledger, opened)
     if against:
         check_against(ledger, opened, against)
     else:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from contextual_facts import make_facts
 
-from nastdata.design.pairs.probes import design_probes, write_pair
+from nastdata.design.pairs.probes import design_probes, fit_word, write_pair
 from nastdata.design.pairs.tokens import load_token_counter
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
@@ -40,11 +40,13 @@ def test_pairs_say_the_truth_and_its_opposite(facts: pl.DataFrame) -> None:
     for row in design.frame.to_dicts():
         c = ONTOLOGY.condition_by_name[row["condition"]]
         fact = known[row["study_id"], row["condition"]]
-        absent, severe = f"There is no {c.text}.", f"There is severe {c.text}."
+        grave = "extensive" if c.name == "Consolidation" else "severe"
+        a = c.article or grave  # nobody says "severe fracture"
+        absent, severe = f"There is no {c.text}.", f"There is {a} {c.text}."
         if row["negation_in"] == "correct":
             assert fact["existence"] == "absent" and (row["correct"], row["foil"]) == (absent, severe)
         else:
-            assert fact["severity"] == ONTOLOGY.grades(c.name)[-1]
+            assert a != grave or fact["severity"] == ONTOLOGY.grades(c.name)[-1]
             assert (row["correct"], row["foil"]) == (severe, absent)
     lesser = design.report["left_out"]["grade unknown or not the highest"]
     definite = facts.select("study_id", "condition").n_unique() - design.report["contradictory_states"]
@@ -74,8 +76,14 @@ def test_without_a_present_word_the_noun_takes_its_article(facts: pl.DataFrame) 
         "There is a pneumothorax.",
         "There is no pneumothorax.",
     )
-    devices = write_pair(ONTOLOGY.condition_by_name["Support Devices"], "severe")
-    assert devices.absent == "There are no support devices."
+    devices = write_pair(ONTOLOGY.condition_by_name["Support Devices"], None)
+    assert (devices.present, devices.absent) == (
+        "There are visible support devices.",
+        "There are no support devices.",
+    )
+    fit = {c.name: fit_word(c, "severe", ONTOLOGY) for c in ONTOLOGY.conditions}
+    assert fit["Edema"] == "severe" and fit["Consolidation"] == "extensive"
+    assert not any(fit[c] for c in ("Fracture", "Support Devices", "Enlarged Cardiomediastinum"))
     design = design_probes(facts, ONTOLOGY, recipe(present_word=None), count_words)
     assert "Pneumonia" in design.report["unequal_token_counts"]
 
@@ -96,7 +104,7 @@ def test_open_clip_finds_all_pairs_equal(ontology: Ontology) -> None:
     pytest.importorskip("open_clip")
     count = load_token_counter("open_clip")
     for condition in ontology.conditions:
-        texts = write_pair(condition, "severe")
+        texts = write_pair(condition, fit_word(condition, "severe", ontology))
         assert count(texts.present) == count(texts.absent)
 
 
