@@ -41,8 +41,8 @@ class GroupFrame:
 
     Slots of the present list: ``{p}`` joined by "and", ``{P}`` with articles, ``{pbe}`` its verb, ``{pf}``
     the verb of its first item (after "there"). Of the absent list: ``{n}`` joined by "and", ``{N}`` with
-    articles, ``{o}`` by "or", ``{neither}`` and ``{Neither}`` (with articles), verbs ``{nbe}``, ``{nf}``
-    (first), ``{nl}`` (last). Beside a verb the lists have articles. Of the affirmative
+    articles, ``{o}`` and ``{O}`` by "or", ``{neither}`` and ``{Neither}`` (with articles), verbs ``{nbe}``,
+    ``{nf}`` (first), ``{nl}`` (last). Beside a verb the lists have articles. Of the affirmative
     alternatives: ``{a}``, ``{abe}``, ``{af}``. ``{v}`` and ``{w}`` are words of ``cues.SEEN``.
     """
 
@@ -88,8 +88,8 @@ SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
     SegmentFrame("sentence", ". ", ". "),
     SegmentFrame("sentence", ". ", ". In addition, "),
     SegmentFrame("sentence", "; ", "; ", opener=_ON),
-    SegmentFrame("phrase", ", ", ", and "),
-    SegmentFrame("phrase", ", ", ", "),
+    SegmentFrame("with", ", ", ", and "),
+    SegmentFrame("with", ", ", ", "),
     SegmentFrame("phrase", ", ", ", and ", opener="{subject} "),
     SegmentFrame("phrase", ", ", ", and ", opener="{a_subject} "),
     SegmentFrame("phrase", ", ", ", and ", _BUT, opener="{subject} "),
@@ -99,7 +99,7 @@ SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
     SegmentFrame("predicate", ", ", ", and ", _BUT, opener="the {subject} "),
     SegmentFrame("predicate", ", ", ", and ", _YET, opener="this {subject} "),
     SegmentFrame("predicate", "; it ", "; it ", opener="the {subject} "),
-    SegmentFrame("predicate", ". It ", ". It also ", opener="the {subject} "),
+    SegmentFrame("predicate", ". It ", ". In addition, it ", opener="the {subject} "),
 )
 
 _NO = "[no {o}|{a}]"
@@ -109,7 +109,7 @@ _ARE_NOT = "[{Neither} {nl} {w}|{a} {abe} {w}]"
 _ABSENT = "[{n} absent|{a} seen]"
 _ARE = "{P} {pbe} {v}"
 _PRESENCE, _ABSENCE = "presence of {p}", "[absence of {n}|presence of {a}]"
-_NEGATIVE = "[negative for {o}|showing {a}]"
+_NEGATIVE = "{subject} [negative for {o}|showing {a}]"
 _NO_EVIDENCE = "[no evidence of {o}|{a}]"
 _LISTED = "[absent: {n}|seen: {a}]"
 
@@ -137,8 +137,8 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame("there {pf} {P}, " + _WITHOUT, "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
     GroupFrame(
         "there {pf} {P}, [with no evidence of {o}|with {a}]",
-        "there is evidence of {p}",
-        "there [is no evidence of {o}|{af} {a}]",
+        "there is evidence of {P}",
+        "there [is no evidence of {O}|{af} {a}]",
     ),
     GroupFrame(
         "there {pf} {P}; there [{nf} no {o}|{af} {a}]", "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"
@@ -193,7 +193,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame("[no sign of {o}|{a}]; evidence of {p}", "evidence of {p}", "[no sign of {o}|{a}]"),
     GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, with {p} {v}", "{p} {v}", "[{Neither} {nl}|{a} {abe}] {w}"),
     GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, while " + _ARE, _ARE, "[{Neither} {nl}|{a} {abe}] {w}"),
-    GroupFrame(_WITHOUT + ", showing {p}", "showing {p}", _WITHOUT),
+    GroupFrame("{subject} " + _WITHOUT + ", showing {p}", "{subject} showing {p}", "{subject} " + _WITHOUT),
     GroupFrame("[without {o}, but|with {a}, and] with {p}", "with {p}", _WITHOUT),
     GroupFrame(_ABSENT + ", with {p} {v}", "{p} {v}", _ABSENT),
     GroupFrame("[{neither} {w}|{a} {w}], with {p} {v}", "{p} {v}", "[{neither} {w}|{a} {w}]"),
@@ -203,7 +203,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         _ABSENCE,
     ),
     GroupFrame(
-        "[negative for {o}, but|showing {a}, and] positive for {p}",
+        "{subject} [negative for {o}, but|showing {a}, and] positive for {p}",
         "positive for {p}",
         _NEGATIVE,
     ),
@@ -217,9 +217,9 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "there [{nf} no {o}|{af} {a}]",
     ),
     GroupFrame(
-        "there [is no evidence of {o}|{af} {a}], although " + _ARE,
+        "there [is no evidence of {O}|{af} {a}], although " + _ARE,
         _ARE,
-        "there [is no evidence of {o}|{af} {a}]",
+        "there [is no evidence of {O}|{af} {a}]",
     ),
     GroupFrame("[in the absence of {o}|together with {a}], " + _ARE, _ARE, _ABSENCE),
     GroupFrame(
