@@ -61,8 +61,8 @@ _FINDINGS = "findings: "
 SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
     SegmentFrame("after", ", ", ", "),
     SegmentFrame("after", ", ", ", and "),
-    SegmentFrame("after", ", ", ", and ", _WHILE),
-    SegmentFrame("after", ", ", ", and ", _WHEREAS),
+    SegmentFrame("after", "; ", "; "),
+    SegmentFrame("after", ". ", ". "),
     SegmentFrame("after", ", ", ", and ", _BUT),
     SegmentFrame("after", ", ", ", and ", opener=_FINDINGS),
     SegmentFrame("after", "; ", "; ", opener=_ON),
@@ -121,7 +121,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame("{p} {v}, [no sign of {o}|with {a}]", "{p} {v}", "[no sign of {o}|{a}]"),
     GroupFrame("{p} {v}; " + _ABSENT, "{p} {v}", _ABSENT),
     GroupFrame("{p} {v}. " + _NO, "{p} {v}", _NO),
-    GroupFrame("{p}, [but no {o}|and {a}]", "{p}", _NO),
+    GroupFrame("{p}, [but no {o}|with {a}]", "{p}", _NO),
     GroupFrame("{p} [without {o}|with {a}]", "{p}", _WITHOUT),
     GroupFrame("{p} [with no sign of {o}|with {a}]", "{p}", "[no sign of {o}|{a}]"),
     GroupFrame("{p} [with no evidence of {o}|with {a}]", "evidence of {p}", _NO_EVIDENCE),
@@ -133,7 +133,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         _ABSENCE,
     ),
     GroupFrame("positive for {p}, [negative for {o}|with {a}]", "positive for {p}", _NEGATIVE),
-    GroupFrame("there {pf} {P}, [but no {o}|and {a}]", "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
+    GroupFrame("there {pf} {P}, [but no {o}|with {a}]", "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
     GroupFrame("there {pf} {P}, " + _WITHOUT, "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
     GroupFrame(
         "there {pf} {P}, [with no evidence of {o}|with {a}]",
@@ -172,7 +172,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "{subject} [devoid of {o}|with {a}]",
     ),
     GroupFrame(
-        "the {subject} shows {P}, [but no {o}|and {a}]",
+        "the {subject} shows {P}, [but no {o}|with {a}]",
         "the {subject} shows {P}",
         "the {subject} shows [no {o}|{a}]",
     ),
@@ -188,7 +188,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     ),
     # what is absent comes first
     GroupFrame(_NO + ", with {p}", "with {p}", _NO),
-    GroupFrame("[no {o}, but|{a}, and] {p} {v}", "{p} {v}", _NO),
+    GroupFrame("[no {o}, but|{a}, with] {p} {v}", "{p} {v}", _NO),
     GroupFrame("[no evidence of {o}|{a}]; {p} {v}", "{p} {v}", _NO_EVIDENCE),
     GroupFrame("[no sign of {o}|{a}]; evidence of {p}", "evidence of {p}", "[no sign of {o}|{a}]"),
     GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, with {p} {v}", "{p} {v}", "[{Neither} {nl}|{a} {abe}] {w}"),
