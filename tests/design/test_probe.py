@@ -55,14 +55,16 @@ def test_pairs_say_the_truth_and_its_opposite(facts: pl.DataFrame) -> None:
 
 def test_a_source_without_grades_counts_all_its_findings(facts: pl.DataFrame) -> None:
     bare = facts.with_columns(pl.lit(None, pl.String).alias("severity"))
-    design = design_probes(bare, ONTOLOGY, recipe(), count_words)
+    design = design_probes(bare, ONTOLOGY, recipe(balanced=False), count_words)
     assert "grade unknown or not the highest" not in design.report["left_out"]
     assert len(design.frame) == facts.select("study_id", "condition").n_unique()
 
 
 def test_unequal_pairs_are_left_out_and_counted(facts: pl.DataFrame) -> None:
-    equal = design_probes(facts, ONTOLOGY, recipe(), count_words)
-    odd = design_probes(facts, ONTOLOGY, recipe(), lambda t: len(t) if "pneumothorax" in t else 5)
+    equal = design_probes(facts, ONTOLOGY, recipe(balanced=False), count_words)
+    odd = design_probes(
+        facts, ONTOLOGY, recipe(balanced=False), lambda t: len(t) if "pneumothorax" in t else 5
+    )
     assert "Pneumothorax" not in odd.frame["condition"]
     lost = equal.report["by_condition"]["Pneumothorax"]
     assert odd.report["unequal_token_counts"] == {"Pneumothorax": lost}
@@ -122,3 +124,20 @@ def test_a_hugging_face_folder_is_read(tmp_path: Path) -> None:
     model.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     transformers.PreTrainedTokenizerFast(tokenizer_object=model, unk_token="[UNK]").save_pretrained(tmp_path)
     assert load_token_counter(str(tmp_path))("there is no edema") == 4
+
+
+def test_both_directions_are_even_in_every_split_source_and_condition(facts: pl.DataFrame) -> None:
+    two = pl.concat([facts, facts.with_columns(pl.lit("other").alias("source"))])
+    frame = design_probes(two, ONTOLOGY, recipe(), count_words).frame
+    cells = frame.group_by("split", "source", "condition").agg((pl.col("negation_in") == "foil").mean())
+    assert len(cells) > 10 and (cells["negation_in"] == 0.5).all()
+    assert frame["pair_id"].is_unique().all() and frame["pair_id"].str.contains("^probe-[0-9a-f]{16}$").all()
+    uneven = design_probes(two, ONTOLOGY, recipe(balanced=False), count_words)
+    assert len(uneven.frame) > len(frame)
+
+
+def test_a_limit_keeps_pairs_of_directions_and_the_shares_of_splits(facts: pl.DataFrame) -> None:
+    frame = design_probes(facts, ONTOLOGY, recipe(limit=100), count_words).frame
+    assert len(frame) == 100
+    assert frame["negation_in"].value_counts()["count"].to_list() == [50, 50]
+    assert 0.6 < (frame["split"] == "train").mean() < 0.95  # type: ignore[operator]
