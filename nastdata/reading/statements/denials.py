@@ -55,7 +55,9 @@ class Denials(Names):
             self._open(PRESENT, "change")
             return
         roles = self.entries[i].roles
-        self._open(ABSENT, "determiner" if "determiner" in roles else "clause" if "clause" in roles else "denial")
+        self._open(
+            ABSENT, "determiner" if "determiner" in roles else "clause" if "clause" in roles else "denial"
+        )
 
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
