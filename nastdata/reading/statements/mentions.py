@@ -112,6 +112,8 @@ class Mentions(Lists):
             return False
         last, j, subject = self.mentions[-1].at, i - 1, False
         while j > last and self.kinds[j] not in _JOINTS:
+            if "other" in self.entries[j].roles:
+                return False
             if self.kinds[j] not in _NO_SUBJECT:
                 subject = True
                 if self.kinds[j] not in _BESIDE:
