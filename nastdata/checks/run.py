@@ -195,7 +195,7 @@ def _expect(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame]) -> N
 
 def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds: int, folds: int) -> None:
     """Try the blind solvers on what is sound enough to be read."""
-    from nastdata.audit.run import audit_frames
+    from nastdata.audit.run import audit_frames, find_promises
     from nastdata.recipe import AuditSettings
 
     if any(c not in sound or len(sound[c]) < len(opened.frames[c]) for c in opened.folder.files):
@@ -211,7 +211,7 @@ def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds
         settings,
         seed if isinstance(seed, int) else 0,
         opened.ontology,
-        balanced_claims=opened.setting("claims", "balanced"),
+        promises=find_promises(opened.recipe),
     )
     failures = [*report.verdict["failures"], *_compare_audit(opened, report)]
     warnings = [w for w in report.verdict["warnings"] if w not in failures]

@@ -78,6 +78,9 @@ class Region(_Part):
     """Regions that contain it wholly: what is in it is in them too."""
     overlaps: tuple[Name, ...] = ()
     """Regions that it shares some of, neither holding the other: one can't make the other false."""
+    superimposed: tuple[Name, ...] = ()
+    """Regions of the same side that lie in front of or behind it on a frontal image, so that one view can
+    hardly tell the two apart: lobes of one lung."""
 
 
 class Place(_Part):
@@ -127,6 +130,9 @@ class Condition(Phrase):
     """Grade -> the word for it beside this finding, where the grade's own doesn't go with it."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    extends: bool = False
+    """Whether it may reach from a place on record to another one: a line enters on the left, and its tip lies
+    on the right. Then a place on record never makes another one free of it."""
     unsaid_places: tuple[Name, ...] = ()
     """Of these, the places that are read of it and never written: no report says "lingular edema"."""
     gone: tuple[Name, ...] = ()
@@ -209,6 +215,9 @@ class Ontology(_Part):
     places: tuple[Place, ...] = ()
     conditions: tuple[Condition, ...] = Field(min_length=3)
     clashes: tuple[Clash, ...] = ()
+    hard_to_separate: tuple[tuple[Name, ...], ...] = ()
+    """Regions of one side that one image hardly tells apart, such as the lobes of a lung, seen from the
+    front."""
     others: tuple[Name, ...] = ()
     """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
     vocabulary: tuple[Name, ...] = ()
