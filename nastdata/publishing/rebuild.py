@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.kept import SOURCES
 from nastdata.errors import UserError
 from nastdata.ontology import load_ontology
 from nastdata.publishing.bundle import NAME, SUMS
 from nastdata.recipe import check_recipe
+from nastdata.text_input.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def recall_recipe(bundle: Bundle) -> Any:
         UserError: if the recipe is not one of this nastdata.
     """
     where = bundle.path / "recipe.yaml"
-    data = yaml.safe_load(where.read_text(encoding="utf-8"))
+    data = read_yaml(where)
     data["ontology"] = _choose_ontology(bundle, str(data["ontology"]))
     own = {n: bundle.path / SOURCES / f"{n}.yaml" for n in data.get("source", ())}
     data["source"] = [str(p) if p.is_file() else n for n, p in own.items()]

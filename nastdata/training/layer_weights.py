@@ -23,6 +23,7 @@ from nastdata.training.settings import LayerSettings
 
 BLOCK = re.compile(r"\.(?:resblocks|layers|layer|h)\.(\d+)\.")
 EQUAL = 1e-9
+AGAIN = "make it again with `nastdata trace`"
 
 
 def find_block(name: str) -> int | None:
@@ -34,9 +35,9 @@ def find_block(name: str) -> int | None:
 def scale_effects(effects: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return alpha_l = (CTE_l - min) / (max - min) over the blocks; all 1, with a warning, if equal."""
     values = np.asarray(effects, dtype=np.float64)
-    reach = values.max() - values.min()
     if not np.isfinite(values).all():
         raise UserError("the trace holds effects that are not numbers", how="make it again with more pairs")
+    reach = values.max() - values.min()
     if reach < EQUAL:
         warnings.warn("all layers have the same tracing effect: every layer learns alike", stacklevel=2)
         return np.ones_like(values)
@@ -80,10 +81,18 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
         control = trace.arrays.get("text_space_control")
         if control is None:
             raise UserError("this trace has no control", how="make it with --controls 3")
-        above: npt.NDArray[np.float64] = trace.arrays["text_space"] - control.mean(axis=0)
-        return above[1:]
-    effects: npt.NDArray[np.float64] = trace.arrays[f"{settings.direction}_{settings.estimator}"]
-    return effects[1:]
+        effects = _get(trace, "text_space")
+        if control.ndim != 2 or control.shape[1:] != effects.shape:
+            raise UserError("the trace's control has another shape than its effects", how=AGAIN)
+        return effects[1:] - control.mean(axis=0)[1:]
+    return _get(trace, f"{settings.direction}_{settings.estimator}")[1:]
+
+
+def _get(trace: Trace, name: str) -> npt.NDArray[np.float64]:
+    found = trace.arrays.get(name)
+    if found is None or found.ndim != 1 or len(found) < 2:
+        raise UserError(f"the trace has no effects '{name}', one for each layer", how=AGAIN)
+    return np.asarray(found, dtype=np.float64)
 
 
 def check_owner(trace: Trace, encoder: DualEncoder, where: Path) -> None:

@@ -96,7 +96,7 @@ class Stub:
 def prepare(box: Path) -> Attempt:
     """The readers of answers, and the three that ask."""
     from nastdata.assemble.checks import make_checks
-    from nastdata.design.mednega.items import OptionStatement
+    from nastdata.records import OptionStatement
     from nastdata.evaluation.generative.endpoint import Endpoint
     from nastdata.evaluation.generative.questions import Asked
     from nastdata.evaluation.generative.settings import VisionSettings
@@ -108,7 +108,7 @@ def prepare(box: Path) -> Attempt:
     from nastdata.ontology import load_ontology
     from nastdata.reading.second_reader.model_reader import ModelReader
     from nastdata.recipe import SecondReaderSettings, WriterSettings
-    from nastdata.writing.language_models.base import LlmWriter
+    from nastdata.writing.language_models.factory import LlmWriter
     from nastdata.writing.template import TemplateWriter
 
     ontology = load_ontology("chest_xray")

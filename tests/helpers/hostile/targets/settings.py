@@ -100,7 +100,8 @@ def prepare_recipe(box: Path) -> Attempt:
             name, text = attacks[i // 2]
             more = "" if i % 2 else texts["mednega"] + "\n"
             path.write_bytes((more + text).encode("utf-8", "surrogatepass"))
-            return f"yaml: {name}", lambda: command("preview", str(path))
+            few = ("--set", "phantom_patients=60", "--set", "audit.enabled=false", "-n", "1")
+            return f"yaml: {name}", lambda: command("preview", str(path), *few)
         kind = m.rng.choice(RECIPES)
         if m.rng.random() < 0.3:
             value: Any = m.json(full[kind])
