@@ -82,7 +82,9 @@ def read_trace(folder: Path) -> Trace:
     except (SafetensorError, ValueError, OSError, KeyError, TypeError, RecursionError) as e:
         raise UserError("a damaged trace", where=str(folder), how=again) from e
     if not isinstance(facts, dict) or not all(np.issubdtype(a.dtype, np.floating) for a in arrays.values()):
-        raise UserError("not a trace: other values than `nastdata trace` writes", where=str(folder), how=again)
+        raise UserError(
+            "not a trace: other values than `nastdata trace` writes", where=str(folder), how=again
+        )
     return Trace(facts, arrays)
 
 

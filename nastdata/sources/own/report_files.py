@@ -43,7 +43,9 @@ def name_studies(paths: Sequence[str], pattern: str | None) -> list[tuple[str | 
     groups = re.compile(pattern or MIMIC).groupindex
     text = pl.Series(paths, dtype=pl.String).str
     studies = text.extract(pattern or MIMIC, groups["study"])
-    patients = text.extract(pattern or MIMIC, groups["patient"]) if "patient" in groups else [None] * len(paths)
+    patients = (
+        text.extract(pattern or MIMIC, groups["patient"]) if "patient" in groups else [None] * len(paths)
+    )
     return [
         (patient, study) if study is not None else None if pattern else (None, hash_path(path))
         for path, patient, study in zip(paths, patients, studies, strict=True)

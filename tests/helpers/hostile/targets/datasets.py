@@ -20,9 +20,34 @@ from hostile.targets.tables import PLACES
 from hostile.watch import command
 
 ESCAPES = (
-    *("../../../etc/passwd", "/etc/passwd", "..", ".", "", "a/../../b.png", "films/../../../beside/precious.txt"),
-    *("C:\\x.png", "~/x.png", "\0", "a" * 300, "-rf", "x.png\n../y", "\ud800.png", "films/i000.png/", "\x1b[2J.png"),
-    *("<script>alert(1)</script>.png", "$(id).png", "films\\..\\..\\x.png", "con.png", "\u202egnp.png", "//x/y.png"),
+    *(
+        "../../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        ".",
+        "",
+        "a/../../b.png",
+        "films/../../../beside/precious.txt",
+    ),
+    *(
+        "C:\\x.png",
+        "~/x.png",
+        "\0",
+        "a" * 300,
+        "-rf",
+        "x.png\n../y",
+        "\ud800.png",
+        "films/i000.png/",
+        "\x1b[2J.png",
+    ),
+    *(
+        "<script>alert(1)</script>.png",
+        "$(id).png",
+        "films\\..\\..\\x.png",
+        "con.png",
+        "\u202egnp.png",
+        "//x/y.png",
+    ),
 )
 
 
@@ -44,7 +69,9 @@ def image_attacks() -> dict[str, bytes]:
         "png bomb": _png(60_000, 60_000, zlib.compress(b"\0" * 60_001 * 1_000)),
         "png, huge header": _png(2**31 - 1, 2**31 - 1, zlib.compress(b"\0")),
         "png, zero size": _png(0, 0, zlib.compress(b"\0")),
-        "png, text bomb": _png(8, 8, zlib.compress(b"\0" * 72), _chunk(b"zTXt", b"a\0\0" + zlib.compress(b"A" * 50_000_000))),
+        "png, text bomb": _png(
+            8, 8, zlib.compress(b"\0" * 72), _chunk(b"zTXt", b"a\0\0" + zlib.compress(b"A" * 50_000_000))
+        ),
         "png, many chunks": _png(8, 8, zlib.compress(b"\0" * 72), *[_chunk(b"tEXt", b"a\0b")] * 20_000),
         "png, cut": _png(8, 8, zlib.compress(b"\0" * 72))[:-20],
         "dicom, huge": dicom + size + b"\xe0\x7f\x10\0OW\0\0\xff\xff\xff\xff",
@@ -61,7 +88,18 @@ def image_attacks() -> dict[str, bytes]:
 
 
 FORMATS = (
-    *("nast", "negbench", "neat", "ccneg", "negclip", "openclip", "webdataset", "lmms-eval", "vlmevalkit", "inspect"),
+    *(
+        "nast",
+        "negbench",
+        "neat",
+        "ccneg",
+        "negclip",
+        "openclip",
+        "webdataset",
+        "lmms-eval",
+        "vlmevalkit",
+        "inspect",
+    ),
     *("contrabench", "llamafactory", "swift", "trl", "messages"),
 )
 
@@ -76,10 +114,23 @@ def _make_dataset(place: Path) -> Path:
     manifest = {
         "format": 1,
         "nastdata": "0.2.0",
-        "recipe": {"recipe": "mednega", "source": ["tiny"], "seed": 0, "ontology": "chest_xray", "images": "path"},
+        "recipe": {
+            "recipe": "mednega",
+            "source": ["tiny"],
+            "seed": 0,
+            "ontology": "chest_xray",
+            "images": "path",
+        },
         "fingerprint": "0" * 64,
         "seed": 0,
-        "sources": [{"name": "tiny", "title": "Tiny", "files": [], "terms": {"licence": "cc0-1.0", "may_publish": "yes"}}],
+        "sources": [
+            {
+                "name": "tiny",
+                "title": "Tiny",
+                "files": [],
+                "terms": {"licence": "cc0-1.0", "may_publish": "yes"},
+            }
+        ],
         "ontology": {"name": "chest_xray", "sha256": "0" * 64, "review": {"status": "none"}},
         "counts": {"source": {}, "design": {}, "text": {}},
         "audit": None,
@@ -87,7 +138,9 @@ def _make_dataset(place: Path) -> Path:
         "outputs": {},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    pl.DataFrame({"key": ["a"], "stage": ["source"], "reason": ["x"], "text": ["y"]}).write_parquet(folder / "rejects.parquet")
+    pl.DataFrame({"key": ["a"], "stage": ["source"], "reason": ["x"], "text": ["y"]}).write_parquet(
+        folder / "rejects.parquet"
+    )
     return folder
 
 
@@ -95,7 +148,9 @@ class Cells:
     """Puts nasty values into the cells of parquet files, with or without the same types."""
 
     def __init__(self, good: Path) -> None:
-        self.frames = {p.relative_to(good).as_posix(): pl.read_parquet(p) for p in sorted(good.rglob("*.parquet"))}
+        self.frames = {
+            p.relative_to(good).as_posix(): pl.read_parquet(p) for p in sorted(good.rglob("*.parquet"))
+        }
         self.data = sorted(n for n in self.frames if n.startswith("data/"))
 
     def damage(self, m: Mutator, folder: Path, name: str | None = None) -> str:
@@ -123,9 +178,13 @@ class Cells:
             if roll < 0.1 and made.width:
                 made = made.drop(m.rng.choice(made.columns))
             elif roll < 0.2 and made.width:
-                made = made.rename({m.rng.choice(made.columns): "x" + m.text().encode("ascii", "ignore").decode()})
+                made = made.rename(
+                    {m.rng.choice(made.columns): "x" + m.text().encode("ascii", "ignore").decode()}
+                )
             elif roll < 0.25 and made.width:
-                made = made.with_columns(pl.lit(m.rng.choice((1, 1.5, True))).alias(m.rng.choice(made.columns)))
+                made = made.with_columns(
+                    pl.lit(m.rng.choice((1, 1.5, True))).alias(m.rng.choice(made.columns))
+                )
             made.write_parquet(folder / name)
         except BaseException as e:
             if isinstance(e, KeyboardInterrupt):
@@ -197,7 +256,9 @@ def _embed(folder: Path, data: bytes, box: Path) -> Act:
     frame = pl.read_parquet(path)
     images = pl.Series("image", [{"bytes": data, "path": "../../x.png"}] * len(frame))
     frame.with_columns(images).write_parquet(path)
-    return lambda: command("validate", str(folder), "--no-audit", "--failures", str(box / "out" / "f.parquet"))
+    from nastdata.checks.run import validate_folder
+
+    return lambda: validate_folder(folder, audit=False, expectations=False)
 
 
 def _use(m: Mutator, folder: Path, out: Path) -> Act:
@@ -215,14 +276,18 @@ def _use(m: Mutator, folder: Path, out: Path) -> Act:
 
         return read
     if roll < 0.6:
-        from nastdata.dataset.documents import render_documents
+        from nastdata.dataset.folder import _render as render_documents
 
         def render() -> None:
             opened = read_dataset(folder)
             frames = {name: opened.read(name) for name in opened.configs}
-            pages = render_documents(dict(opened.manifest or {"nastdata": None, "rows": {}}), frames, opened.read_rejects(), None)
+            pages = render_documents(
+                dict(opened.manifest or {"nastdata": None, "rows": {}}), frames, opened.read_rejects(), None
+            )
             for page in pages.values():
-                assert b"<script>alert(1)" not in page and b"<svg/onload" not in page.lower().replace(b"&lt;", b"")
+                assert b"<script>alert(1)" not in page and b"<svg/onload" not in page.lower().replace(
+                    b"&lt;", b""
+                )
 
         if m.rng.random() < 0.5:
             return render
@@ -230,9 +295,13 @@ def _use(m: Mutator, folder: Path, out: Path) -> Act:
         shutil.copytree(folder, inside, symlinks=True, copy_function=_copy)
         return lambda: command("report", str(inside))
     if roll < 0.9:
-        return lambda: command("validate", str(folder), "--no-audit", "--failures", str(out / "f.parquet"))
+        from nastdata.checks.run import validate_folder
+
+        return lambda: validate_folder(folder, audit=False, expectations=False)
     if roll < 0.93:
-        return lambda: command("audit", str(folder), "--json")
+        inside = out / "d"  # what was found is written into the folder itself
+        shutil.copytree(folder, inside, symlinks=True, copy_function=_copy)
+        return lambda: command("audit", str(inside), "--json")
     from nastdata.models.dataset_rows import open_data
 
     def rows() -> None:
@@ -295,9 +364,13 @@ def prepare_bundle(box: Path) -> Attempt:
             way = "answers"
         elif roll < 0.75:
             text = (folder / "SHA256SUMS.txt").read_text()
-            odd = m.rng.choice(("../../../etc/passwd", "/dev/zero", "/etc/shadow", "", ".", "\0", "bundle.json/x", m.text()))
+            odd = m.rng.choice(
+                ("../../../etc/passwd", "/dev/zero", "/etc/shadow", "", ".", "\0", "bundle.json/x", m.text())
+            )
             (folder / "SHA256SUMS.txt").write_bytes(
-                m.bytes(text.encode()) if m.rng.random() < 0.4 else f"{text}{'0' * 64}  {odd}\n".encode("utf-8", "surrogatepass")
+                m.bytes(text.encode())
+                if m.rng.random() < 0.4
+                else f"{text}{'0' * 64}  {odd}\n".encode("utf-8", "surrogatepass")
             )
             way, sums = "sums", False
         elif roll < 0.85:
@@ -348,7 +421,9 @@ def prepare_export(box: Path) -> Attempt:
         roots = {"tiny": root} if m.rng.random() < 0.7 else {}
         paths: Any = m.rng.choice(("absolute", "relative", "name"))
         splits = m.rng.choice(((), ("all",), ("train",)))
-        return f"{to}: {', '.join(ways)}", lambda: export_dataset(folder, to, out, splits=splits, roots=roots, paths=paths)
+        return f"{to}: {', '.join(ways)}", lambda: export_dataset(
+            folder, to, out, splits=splits, roots=roots, paths=paths
+        )
 
     return attempt
 
@@ -391,7 +466,11 @@ def _hostile_place(m: Mutator, box: Path) -> tuple[str, Path]:
 
 
 TARGETS = (
-    Target("dataset folder", "`validate`, `report`, `audit`, `images`: rows, manifest, images, links", prepare_dataset),
+    Target(
+        "dataset folder",
+        "`validate`, `report`, `audit`, `images`: rows, manifest, images, links",
+        prepare_dataset,
+    ),
     Target("bundle", "a bundle read for `build --from-bundle`; one in fifty rebuilt", prepare_bundle),
     Target("export target", "all formats: hostile rows, and hostile places to write to", prepare_export),
 )

@@ -44,7 +44,9 @@ def pickles() -> dict[str, bytes]:
             "open": Exploit(builtins.open, "hacked", "w"),
         }.items():
             found[f"{name}, protocol {protocol}"] = pickle.dumps(e, protocol)
-            found[f"{name} among weights, protocol {protocol}"] = pickle.dumps({"state_dict": {"w": e}}, protocol)
+            found[f"{name} among weights, protocol {protocol}"] = pickle.dumps(
+                {"state_dict": {"w": e}}, protocol
+            )
     found["nested tuples"] = b"(" * 100_000 + b"t" * 100_000 + b"."
     found["memo bomb"] = b"\x80\x02]q\x00" + b"h\x00a" * 50_000 + b"."
     found["long int"] = b"\x80\x02\x8b" + struct.pack("<i", 1 << 30) + b"."
@@ -84,13 +86,17 @@ def bad_safetensors() -> dict[str, bytes]:
         "backwards": safetensors({"a": {**one, "data_offsets": [16, 0]}}),
         "outside": safetensors({"a": {**one, "data_offsets": [0, 10**12]}}),
         "huge shape": safetensors({"a": {**one, "shape": [2**40, 2**40]}}),
-        "zero times huge": safetensors({"a": {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]}}, b""),
+        "zero times huge": safetensors(
+            {"a": {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]}}, b""
+        ),
         "unknown type": safetensors({"a": {**one, "dtype": "PICKLE"}}),
         "odd types": safetensors({"a": {**one, "dtype": "F8_E4M3", "shape": [16]}}),
         "no offsets": safetensors({"a": {"dtype": "F32", "shape": [4]}}),
         "metadata": safetensors({"__metadata__": {"a": 1}, "a": one}),
         "deep": safetensors(b"[" * 50_000),
-        "two names": safetensors(b'{"a":' + json.dumps(one).encode() + b',"a":' + json.dumps(one).encode() + b"}"),
+        "two names": safetensors(
+            b'{"a":' + json.dumps(one).encode() + b',"a":' + json.dumps(one).encode() + b"}"
+        ),
         "odd name": safetensors({"../../x\x1b[2J": one}, b"\0" * 16),
         "only metadata": safetensors({"__metadata__": {"a": "b"}}, b""),
     }
@@ -129,7 +135,12 @@ def prepare_checkpoint(box: Path) -> Attempt:
     attacks: list[tuple[str, bytes]] = []
     for name, data in pickles().items():
         attacks += [(f"{name}.pt", data), (f"{name}, packed.pt", pack(data))]
-        attacks.append((f"{name}, as TorchScript.pt", pack(data, **{"w/constants.pkl": data, "w/code/x.py": b"import os"})))
+        attacks.append(
+            (
+                f"{name}, as TorchScript.pt",
+                pack(data, **{"w/constants.pkl": data, "w/code/x.py": b"import os"}),
+            )
+        )
     attacks += [(f"{k}.safetensors", v) for k, v in bad_safetensors().items()]
     attacks += [(f"{k}.pt", v) for k, v in archive_attacks().items()]
 
@@ -158,7 +169,9 @@ def prepare_checkpoint(box: Path) -> Attempt:
             run = box / "in" / "run"
             run.mkdir()
             (run / "checkpoint-a.pt").write_bytes(data)
-            (run / "checkpoint-b.pt").write_bytes(m.rng.choice(attacks)[1] if m.rng.random() < 0.5 else good["a.pt"])
+            (run / "checkpoint-b.pt").write_bytes(
+                m.rng.choice(attacks)[1] if m.rng.random() < 0.5 else good["a.pt"]
+            )
             return f"checkpoint of a run, {way}", lambda: read_checkpoint(run)
         path = box / "in" / f"w{m.rng.choice((Path(name).suffix, Path(name).suffix, '.bin', '.safetensors'))}"
         if m.rng.random() < 0.03:
@@ -201,7 +214,11 @@ def prepare_trace(box: Path) -> Attempt:
         for d in ("noising", "denoising")
         for e in ("mean_of_ratios", "ratio_of_means")
     }
-    arrays |= {"text_space": np.ones(7), "text_space_control": np.ones((3, 7)), "attribution_patching": np.ones((2, 7))}
+    arrays |= {
+        "text_space": np.ones(7),
+        "text_space_control": np.ones((3, 7)),
+        "attribution_patching": np.ones((2, 7)),
+    }
     facts = {
         "nastdata": "0.2.0",
         "model": "open_clip:x",
@@ -282,6 +299,10 @@ def prepare_trace(box: Path) -> Attempt:
 
 
 TARGETS = (
-    Target("checkpoint", "weights (.pt, .safetensors, TorchScript) and checkpoints of a run", prepare_checkpoint),
-    Target("trace file", "`trace.json` and `trace.safetensors`, read for training and figures", prepare_trace),
+    Target(
+        "checkpoint", "weights (.pt, .safetensors, TorchScript) and checkpoints of a run", prepare_checkpoint
+    ),
+    Target(
+        "trace file", "`trace.json` and `trace.safetensors`, read for training and figures", prepare_trace
+    ),
 )

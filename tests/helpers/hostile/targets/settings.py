@@ -13,8 +13,28 @@ from hostile.targets.tables import OWN_CSV, OWN_YAML, PLACES
 from hostile.watch import command
 
 PATHS = (
-    *("/etc/passwd", "/etc", "/", "../../../etc/passwd", "~", "$HOME", "${PATH}", "/dev/zero", "/proc/self/mem"),
-    *("/proc/self/fd", ".", "..", "", "\0", "a" * 5_000, "//host/share", "http://127.0.0.1:9/x", "**/**/**/*"),
+    *(
+        "/etc/passwd",
+        "/etc",
+        "/",
+        "../../../etc/passwd",
+        "~",
+        "$HOME",
+        "${PATH}",
+        "/dev/zero",
+        "/proc/self/mem",
+    ),
+    *(
+        "/proc/self/fd",
+        ".",
+        "..",
+        "",
+        "\0",
+        "a" * 5_000,
+        "//host/share",
+        "http://127.0.0.1:9/x",
+        "**/**/**/*",
+    ),
     *("/tmp/../etc/shadow", "C:\\x", "-", "\x1b[2J", "/sys/kernel", "/proc/*/mem", "/**/*"),
 )
 
@@ -123,7 +143,16 @@ def prepare_recipe(box: Path) -> Attempt:
             setting = f"{key}={m.rng.choice((m.text(), '[' * 900, '&a [*a]', '!!python/name:os.system'))}"
             # what can't be said on a command line is no attack on it
             setting = setting.encode("utf-8", "replace").decode().replace("\0", "")
-            argv = ("preview", str(path), "--set", setting, "--set", "data={phantom: /nowhere}", "--data", "/nowhere")
+            argv = (
+                "preview",
+                str(path),
+                "--set",
+                setting,
+                "--set",
+                "data={phantom: /nowhere}",
+                "--data",
+                "/nowhere",
+            )
             return f"{way}, with --set", lambda: command(*argv)
         return way, read
 
@@ -139,12 +168,22 @@ def prepare_source(box: Path) -> Attempt:
         "title: Mine\nowner: A hospital\nseveral_rows: any\nmax_rejected: 0.5\nread: {separator: ',', skip_rows: 0}\n"
         "image_root: images\nsplits: {train: train, test: test}\n"
     )
-    reports = (
-        "name: texts\nreports:\n  folder: reports\n  pattern: '(?P<patient>p[0-9]+)/(?P<study>s[0-9]+)\\.txt$'\n"
-    )
+    reports = "name: texts\nreports:\n  folder: reports\n  pattern: '(?P<patient>p[0-9]+)/(?P<study>s[0-9]+)\\.txt$'\n"
     nasty_patterns = (
-        *("(a+)+$", "(?P<study>(.*)*)x", "(?P<study>(?:a|a)*b)", "((((((((((.*)*)*)*)*)*)*)*)*)*)", "(?P<study>"),
-        *("(?P<study>" + ".*" * 12 + "z)", "(?P<study>.*)" + "(?:x*)*" * 8, "(?=(?P<study>a+))+b", "[", "(?P<patient>.)"),
+        *(
+            "(a+)+$",
+            "(?P<study>(.*)*)x",
+            "(?P<study>(?:a|a)*b)",
+            "((((((((((.*)*)*)*)*)*)*)*)*)*)",
+            "(?P<study>",
+        ),
+        *(
+            "(?P<study>" + ".*" * 12 + "z)",
+            "(?P<study>.*)" + "(?:x*)*" * 8,
+            "(?=(?P<study>a+))+b",
+            "[",
+            "(?P<patient>.)",
+        ),
         "(?P<study>" + "(" * 200 + "a" + ")" * 200 + ")",
         "(?P<study>a{1,9999}){1,9999}",
         "(?P<study>\\w+\\s?)*$",
@@ -180,6 +219,10 @@ def prepare_source(box: Path) -> Attempt:
 
 TARGETS = (
     Target("ontology", "`ontology check`, and reports read with what is accepted", prepare_ontology),
-    Target("recipe", "`preview` and `--set`: the file read, its sources opened, one in a hundred built", prepare_recipe),
+    Target(
+        "recipe",
+        "`preview` and `--set`: the file read, its sources opened, one in a hundred built",
+        prepare_recipe,
+    ),
     Target("source YAML", "`sources check` of a description beside a good table", prepare_source),
 )
