@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -27,6 +26,7 @@ from pydantic import (
 from nastdata.errors import UserError, name_nearest
 from nastdata.registry import list_adapters
 from nastdata.resources import find_resource
+from nastdata.text_input.yaml_files import parse_yaml, read_yaml
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -482,10 +482,7 @@ def load_recipe(name_or_path: str, overrides: Iterable[tuple[str, str]] = ()) ->
         UserError: with every mistake in the file and the overrides.
     """
     path = find_recipe(name_or_path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
+    data = read_yaml(path)
     if not isinstance(data, dict) or "recipe" not in data:
         raise UserError(
             "no 'recipe' key", where=str(path), how="known kinds: " + ", ".join(list_adapters(GROUP))
@@ -524,8 +521,8 @@ def _set_key(data: dict[str, Any], key: str, value: str) -> None:
             raise UserError(f"'{p}' holds no settings of its own", where=f"--set {key}")
         data = inner
     try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        data[last] = parse_yaml(value, f"--set {key}")
+    except UserError:
         data[last] = value
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from nastdata import __version__
 from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.dataset import manifest as manifests
-from nastdata.dataset.folder import DatasetFolder
+from nastdata.dataset.folder import DatasetFolder, check_plain
 from nastdata.dataset.kept import find_kept_ontology
 from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
@@ -61,6 +61,7 @@ def open_folder(path: Path, ledger: Ledger) -> Opened:
             where=str(path),
             how="configs are " + ", ".join(COLUMN_ORDER),
         )
+    check_plain(p for splits in files.values() for paths in splits.values() for p in paths)
     broken: list[Bad] = []
     try:
         manifest = manifests.read_manifest(path)
