@@ -179,6 +179,8 @@ def _make(
             progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
         studies, imageless, images = survey_studies(studies, store, recipe, engine, progress)
+        if recipe.images.mode == "none":
+            studies = studies.with_columns(pl.lit(None, pl.String).alias("image"))
         families = {s.name: s.family for s in sources if s.family}
         studies = assign_splits(studies, recipe.splits, recipe.seed, families)
         parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)

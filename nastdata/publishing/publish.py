@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nastdata.checks.identities.gate import check_identities
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.folder import DatasetFolder, read_dataset
 from nastdata.errors import UserError
@@ -47,7 +48,13 @@ class Published:
 
 
 def plan_push(
-    path: Path, repo: str, *, private: bool, tag: str | None = None, say: Say = lambda _: None
+    path: Path,
+    repo: str,
+    *,
+    private: bool,
+    tag: str | None = None,
+    image_roots: Mapping[str, Path] | None = None,
+    say: Say = lambda _: None,
 ) -> Plan:
     """Check that a dataset folder may be pushed and is whole and valid; nothing is sent.
 
@@ -56,6 +63,8 @@ def plan_push(
         repo: ``ORG/NAME`` on the hub.
         private: whether the repository is to be private.
         tag: name of the version; made from package version and content if not given.
+        image_roots: source -> the folder of its images, whose headers are read for names that must not be in
+            the dataset.
         say: told what is being checked.
 
     Raises:
@@ -73,7 +82,8 @@ def plan_push(
     terms = check_terms(folder.manifest, path, private=private)
     files = list_files(folder)
     say("checking the folder")
-    _check_valid(folder)
+    check_identities(folder)
+    _check_valid(folder, image_roots or {})
     version = str(folder.manifest["nastdata"])
     return Plan(
         *(folder, repo, private, tag or f"v{version}-{files[manifests.NAME][1][:8]}", terms),
@@ -202,11 +212,11 @@ def verify(hub: Any, plan: Plan, commit: str) -> None:
                 raise UserError("rows differ from the manifest", where=f"{plan.repo}: {config}")
 
 
-def _check_valid(folder: DatasetFolder) -> None:
+def _check_valid(folder: DatasetFolder, image_roots: Mapping[str, Path]) -> None:
     """Run the quality gate; the blind audit is taken from the manifest, where the build put it."""
     from nastdata.checks.run import validate_folder
 
-    report = validate_folder(folder.path, audit=False)
+    report = validate_folder(folder.path, audit=False, image_roots=image_roots)
     audit = (folder.manifest or {}).get("audit") or {}
     failed = [*report.failed_rules, *(["audit"] if audit.get("verdict", {}).get("failures") else [])]
     if failed:

@@ -313,3 +313,31 @@ def test_a_bad_table_leaves_nothing_half_written(run: Run, tmp_path: Path) -> No
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     checked = ok(run("sources", "check", "mine.yaml", cwd=tmp_path), 1)
     assert "films.csv, row 2, column 'effusion': a value that is not understood: 'what'" in checked
+
+
+def test_a_path_that_could_name_a_person_is_not_published_until_somebody_has_looked(
+    run: Run, tmp_path: Path
+) -> None:
+    draw = random.Random(4)
+    names = ["Roe_Jane" if i % 40 == 0 else "scan" for i in range(400)]
+    labels = [",".join(draw.choice("011") for _ in range(3)) for _ in names]
+    rows = [f"{i:04d},ward/{names[i]}_{i:04d}.png,{labels[i]}" for i in range(400)]
+    (tmp_path / "films.csv").write_text("pid,image,effusion,ptx,broken rib\n" + "\n".join(rows) + "\n")
+    rights = {"licence": "mit", "may_publish": "yes"}
+    columns = {"patient": "pid", "image": "image"}
+    mine = describe(tmp_path, columns=columns, rights=rights)
+    assert "'roe' could be a person's name" in ok(run("sources", "check", str(mine), cwd=tmp_path))
+    args = ("build", "mednega", "--source", str(mine), *QUICK)
+    ok(run(*args, "--out", "out", cwd=tmp_path))
+    push = ("--repo", "doe/films", "--dry-run")
+    refused = ok(run("publish", "out", *push, cwd=tmp_path), 2)
+    assert "could be a person's name" in refused and "rights: deidentified" in refused
+    # the ids give nothing away
+    data = pl.read_parquet(tmp_path / "out" / "data" / "mednega" / "*.parquet")
+    assert not any("Roe" in v for c in ("patient_id", "study_id", "image_id", "item_id") for v in data[c])
+    # without paths, or with the word of somebody who has looked, it may go
+    ok(run(*args, "--set", "images=none", "--out", "none", cwd=tmp_path))
+    ok(run("publish", "none", *push, cwd=tmp_path))
+    mine = describe(tmp_path, columns=columns, rights={**rights, "deidentified": "A. Poe, 3 May 2026"})
+    ok(run("build", "mednega", "--source", str(mine), *QUICK, "--out", "seen", cwd=tmp_path))
+    ok(run("publish", "seen", *push, cwd=tmp_path))

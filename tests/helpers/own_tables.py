@@ -11,6 +11,7 @@ import yaml
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options
+from nastdata.sources.own.keys import hash_path
 
 COLUMNS = {"effusion": "Pleural Effusion", "ptx": "Pneumothorax", "broken rib": "Fracture"}
 
@@ -42,15 +43,19 @@ def load(
 
 
 def labels_of(loaded: Loaded, *conditions: str) -> dict[str, tuple[int | None, ...]]:
-    """Return study -> its labels of some conditions."""
-    rows = loaded.frame.select("study_id", *conditions).iter_rows()
-    return {row[0]: row[1:] for row in rows}
+    """Return study -> its labels of some conditions; a study that has only an image is named by its file."""
+    rows = loaded.frame.select("study_id", "image", *conditions).iter_rows()
+    return {_name(*row[:2]): row[2:] for row in rows}
+
+
+def _name(study: str, image: str | None) -> str:
+    return image.rsplit(".", 1)[0] if image and study == hash_path(image) else study
 
 
 def facts_of(loaded: Loaded) -> set[tuple[str, str, str, str | None, str | None]]:
     """Return (study, condition, existence, place, grade) of all facts."""
-    columns = ("study_id", "condition", "existence", "location", "severity")
-    return set(loaded.frame.select(columns).rows())
+    columns = ("study_id", "image", "condition", "existence", "location", "severity")
+    return {(_name(*row[:2]), *row[2:]) for row in loaded.frame.select(columns).iter_rows()}
 
 
 def write_hospital_csv(path: Path, rows: int = 1200, seed: int = 7) -> None:

@@ -60,13 +60,21 @@ def list_ids(opened: Opened) -> set[str]:
 
 
 def read_names(roots: Mapping[str, Path], ids: set[str], most: int = HEADERS) -> Names:
-    """Return the names in the headers of up to ``most`` files below each root; the dataset's ids are none."""
+    """Return the names in the headers of up to ``most`` files below each root.
+
+    The dataset's ids are none, unless they are names that are written out (``DOE^JANE``).
+    """
     names = Names()
     for root in roots.values():
         for path in list_image_files(split_root(root)[0], most):
             names.headers += 1
-            names.add(text for text in list_header_texts(path) if text.lower() not in ids)
+            names.add(t for t in list_header_texts(path) if t.lower() not in ids or _is_written_out(t))
     return names
+
+
+def _is_written_out(text: str) -> bool:
+    """Whether a text is several words without a digit, as names are and ids are not."""
+    return len(WORDS.findall(text)) > 1 and not any(c.isdigit() for c in text)
 
 
 def _fold(text: str) -> str:

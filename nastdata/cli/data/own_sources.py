@@ -171,22 +171,26 @@ def _check_description(path: Path, ontology_name: str | None) -> None:
 
 
 def _find_names(source: Any, loaded: Any) -> list[str]:
-    """Return a warning if paths of images hold a name of the images' headers: ids are made of the paths."""
+    """Return warnings of ids and paths that could name a person or hold a name of the images' headers."""
+    from nastdata.checks.identities.likely_names import find_likely_names
     from nastdata.checks.images.names import read_names
     from nastdata.images.find import make_roots
 
+    advice = "rename them before a dataset of them leaves this machine"
+    out = [f"{source.name}: {s}; {advice}" for s in find_likely_names(loaded.frame)]
     if source.image_root is None or not source.image_root.is_dir():
-        return []
+        return out
     ids = {str(i).lower() for column in ("patient_id", "study_id") for i in loaded.frame[column].unique()}
     names = read_names(make_roots({source.name: source.image_root}), ids, HEADERS)
-    paths = loaded.frame["image"].drop_nulls().unique(maintain_order=True).to_list()
-    bad = sum(bool(names.find(p, single=False)) for p in paths)
-    if not bad:
-        return []
-    return [
-        f"{source.name}: {bad:,} of {len(paths):,} image paths hold a name of the images' headers; image ids "
-        "are these paths: rename the files before a dataset of them leaves this machine"
-    ]
+    for what, column in (("image paths", "image"), ("patient ids", "patient_id"), ("study ids", "study_id")):
+        values = loaded.frame[column].drop_nulls().unique(maintain_order=True).to_list()
+        bad = sum(bool(names.find(v, single=False)) for v in values)
+        if bad:
+            out.append(
+                f"{source.name}: {bad:,} of {len(values):,} {what} hold a name of the images' headers; "
+                + advice
+            )
+    return out
 
 
 def _count_reasons(rejects: Any) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import polars as pl
 
 from nastdata.sources.own.files.typed_tables import DATE
@@ -44,7 +46,8 @@ def list_columns(settings: OwnSettings) -> list[str]:
 def read_keys(frame: pl.DataFrame, settings: OwnSettings) -> pl.DataFrame:
     """Add ``patient_id, study_id, image_id, image, own_split, #rank, #reader, #dated, #why``.
 
-    Ids are kept as they are written, leading zeros included, but for the ".0" that spreadsheets add. A row
+    Ids are kept as they are written, leading zeros included, but for the ".0" that spreadsheets add. Where
+    only an image's path is there to name an image, a study or a patient, the id is made of its hash. A row
     is unusable where an id is blank, a date, shortened to 1.2E+11, or where the image's path leaves its
     folder.
     """
@@ -52,8 +55,8 @@ def read_keys(frame: pl.DataFrame, settings: OwnSettings) -> pl.DataFrame:
     frame, whys = _add_id(frame, "#patient", c.patient, "patient", [])
     frame, whys = _add_id(frame, "#study", c.study, "study", whys)
     frame, whys = _add_image(frame, c.image, whys)
-    bare = pl.col("#image").str.replace(r"\.(gz|[A-Za-z]{2,5}[0-9]?)$", "")
-    image_id = (bare if c.image.template is None else pl.col("#name")) if c.image else None
+    # a path may hold a person's name, which must not be in every row and in the names of files
+    image_id = (hide_path("#image") if c.image.template is None else pl.col("#name")) if c.image else None
     study = pl.col("#study") if c.study else image_id if image_id is not None else pl.col("#patient")
     patient = pl.col("#patient") if c.patient else study
     frame = frame.with_columns(
@@ -135,17 +138,19 @@ def _add_id(
     return frame, [*whys, *rules]
 
 
-def keep_endings(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give an image its ending back where images of several studies have one id without it: x.png and x.jpg.
+def hide_path(column: str) -> pl.Expr:
+    """Return an id for each path that does not show it: the start of its SHA-256."""
+    return pl.col(column).map_batches(_hash_paths, return_dtype=pl.String)
 
-    All of them get it, so that no id depends on the order of rows.
-    """
-    study = pl.struct("patient_id", "study_id")
-    clash = (study.n_unique().over("image_id") > 1) & (pl.col("image").n_unique().over("image_id") > 1)
-    cut = pl.col("image").str.starts_with(pl.col("image_id") + ".")
-    return frame.with_columns(
-        pl.when((clash & cut).fill_null(False)).then("image").otherwise("image_id").alias("image_id")
-    )
+
+def _hash_paths(paths: pl.Series) -> pl.Series:
+    ids = [None if p is None else hash_path(p) for p in paths.to_list()]
+    return pl.Series(paths.name, ids, dtype=pl.String)
+
+
+def hash_path(path: str) -> str:
+    """Return the first 16 hexadecimal digits of a path's SHA-256, after ``i``."""
+    return f"i{hashlib.sha256(path.encode()).hexdigest()[:16]}"
 
 
 def tell_studies_apart(frame: pl.DataFrame) -> bool:

@@ -12,7 +12,6 @@ from nastdata.frames import REJECTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import Loaded, Options
 from nastdata.sources.own.files.text_tables import ROW
-from nastdata.sources.own.keys import keep_endings
 from nastdata.sources.own.label_settings import ListLabels, RowLabels
 from nastdata.sources.own.layouts import ID, Layout, make_layout
 from nastdata.sources.own.settings import OwnSettings
@@ -118,7 +117,7 @@ def _drop_opposed(denied: pl.DataFrame, facts: pl.DataFrame, ontology: Ontology)
 
 def _fold(settings: OwnSettings, base: Path, ontology: Ontology, options: Options) -> _Folded:
     table = read_rows(settings, base, ontology)
-    rows = choose_views(keep_endings(table.rows), options.views)
+    rows = choose_views(table.rows, options.views)
     lacking = pl.col(RANK).is_null().all().over("patient_id", "study_id")
     left_out = (
         {NO_VIEW.get(options.views, "no view"): n} if (n := int(rows.select(lacking.sum()).item())) else {}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nastdata.errors import UserError
+from nastdata.sources.own.keys import hash_path
 
 MIMIC = r"(?:^|/)(?P<patient>p\d{8})/(?P<study>s\d{8})\.txt$"
 """The layout of MIMIC-CXR: files/p10/p10000032/s50414267.txt."""
@@ -32,12 +33,15 @@ def find_texts(folder: Path) -> list[str]:
 
 
 def name_study(path: str, pattern: str | None) -> tuple[str | None, str] | None:
-    """Return (patient or None, study) of a report file; None if it does not fit the pattern."""
+    """Return (patient or None, study) of a report file; None if it does not fit the pattern.
+
+    Without a pattern, and not in MIMIC's layout, the study is named by the hash of the path.
+    """
     match = re.search(pattern or MIMIC, path)
     if match:
         names = match.groupdict()
         return names.get("patient"), str(names["study"])
-    return None if pattern else (None, path.rsplit(".", 1)[0])
+    return None if pattern else (None, hash_path(path))
 
 
 def read_text(path: Path, encoding: str | None) -> tuple[str | None, str | None]:

@@ -20,7 +20,6 @@ from nastdata.sources.own.files import tables
 from nastdata.sources.own.keys import (
     WHY,
     find_stray_dates,
-    keep_endings,
     list_columns,
     read_keys,
     tell_studies_apart,
@@ -75,7 +74,7 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
     cells = [
         (*keys, f.condition, f.existence, f.location, f.severity) for keys, facts in read.facts for f in facts
     ]
-    frame = sort_facts(keep_endings(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row")), ontology)
+    frame = sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
     account = reader.account()
     return Loaded(
         frame=frame,

@@ -21,6 +21,8 @@ class Rights(Part):
     """On a hub: to anyone, to a private repository only, not at all."""
     may_leave_machine: bool = False
     """May rows go to a service such as a language model's."""
+    deidentified: str = ""
+    """Who has seen that ids, paths and texts of the data name nobody, and when."""
     note: str = ""
 
     @field_validator("may_publish", mode="before")
@@ -28,7 +30,7 @@ class Rights(Part):
     def _read_truth(cls, value: object) -> object:
         return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
 
-    @field_validator("licence", "citation", "url", "note", mode="before")
+    @field_validator("licence", "citation", "url", "deidentified", "note", mode="before")
     @classmethod
     def _fill_blank(cls, value: object, info: Any) -> object:
         return cls.model_fields[info.field_name].default if value is None else value

@@ -23,6 +23,7 @@ rights:
   url: ""
   may_publish: no            # yes | private (a private repository only) | no
   may_leave_machine: false   # may rows go to a language model's server?
+  deidentified: ""           # who has seen that ids and paths name nobody, and when
 """
 
 
