@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Check a dataset folder, or captions that others generated.",
     ),
     "audit": ("nastdata.cli.checking.audit", "Try to solve a dataset without its images."),
+    "migrate": ("nastdata.cli.data.migrate", "Bring a folder that nastdata 0.1 built up to date."),
     "report": ("nastdata.cli.checking.report", "Write the report page of a dataset folder."),
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
     "publish": ("nastdata.cli.sharing.publish", "Push a dataset to a hub, if its terms allow."),
@@ -46,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Merge the results of many evaluations into a table.",
     ),
     "explain": ("nastdata.cli.modelling.explain", "Explain how models read negation."),
+    "examples": ("nastdata.cli.data.examples", "List or copy notebooks and sample tables."),
     "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),
 }
 """Command -> (module with a ``command``, its one-line help)."""

@@ -11,8 +11,8 @@ from typing import Any
 from nastdata.errors import UserError
 
 NAME = "manifest.json"
-FORMAT = 1
-"""Version of the folder's layout."""
+FORMAT = 2
+"""Version of the folder's layout. 1: nastdata 0.1, without ``bindings``, ``written_by`` and ``ontology.yaml``."""
 
 Rows = dict[str, dict[str, int]]
 """Config -> split -> rows."""
@@ -60,6 +60,13 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         ) from e
     if not isinstance(data, dict) or "nastdata" not in data:
         raise UserError("not a manifest of nastdata", where=str(path))
+    made = data.get("format")
+    if isinstance(made, int) and made > FORMAT:
+        raise UserError(
+            f"format {made}, from nastdata {data['nastdata']}; this nastdata reads formats up to {FORMAT}",
+            where=str(path),
+            how="pip install --upgrade nastdata",
+        )
     return data
 
 
