@@ -1,7 +1,7 @@
 """Folders of older versions, brought up to date: ``nastdata migrate``.
 
-Rows are not touched. What is new in the folder (``ontology.yaml``, digests of the rows, keys of the recipe) is
-added, and the result has to pass every rule but the audit before it takes the old folder's place.
+Rows are not touched. What is new in the folder (``ontology.yaml``, digests of the rows, keys of the recipe)
+is added, and the result has to pass every rule but the audit before it takes the old folder's place.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def migrate(path: Path) -> Migrated:
     """Bring a folder of an older version up to date, in one step.
 
     Raises:
-        UserError: if it has no manifest, files were changed since it was built, or its rows do not pass today's
-            rules; the folder is left as it is.
+        UserError: if it has no manifest, files were changed since it was built, or its rows do not pass
+            today's rules; the folder is left as it is.
     """
     folder = read_dataset(path)
     manifest = folder.manifest

@@ -12,7 +12,7 @@ from nastdata.errors import UserError
 
 NAME = "manifest.json"
 FORMAT = 2
-"""Version of the folder's layout. 1: nastdata 0.1, without ``bindings``, ``written_by`` and ``ontology.yaml``."""
+"""Version of the folder's layout; 1 is nastdata 0.1, without ``bindings`` and ``ontology.yaml``."""
 
 Rows = dict[str, dict[str, int]]
 """Config -> split -> rows."""

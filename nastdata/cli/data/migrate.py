@@ -28,5 +28,6 @@ def command(folders: tuple[Path, ...]) -> None:
         click.echo(f"{folder}: format {found.before} -> {found.after}; new: {', '.join(found.added)}")
         if found.ontology_changed:
             click.echo(
-                "  the ontology has changed since; every text was read back with today's, which is in the folder now"
+                "  the ontology has changed since; every text was read back with today's, which is now in "
+                "the folder"
             )
