@@ -20,14 +20,14 @@ from nastdata.assemble.facts import assemble_captions, assemble_claims
 from nastdata.assemble.options import Assembled, assemble_mednega
 from nastdata.assemble.prompts import assemble_prompts
 from nastdata.assemble.protocols import assemble_protocols
-from nastdata.audit.run import audit_frames
 from nastdata.dataset.atomic import write_file
-from nastdata.dataset.folder import check_output, write_dataset
 from nastdata.dataset.kept import list_kept
 from nastdata.dataset.splits import assign_splits
 from nastdata.design.base import Design
 from nastdata.design.contextual.captions import design_captions
 from nastdata.design.contextual.claims import design_claims
+from nastdata.design.contextual.states import logic_of
+from nastdata.design.contextual.truth_table import know
 from nastdata.design.mednega.design import design_mednega
 from nastdata.design.pairs.opposition import design_opposition
 from nastdata.design.pairs.probes import design_probes
@@ -90,6 +90,8 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     Raises:
         UserError: on unusable input or output; nothing is left behind.
     """
+    from nastdata.dataset.folder import check_output
+
     check_output(out)
     opened, sources = open_sources(recipe)
     store = open_images(opened)
@@ -112,6 +114,8 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
 def _write(
     out: Path, built: Built, progress: Progress, store: ImageStore | None, embedder: Embedder | None
 ) -> None:
+    from nastdata.dataset.folder import write_dataset
+
     with progress.stage("write") as stage:
         show = store.read if store is not None else None
         write_dataset(
@@ -213,6 +217,8 @@ def _make(
         progress.say(f"warning: {warning}")
     audit = None
     if recipe.audit.enabled:
+        from nastdata.audit.run import audit_frames  # solvers take a while to import; a preview has none
+
         with progress.stage("audit") as stage:
             balanced = recipe.claims.balanced if isinstance(recipe, ContextualRecipe) else None
             report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
@@ -340,9 +346,10 @@ def _contextual(
 ) -> tuple[dict[str, Assembled], dict[str, Any]]:
     parts: dict[str, Assembled] = {}
     reports: dict[str, Any] = {}
+    known = know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
     if recipe.claims.enabled:
         with progress.stage("design") as stage:
-            claims = design_claims(facts, ontology, recipe)
+            claims = design_claims(facts, ontology, recipe, known)
             stage.tell(f"{len(claims.frame):,} claim sets")
         with progress.stage("words") as stage:
             part = assemble_claims(claims.frame, writer, ontology, recipe, engine)
@@ -350,7 +357,7 @@ def _contextual(
         parts["contextual_claims"], reports["contextual_claims"] = _keep_rejects(claims, part), claims.report
     if recipe.captions.enabled:
         with progress.stage("design") as stage:
-            captions = design_captions(facts, ontology, recipe)
+            captions = design_captions(facts, ontology, recipe, known)
             stage.tell(f"{len(captions.frame):,} captions")
         with progress.stage("words") as stage:
             part = assemble_captions(captions.frame, writer, ontology, recipe, engine)

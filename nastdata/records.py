@@ -116,6 +116,9 @@ class ParsedFact:
     """Characters of that sentence."""
     time: Time = "now"
     certainty: Certainty = "definite"
+    qualifier: str | None = None
+    """Of an absence: the words that restrict what is absent, as written, lower case: "focal", "new large".
+    None if all of it is absent."""
 
     @property
     def condition(self) -> str:

@@ -18,7 +18,7 @@ from nastdata.reading.layout import Layout
 from nastdata.reading.lexicon import Lexicon, Symbols
 from nastdata.reading.ontologies.readback import find_unreadable
 from nastdata.reading.register import DEFAULT, Register, load_register
-from nastdata.reading.resolution import TIMED, Places, is_limited, resolve, tell_time
+from nastdata.reading.resolution import TIMED, Places, Qualifiers, is_limited, resolve, tell_time
 from nastdata.reading.statements.attributes import Attributes
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL
 from nastdata.reading.statements.scope import Scope
@@ -64,6 +64,7 @@ class Parser:
         self._layout = Layout(register.sections)
         self._captions = CaptionGrammar(register.captions)
         self._hazards = Hazards(register)
+        self._qualifiers = Qualifiers(register)
         self._constructs = Constructs(register.constructs)
         self._attributes = Attributes(ontology, vocabulary, register)
 
@@ -97,8 +98,9 @@ class Parser:
                 sentence, span = where.find_sentence(mention.at)
                 section = where.find_section(mention.at) if sections else None
                 certainty: Certainty = "uncertain" if polarity == DOUBTFUL else "definite"
+                only = self._qualifiers.find(text, mention, symbols) if polarity == ABSENT else None
                 for fact in said:
-                    parsed = ParsedFact(fact, start, end, section, sentence, span, time, certainty)
+                    parsed = ParsedFact(fact, start, end, section, sentence, span, time, certainty, only)
                     facts.append(parsed)
                     if report:
                         limited.append((parsed, polarity == ABSENT and is_limited(mention, symbols)))

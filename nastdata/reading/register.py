@@ -279,6 +279,16 @@ class Hazard(_Part):
     """A sentence with ``{cue}``; all of it stays unread."""
 
 
+class Qualifiers(_Part):
+    """Words that restrict a denial: "no focal consolidation" leaves another consolidation open."""
+
+    meaning: Name
+    """In what they restrict it."""
+    words: Annotated[tuple[Name, ...], Field(min_length=1)]
+    example: str
+    """A denial with ``{cue}``; its fact has that qualifier."""
+
+
 class Register(_Part):
     """One language as radiologists write it."""
 
@@ -314,6 +324,7 @@ class Register(_Part):
     """Applied from first to last before scope is read."""
     captions: Captions = Captions()
     hazards: tuple[Hazard, ...] = ()
+    qualifiers: tuple[Qualifiers, ...] = ()
     abbreviations: Abbreviations = Abbreviations()
     sections: Sections = Sections()
     names: dict[Name, Names] = {}
@@ -363,6 +374,12 @@ class Register(_Part):
     @cached_property
     def _hazardous(self) -> frozenset[str]:
         return frozenset(word for hazard in self.hazards for word in hazard.words)
+
+    def list_qualified(self) -> Iterator[tuple[str, str]]:
+        """Return the example of every qualifier, and the qualifier."""
+        for entry in self.qualifiers:
+            for word in entry.words:
+                yield _capitalize(entry.example.replace(CUE, word)), word.lower()
 
     def list_examples(self) -> Iterator[Example]:
         """Return every example, once for each word of its cue where it holds ``{cue}``."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from nastdata.reading.kinds import SYMBOL, symbols
 from nastdata.reading.layout import Section
 from nastdata.reading.lexicon import Symbols
+from nastdata.reading.register import Register
 from nastdata.reading.statements.lists import ABSENT, PRESENT, Mention
 from nastdata.records import ParsedFact, Time
 
@@ -24,6 +25,14 @@ DECISIVE = frozenset(("IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS", 
 """Sections whose statements count more than those of the others."""
 _NUMBERS = frozenset(symbols("unknown number"))
 _LIMITS = frozenset(symbols("property new grade grade_adjective grade_adverb place persisting unknown"))
+_GRADES = frozenset(symbols("grade grade_adjective grade_adverb"))
+_BEFORE_NAME = frozenset(
+    symbols(
+        "property new definite filler grade grade_adjective grade_adverb place persisting article unknown"
+        " seen resolve number sign_of of nearly change or slash just lies finding_out"
+    )
+)
+"""What may stand between a denial and the name that it denies."""
 _OTHER = frozenset(("other", "another", "additional", "further", "else"))
 
 
@@ -86,6 +95,32 @@ def is_limited(m: Mention, read: Symbols) -> bool:
             return True
         i -= 1
     return False
+
+
+class Qualifiers:
+    """The words of a register that restrict a denial."""
+
+    def __init__(self, register: Register) -> None:
+        self._words = frozenset(w.lower() for entry in register.qualifiers for w in entry.words)
+
+    def find(self, text: str, m: Mention, read: Symbols) -> str | None:
+        """Return the words between a denial and its name, or at the head of the name, that restrict it."""
+        found: list[str] = []
+        i = m.at - 1
+        while i >= 0 and m.at - i < 9 and read.kinds[i] in _BEFORE_NAME:
+            word = _slice(text, read, i)
+            if read.kinds[i] in _GRADES or word in self._words:
+                found.insert(0, word)
+            i -= 1
+        name = _slice(text, read, m.at).split(" ")
+        heads = (" ".join(name[:k]) for k in range(len(name) - 1, 0, -1))
+        head = next((h for h in heads if h in self._words), None)
+        return " ".join([*found, head] if head else found) or None
+
+
+def _slice(text: str, read: Symbols, i: int) -> str:
+    start, end = read.spans[i]
+    return " ".join(text[start:end].lower().replace("-", " ").split())
 
 
 def resolve(stated: Iterable[tuple[ParsedFact, bool]]) -> dict[str, int]:

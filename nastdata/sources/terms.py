@@ -104,7 +104,7 @@ CHEXPERT_PLUS = Terms(
     note="Research use; no redistribution without permission.",
 )
 NIH = Terms(
-    licence="NIH Clinical Center: free use with attribution",
+    licence="NIH Clinical Center: no restrictions on use, attribution required",
     may_leave_machine=True,
     may_publish="private",
     citation="Wang et al., ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks on "
@@ -113,7 +113,7 @@ NIH = Terms(
     note="Acknowledge the NIH Clinical Center and link to its download site. Labels were mined from reports.",
 )
 NIH_ADJUDICATED = Terms(
-    licence="NIH Clinical Center: free use with attribution",
+    licence="NIH Clinical Center: no restrictions on use, attribution required",
     may_leave_machine=True,
     may_publish="private",
     citation="Majkowska et al., Chest Radiograph Interpretation with Deep Learning Models: Assessment with "
@@ -158,13 +158,14 @@ PADCHEST_GR = Terms(
     note="Research use; no redistribution without permission.",
 )
 REXGRADIENT = Terms(
-    licence="ReXGradient-160K terms of use (gated, research only)",
+    licence="ReXGradient-160K Non-Commercial Data Access and Use Agreement",
     may_leave_machine=False,
     may_publish="private",
     citation="Zhang et al., ReXGradient-160K: A Large-Scale Publicly Available Dataset of Chest Radiographs "
     "with Free-text Reports, arXiv:2505.00228",
     url="https://huggingface.co/datasets/rajpurkarlab/ReXGradient-160K",
-    note="Research use; read its terms before you share anything.",
+    note="Non-commercial research, not for use on patients; recognise the repository and Gradient Health as "
+    "the source in what you publish.",
 )
 OPENI = Terms(
     licence="cc-by-nc-nd-4.0",

@@ -40,6 +40,7 @@ def test_json_lines(run: Run) -> None:
         "section": None,
         "sentence": 0,
         "sentence_span": fact["sentence_span"],
+        "qualifier": "large",
         "start": 14,
         "end": 22,
     }

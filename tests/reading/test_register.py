@@ -44,6 +44,32 @@ def test_every_example_is_read_right(ontology: Ontology, name: str) -> None:
     assert len(examples) >= sum(len(c.examples) for c in load_register(name).cues)
 
 
+@pytest.mark.parametrize("name", list_registers())
+def test_every_qualifier_is_found(ontology: Ontology, name: str) -> None:
+    parse = get_parser(ontology, name).parse
+    for text, qualifier in load_register(name).list_qualified():
+        (fact,) = parse(text).facts
+        assert (fact.existence, fact.qualifier) == ("absent", qualifier), text
+
+
+@pytest.mark.parametrize(
+    ("text", "qualifiers"),
+    [
+        ("No focal consolidation, large effusion or pneumothorax.", ["focal", "large", None]),
+        ("There is no evidence of acute displaced rib fracture.", ["acute displaced"]),
+        ("Without new or enlarging right effusion.", ["new enlarging"]),
+        ("Large effusion. No pneumothorax.", [None, None]),
+        ("Heart is not significantly enlarged.", ["significantly"]),
+        ("A suspicious nodule is absent.", ["suspicious"]),
+        ("No effusion, but acute edema.", [None, None]),
+    ],
+)
+def test_qualifiers_belong_to_the_denial_they_are_in(
+    ontology: Ontology, text: str, qualifiers: list[str | None]
+) -> None:
+    assert [f.qualifier for f in get_parser(ontology).parse(text).facts] == qualifiers
+
+
 def test_a_wrong_example_is_noticed(ontology: Ontology) -> None:
     reading = get_parser(ontology).parse("No edema.")
     assert is_right(Example(text="", labels={"Edema": 0}, facts=("Edema absent",)), reading)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from own_tables import COLUMNS, describe, labels_of, load
 
 from nastdata.errors import UserError
+from nastdata.sources.own import memory
 from nastdata.sources.own.files import text_tables
 from nastdata.sources.own.settings import Reading
 
@@ -410,3 +411,16 @@ def test_memory_stays_bounded_however_long_the_file_is(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert int(done.stdout) < 130, done.stdout
     assert resource.getpagesize()
+
+
+def test_a_table_that_does_not_fit_into_memory_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"{i},{i}.png,1,0,0\n" for i in range(2_000))
+    (tmp_path / "films.csv").write_text(",".join(HEADER) + "\n" + rows)
+    mine = describe(tmp_path)
+    monkeypatch.setattr(memory, "LEAST", 10_000)
+    assert len(load(mine).frame) == 2_000
+    monkeypatch.setattr(memory, "read_free_memory", lambda: 100_000)
+    with pytest.raises(UserError, match="too many rows for the memory of this machine: 2,000 rows"):
+        load(mine)

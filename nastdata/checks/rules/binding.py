@@ -88,6 +88,7 @@ def check_splits(ledger: Ledger, opened: Opened) -> None:
         seen.select("source", "patient_id").unique().with_columns(own_split=pl.lit(None, pl.String)),
         SplitShares(**shares),
         seed,
+        list_families(seen["source"].unique().to_list()),
     )
     both = seen.join(wanted, on=["source", "patient_id"], suffix="_wanted")
     both = both.filter(pl.col("split") != pl.col("split_wanted"))
@@ -97,6 +98,13 @@ def check_splits(ledger: Ledger, opened: Opened) -> None:
         for source, patient, split, right in both.sort("source", "patient_id").iter_rows()
     ]
     return ledger.add("splits", None, len(seen), bad)
+
+
+def list_families(names: list[str]) -> dict[str, str]:
+    """Return built-in source -> family, of those that have one: its corpora have the same patients."""
+    known = list_adapters("nastdata.sources")
+    adapters = {n: known[n] for n in names if n in known and known[n].built_in}
+    return {n: a.load().family for n, a in adapters.items() if a.load().family}
 
 
 def check_provenance(ledger: Ledger, opened: Opened) -> None:

@@ -41,6 +41,7 @@ def describe_fact(parsed: ParsedFact, ontology: Ontology) -> dict[str, Any]:
         "side": find_side(parsed, ontology),
         "time": parsed.time,
         "certainty": parsed.certainty,
+        "qualifier": parsed.qualifier,
         "section": parsed.section,
         "sentence": parsed.sentence,
         "sentence_span": list(parsed.sentence_span),

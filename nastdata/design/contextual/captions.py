@@ -13,8 +13,8 @@ from nastdata.design.base import Design
 from nastdata.design.contextual.rows import fact_frame
 from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of
-from nastdata.design.contextual.study_states import CARRIED, Codes, Ints, StudyTable, tabulate_studies
-from nastdata.design.contextual.truth_table import TRUE, Sheet, judge_statements
+from nastdata.design.contextual.study_states import CARRIED, Codes, Ints, StudyTable
+from nastdata.design.contextual.truth_table import TRUE, Known, Sheet, know
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
@@ -34,22 +34,24 @@ class _Cell:
     """One or two ways of denying it: "is not in P" and "no X in P" differ where X is absent."""
 
 
-def design_captions(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe) -> Design:
+def design_captions(
+    facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe, known: Known | None = None
+) -> Design:
     """Design captions; each is true of its image for certain.
 
     Args:
         facts: ``frames.FACTS_SCHEMA`` plus ``split``.
         ontology: conditions, places, grades.
         recipe: balance, controls, negation types, limit, seed.
+        known: what ``know`` makes of these facts, if it is there already.
 
     Returns:
         Rows of ``contextual_captions`` without texts, plus ``split``, in hashed order within each split.
         With ``captions.balanced``, each (split, condition, place, grade) has as many negated captions as
         affirmative ones, so that none of these tells the polarity.
     """
-    logic = logic_of(ontology)
-    table = tabulate_studies(facts, logic, recipe.seed)
-    sheet = judge_statements(table, logic, frozenset(recipe.negation_types))
+    known = known or know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
+    table, sheet = known.table, known.sheet
     studies: list[Ints] = []
     statements: list[Ints] = []
     report: Counter[str] = Counter()

@@ -16,8 +16,8 @@ from nastdata.design.contextual.presence import list_plain_families
 from nastdata.design.contextual.rows import claim_rows
 from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of
-from nastdata.design.contextual.study_states import Codes, Ints, StudyTable, tabulate_studies
-from nastdata.design.contextual.truth_table import Scope, Sheet, judge_statements, open_scope
+from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
+from nastdata.design.contextual.truth_table import Known, Scope, Sheet, know, open_scope
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
@@ -34,23 +34,26 @@ MOST_GROUPS = 400
 """Groups that one family may make in a split, so that no family outweighs the rest."""
 
 
-def design_claims(facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe) -> Design:
+def design_claims(
+    facts: pl.DataFrame, ontology: Ontology, recipe: ContextualRecipe, known: Known | None = None
+) -> Design:
     """Design claim sets.
 
     Args:
         facts: ``frames.FACTS_SCHEMA`` plus ``split``.
         ontology: conditions, places, grades.
         recipe: K, balance, negation types, uses of a study, limit, seed.
+        known: what ``know`` makes of these facts, if it is there already.
 
     Returns:
         Rows of ``contextual_claims`` without texts, plus ``split``, in hashed order within each split. With
         ``claims.balanced``, the K rows of a ``group_id`` have the same K claims, each true in one of them.
     """
     logic = logic_of(ontology)
-    table = tabulate_studies(facts, logic, recipe.seed)
+    known = known or know(facts, logic, recipe.seed, recipe.negation_types)
+    table, sheet = known.table, known.sheet
     if not recipe.claims.balanced:
         return design_naive_claims(table, logic, recipe)
-    sheet = judge_statements(table, logic, frozenset(recipe.negation_types))
     families = find_families(table, sheet, recipe) + list_plain_families(table, sheet, recipe)
     families = order_families(families, recipe.seed)
     groups, possible = _form_groups(table, sheet, families, recipe)

@@ -27,6 +27,7 @@ def list_plain_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecip
     bits = 1 << np.arange(vectors.shape[1], dtype=np.int64)
     known = (vectors >= 0) @ bits
     shown = (vectors == 1) @ bits
+    plain = _find_plain(sheet)
     ranked = []
     for k in range(recipe.claims.k_min, recipe.claims.k_max + 1):
         patterns = np.arange(1 << k)
@@ -42,7 +43,7 @@ def list_plain_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecip
             have = np.bincount(code, counts[rows], 1 << k)
             least = have[states].min(axis=1)
             for p in np.flatnonzero(least > 0):
-                claims = _say(sheet, scope, int(p))
+                claims = _say(plain, scope, int(p))
                 if claims is not None:
                     luck = draw_unit(recipe.seed, "plain", *claims)
                     ranked.append(
@@ -65,20 +66,25 @@ def _count_label_vectors(table: StudyTable) -> tuple[Ints, np.ndarray]:
     return vectors.astype(np.int32), counts
 
 
-def _say(sheet: Sheet, scope: tuple[int, ...], pattern: int) -> tuple[int, ...] | None:
+def _find_plain(sheet: Sheet) -> list[dict[str, int]]:
+    """Return for each condition "present" and "absent" -> the number of the statement that says just that."""
+    out = []
+    for numbers in sheet.by_condition:
+        own: dict[str, int] = {}
+        for n in numbers:
+            f = sheet.facts[n]
+            if f.location is None and f.severity is None and f.denies is None:
+                own.setdefault(f.existence, n)
+        out.append(own)
+    return out
+
+
+def _say(plain: list[dict[str, int]], scope: tuple[int, ...], pattern: int) -> tuple[int, ...] | None:
     """Return the numbers of the pattern's statements; None if the recipe has no plain absences."""
     claims = []
     for i, c in enumerate(scope):
-        existence = "present" if pattern >> i & 1 else "absent"
-        found = [
-            n
-            for n in sheet.by_condition[c]
-            if (f := sheet.facts[n]).existence == existence
-            and f.location is None
-            and f.severity is None
-            and f.denies is None
-        ]
-        if not found:
+        found = plain[c].get("present" if pattern >> i & 1 else "absent")
+        if found is None:
             return None
-        claims.append(found[0])
+        claims.append(found)
     return tuple(claims)

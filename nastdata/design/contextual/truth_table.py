@@ -7,24 +7,27 @@ no use.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+import polars as pl
 
+from nastdata.design.contextual.arrays.judging import (
+    ATTRIBUTES,
+    TRUE,
+    UNUSABLE,
+    Bools,
+    Verdicts,
+    judge_states,
+)
 from nastdata.design.contextual.perturb import statements
 from nastdata.design.contextual.states import ConditionState, Logic, differs_in
-from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
+from nastdata.design.contextual.study_states import Codes, Ints, StudyTable, tabulate_studies
 from nastdata.records import Fact, NegationType
 from nastdata.seeded import draw_unit
-
-TRUE, UNUSABLE = 0, -1
-ATTRIBUTES = (None, "existence", "location", "severity")
-"""Verdict of a usable cell -> the attribute that a false statement alters; None for the true one."""
-Bools = np.ndarray[Any, np.dtype[np.bool_]]
-Verdicts = np.ndarray[Any, np.dtype[np.int8]]
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,33 @@ def judge_statements(table: StudyTable, logic: Logic, allowed: frozenset[str]) -
         said = [f for f in statements(condition, logic.ontology) if f.negation_type in {"none", *allowed}]
         numbers.append(tuple(range(len(facts), len(facts) + len(said))))
         facts += said
-        cells = [[judge_cell(logic, s, f) for f in said] for s in states]
-        verdicts.append(np.array(cells, np.int8).reshape(len(states), len(said)))
+        verdicts.append(judge_states(logic, states, said))
     single = np.zeros((len(facts), len(facts)), bool)
     for own in numbers:
         for a, b in combinations(own, 2):
             single[a, b] = single[b, a] = len(differs_in(facts[a], facts[b])) == 1
     return Sheet(tuple(facts), tuple(numbers), tuple(verdicts), single)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What claims and captions of one build both start from; made once (``know``)."""
+
+    table: StudyTable
+    sheet: Sheet
+
+
+def know(facts: pl.DataFrame, logic: Logic, seed: int, allowed: Iterable[str]) -> Known:
+    """Collect the studies of a fact frame and judge the statements of the allowed negation types.
+
+    Args:
+        facts: ``frames.FACTS_SCHEMA`` plus ``split``.
+        logic: of the ontology.
+        seed: of the recipe.
+        allowed: negation types.
+    """
+    table = tabulate_studies(facts, logic, seed)
+    return Known(table, judge_statements(table, logic, frozenset(allowed)))
 
 
 def judge_cell(logic: Logic, state: ConditionState, fact: Fact) -> int:
@@ -140,4 +163,18 @@ def list_scopes(
     return out
 
 
-__all__ = ["ATTRIBUTES", "Codes", "Scope", "Sheet", "judge_statements", "list_scopes", "open_scope"]
+__all__ = [
+    "ATTRIBUTES",
+    "TRUE",
+    "UNUSABLE",
+    "Bools",
+    "Codes",
+    "Known",
+    "Scope",
+    "Sheet",
+    "judge_cell",
+    "judge_statements",
+    "know",
+    "list_scopes",
+    "open_scope",
+]

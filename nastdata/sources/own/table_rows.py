@@ -24,6 +24,7 @@ from nastdata.sources.own.keys import (
     tell_studies_apart,
 )
 from nastdata.sources.own.layouts import ID, make_layout
+from nastdata.sources.own.memory import refuse_too_big
 from nastdata.sources.own.settings import OwnSettings
 
 FILE = "#file"
@@ -57,7 +58,7 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
     for path in paths:
         tables.check_columns(path, tables.read_header(path, settings.read), wanted)
     rows, details, rejects, files = [], [], [], []
-    total = 0
+    total = kept = 0
     for path in paths:
         in_file = 0
         for batch in tables.read_batches(path, settings.read, wanted):
@@ -71,6 +72,8 @@ def read_rows(settings: OwnSettings, base: Path, ontology: Ontology) -> TableRow
             rejects += [reject_marked(bad, settings.name), reject_broken(batch.broken, path, settings.name)]
             good = said.rows.filter(pl.col(WHY).is_null()).drop(WHY)
             rows.append(good)
+            kept += int(good.estimated_size())
+            refuse_too_big(kept, total, path)
             details.append(said.details.filter(pl.col(ID).is_in(good[ID].implode())))
         files.append(InputFile(path, tables.hash_file(path), in_file))
     whole = pl.concat(rows) if rows else pl.DataFrame()

@@ -1,0 +1,170 @@
+"""Growing families of claims: many hashed, greedy searches side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nastdata.design.contextual.study_states import Ints
+from nastdata.design.contextual.truth_table import TRUE, UNUSABLE, Bools, Scope, Sheet
+from nastdata.records import NegationType
+from nastdata.seeded import draw_int, draw_unit
+
+MOST_STATES = 384
+"""Joint states, the commonest ones, that a search looks at."""
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+ALL: Bools = np.ones((0, 0), bool)
+"""Stands for "no restriction" on a board."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """K statements (numbers in the sheet, ascending) of a scope."""
+
+    conditions: tuple[int, ...]
+    claims: tuple[int, ...]
+    kind: NegationType
+    """``none`` if no claim is negated; else the attribute that it is about. Beside it, a family about
+    places or grades may hold plain absences."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """The part of a scope that the search looks at: its commonest joint states, as numbers to multiply."""
+
+    scope: Scope
+    weight: Floats
+    """Studies in each joint state."""
+    true: Floats
+    """Joint states x columns: 1 where the statement is true."""
+    false: Floats
+    """The same, where it is false by exactly one attribute."""
+    negation: tuple[NegationType, ...]
+    single: Bools
+    """Columns x columns: fit to stand side by side in a set about one condition."""
+    about: Ints
+    """Condition of each column."""
+
+    @cached_property
+    def true_of(self) -> Floats:
+        """Columns x joint states."""
+        return np.ascontiguousarray(self.true.T)
+
+    @cached_property
+    def false_of(self) -> Floats:
+        """Columns x joint states."""
+        return np.ascontiguousarray(self.false.T)
+
+    @cached_property
+    def support(self) -> Floats:
+        """Studies in which each statement is true."""
+        return self.weight @ self.true
+
+
+def set_board(scope: Scope, sheet: Sheet) -> Board:
+    """Take the commonest joint states of a scope (ties: the first ones)."""
+    rows = np.sort(np.argsort(-scope.counts, kind="stable")[:MOST_STATES])
+    verdicts = scope.verdicts[rows]
+    owner = np.empty(len(sheet.facts), np.int32)
+    for c in scope.conditions:
+        owner[list(sheet.by_condition[c])] = c
+    return Board(
+        scope,
+        scope.counts[rows].astype(np.float32),
+        (verdicts == TRUE).astype(np.float32),
+        ((verdicts != TRUE) & (verdicts != UNUSABLE)).astype(np.float32),
+        tuple(sheet.negation[c] for c in scope.columns),
+        sheet.single[np.ix_(scope.columns, scope.columns)] if len(scope.conditions) == 1 else ALL,
+        owner[scope.columns],
+    )
+
+
+def search_families(
+    board: Board, kind: NegationType, k: int, seed: int, attempts: Iterable[int]
+) -> list[Family | None]:
+    """Grow families by hashed, greedy searches, one an attempt.
+
+    Each starts from a statement that the kind asks for and adds, one at a time, a hashed choice among the
+    statements that leave the rarest member the most studies (at least half of the best). All numbers are
+    counts below 2**24, exact in single precision, so that an attempt comes to the same end in any company.
+
+    Args:
+        board: of a scope.
+        kind: what the families are to deny.
+        k: how many claims each is to have.
+        seed: of the recipe.
+        attempts: numbers of the tries; every try goes another way.
+
+    Returns:
+        For each attempt its family, or None where the search got stuck.
+    """
+    scope = board.scope
+    keys = [("family", *scope.conditions, kind, k, attempt) for attempt in attempts]
+    allowed, wanted = _columns(board, kind)
+    starts = np.flatnonzero(allowed & wanted & (board.support > 0))
+    if not len(starts):
+        return [None] * len(keys)
+    ranked = starts[np.argsort(-board.support[starts], kind="stable")]
+    # The square leans towards frequent statements without ever shutting out the rare ones.
+    first = [int(ranked[int(draw_unit(seed, *key, "start") ** 2 * len(ranked))]) for key in keys]
+    live = np.arange(len(keys))
+    picked = np.full((len(keys), k), -1, np.int64)
+    picked[:, 0] = first
+    members = np.zeros((len(keys), k, len(board.weight)), np.float32)
+    members[:, 0] = board.weight * board.true_of[first]
+    free = board.weight * board.false_of[first]
+    for n in range(1, k):
+        scores = _score(board, members[live, :n], free[live], k - n)
+        scores[:, ~allowed] = 0
+        chosen = picked[live, :n]
+        scores[np.arange(len(live))[:, None], chosen] = 0
+        if board.single is not ALL:
+            scores[~board.single[chosen].all(axis=1)] = 0
+        best = scores.max(axis=1)
+        good = scores >= np.maximum(np.float32(1), best / 2)[:, None]
+        going = best >= 1
+        live, good = live[going], good[going]
+        if not len(live):
+            break
+        new = np.empty(len(live), np.int64)
+        for i, (attempt, fit) in enumerate(zip(live, good, strict=True)):
+            options = np.flatnonzero(fit)
+            new[i] = options[draw_int(seed, *keys[attempt], n) % len(options)]
+        true, false = board.true_of[new], board.false_of[new]
+        members[live, n] = free[live] * true
+        members[live, :n] *= false[:, None, :]
+        free[live] *= false
+        picked[live, n] = new
+    out: list[Family | None] = [None] * len(keys)
+    for attempt in live:
+        at = picked[attempt]
+        if len(set(board.about[at].tolist())) == len(scope.conditions):
+            claims = tuple(sorted(int(c) for c in scope.columns[at]))
+            out[attempt] = Family(scope.conditions, claims, kind)
+    return out
+
+
+def _score(board: Board, members: Floats, free: Floats, missing: int) -> Floats:
+    """Studies that each statement would leave to the rarest member of each family: families x columns."""
+    families, n, states = members.shape
+    kept = (members.reshape(families * n, states) @ board.false).reshape(families, n, -1).min(axis=1)
+    scores: Floats = np.minimum(kept, free @ board.true)
+    if missing > 1:
+        # What is still to come shares the studies in which nothing is true yet: a broad statement
+        # ("there is X") that leaves them none is no good.
+        scores = np.minimum(scores, free @ board.false / np.float32(missing - 1))
+    return scores
+
+
+def _columns(board: Board, kind: NegationType) -> tuple[Bools, Bools]:
+    """Statements that a family of this kind may hold, and those that it must hold one of."""
+    negation = np.array(board.negation)
+    wanted = negation == kind
+    allowed = wanted | (negation == "none")
+    if kind in ("location", "severity"):
+        allowed |= negation == "existence"
+    return allowed, wanted
