@@ -22,7 +22,7 @@ from nastdata.errors import UserError
 PAGES = list_pages()
 COMMAND = re.compile(r"(?:^|[`(]|\| )\s*(?:\$ )?(?:[A-Z_]+=\S+ )?(nastdata [a-z][^\n`]*)", re.M)
 GUIDES = [p for p in PAGES if p.parent.name in ("howto", "reference") or p.name == "tutorial.md"]
-SMALL = "--limit 24 --set phantom_patients=240 --set audit.enabled=false"
+SMALL = "--limit 40 --set phantom_patients=400 --set audit.enabled=false"
 """What the fast mode adds to a build of made-up patients."""
 SHIM = """#!/bin/bash
 case "$1 $2" in
@@ -125,7 +125,18 @@ def runnable(page: Path) -> bool:
     return any(b.why_not is None for b in list_blocks(page))
 
 
-@pytest.mark.parametrize("page", [p for p in GUIDES if runnable(p)], ids=lambda p: p.stem)
+HEAVY = ("evaluate-clip", "evaluate-generative", "publish", "review")
+"""Guides that take longer: run with ``-m slow``."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(p, marks=[pytest.mark.slow] if p.stem in HEAVY else [], id=p.stem)
+        for p in GUIDES
+        if runnable(p)
+    ],
+)
 def test_a_guide_works_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
