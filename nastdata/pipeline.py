@@ -187,7 +187,11 @@ def _make(
             studies = studies.with_columns(pl.lit(None, pl.String).alias("image"))
         families = {s.name: s.family for s in sources if s.family}
         studies = assign_splits(studies, recipe.splits, recipe.seed, families)
-        parts, design_report = _design_and_word(recipe, studies, ontology, writer, engine, progress)
+        quoted = [x.statements for x in loaded if x.statements is not None]
+        statements = pl.concat(quoted) if quoted else None
+        parts, design_report = _design_and_word(
+            recipe, studies, statements, ontology, writer, engine, progress
+        )
     rejects = pl.concat([*(x.rejects for x in loaded), imageless, *(a.rejects for a in parts.values())])
     made = {name: a.frame for name, a in parts.items()}
     configs = {name: frame for name, frame in made.items() if len(frame)}
@@ -300,6 +304,7 @@ def _account(source: Source, x: Loaded) -> dict[str, Any]:
 def _design_and_word(
     recipe: BuildRecipe,
     studies: pl.DataFrame,
+    statements: pl.DataFrame | None,
     ontology: Ontology,
     writer: Writer,
     engine: Engine,
@@ -325,7 +330,7 @@ def _design_and_word(
             design = design_opposition(studies, ontology, recipe)
         elif isinstance(recipe, ProtocolsRecipe):
             config = "protocols"
-            design = design_protocols(studies, ontology, recipe)
+            design = design_protocols(studies, ontology, recipe, statements)
         else:
             raise UserError(f"'{recipe.recipe}' recipes are not built", how="nastdata train RECIPE")
         stage.tell(f"{len(design.frame):,} {'questions' if config == 'protocols' else 'pairs'}")

@@ -58,6 +58,8 @@ class Loaded:
     """What the user should know and do something about, a plain sentence each."""
     notes: tuple[str, ...] = ()
     """What the user should know, without having to do anything."""
+    statements: pl.DataFrame | None = None
+    """Sentences of the reports that say a few findings and nothing else, if asked for."""
     sentences: pl.DataFrame | None = None
     """Some sentences of reports with their readings, for the user to look at; never part of a dataset."""
 
@@ -72,6 +74,8 @@ class Options:
     closed_world: bool = False
     views: str = "frontal"
     """Which images of a study (``sources.views``)."""
+    statements: bool = False
+    """Whether the sentences of reports are wanted, too (``Loaded.statements``)."""
     reader: TextReader | None = None
     """Of sources with reports: who reads them; None: the rules."""
 

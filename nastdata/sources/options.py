@@ -53,6 +53,7 @@ def make_options(
         strength=getattr(recipe, "strength", ("exact",)),
         closed_world=getattr(recipe, "closed_world", False),
         views=recipe.images.views,
+        statements="report_alignment" in getattr(recipe, "protocols", ()),
         reader=reader,
     )
     return options, sent

@@ -19,6 +19,7 @@ import polars as pl
 from nastdata.design.base import Design
 from nastdata.design.protocols import wording as say
 from nastdata.design.protocols.pairing import UNKNOWN, Pool, read_pools
+from nastdata.design.protocols.reports import Statement, align_reports, read_bank
 from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
@@ -49,13 +50,20 @@ class Group:
     """Number of a study in the pool, and the number of its true option."""
 
 
-def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: ProtocolsRecipe) -> Design:
+def design_protocols(
+    studies: pl.DataFrame,
+    ontology: Ontology,
+    recipe: ProtocolsRecipe,
+    statements: pl.DataFrame | None = None,
+) -> Design:
     """Design the questions.
 
     Args:
         studies: ``frames.labels_schema`` plus ``split``.
         ontology: names, articles, hierarchy.
         recipe: which protocols, conditions, how many pairs, seed.
+        statements: sentences of the studies' reports (``sources.report_sentences.STATEMENTS_SCHEMA``), of
+            which reports are made; None: reports are composed, a sentence of ours for each finding.
 
     Raises:
         UserError: if the recipe names a condition that the ontology doesn't have.
@@ -67,6 +75,8 @@ def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: Protocol
             )
     conditions = [c for c in ontology.order if not recipe.conditions or c in recipe.conditions]
     pools = read_pools(studies, conditions, recipe.seed)
+    bank = read_bank(statements) if statements is not None else {}
+    quoted = {source for source, _ in bank}
     groups: list[Group] = []
     for pool in pools:
         if recipe.design == "unpaired":
@@ -78,7 +88,10 @@ def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: Protocol
         if "two_way" in recipe.protocols:
             groups += _two_way(pool, ontology, recipe, conditions)
         if "report_alignment" in recipe.protocols:
-            groups += _reports(pool, ontology, recipe, conditions)
+            if pool.frame["source"][0] in quoted:
+                groups += _quote_reports(pool, bank, ontology, recipe, conditions)
+            else:
+                groups += _reports(pool, ontology, recipe, conditions)
     frame = _lay_out(_limit(groups, recipe), recipe)
     without: Counter[str] = Counter()
     for pool in pools:
@@ -90,6 +103,7 @@ def design_protocols(studies: pl.DataFrame, ontology: Ontology, recipe: Protocol
         "groups": frame["group_id"].n_unique() if len(frame) else 0,
         "by_protocol": dict(sorted(Counter(frame["protocol"].to_list()).items())),
         "by_polarity": dict(sorted(Counter(frame["polarity"].to_list()).items())),
+        "reports_quoted_from": sorted(quoted),
         "studies_without_a_partner": dict(sorted(without.items())),
     }
     return Design(frame, pl.DataFrame(schema=REJECTS_SCHEMA), report)
@@ -199,6 +213,23 @@ def _reports(
                         pool,
                         ((a, 0), (b, 1)),
                     )
+
+
+def _quote_reports(
+    pool: Pool,
+    bank: dict[tuple[str, str], tuple[Statement, ...]],
+    ontology: Ontology,
+    recipe: ProtocolsRecipe,
+    conditions: list[str],
+) -> Iterator[Group]:
+    """A report in the corpus's own sentences, and the same with one finding denied."""
+    for found in align_reports(pool, bank, ontology, recipe, conditions):
+        yield Group(
+            *("report_alignment", found.condition, None, "mixed", say.REPORT_QUESTION, found.texts),
+            ((found.condition, True), (found.condition, False)),
+            pool,
+            ((found.having, 0), (found.lacking, 1)),
+        )
 
 
 def _unpaired(

@@ -23,6 +23,7 @@ from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_m
 from nastdata.sources.openi.files import Report, hash_input, read_members, read_report
 from nastdata.sources.openi.headings import HeadingReader, HeadingTally
 from nastdata.sources.openi.image_views import pick_images, read_views
+from nastdata.sources.report_sentences import read_statements
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import OPENI
 from nastdata.sources.views import NO_VIEW, Views
@@ -101,6 +102,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         reason = f" (the first: {rejects[0][1]}, {rejects[0][2]})" if rejects else ""
         raise UserError(f"no report in it{reason}", where=str(found[0]), how=f"needed: {NEEDS[0]}")
     facts_frame = _make_frame(rows, ontology)
+    quoted = ((SOURCE.name, r.name, r.texts) for r in reports)
     return Loaded(
         frame=facts_frame,
         rejects=reject_rows(sorted(rejects), SOURCE.name),
@@ -108,6 +110,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         rows_in=total,
         rows_out=total - len(rejects) - sum(left_out.values()),
         left_out=dict(sorted(left_out.items())),
+        statements=read_statements(quoted, ontology) if options.statements else None,
         report={
             **report_facts(facts_frame),
             "reports": len(names),
