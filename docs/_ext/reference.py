@@ -10,10 +10,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
+import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -116,13 +118,17 @@ def write_recipes() -> str:
         first = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         parts.append(f"| `{path.stem}` | {_escape(first)} |")
     common = set(BuildRecipe.model_fields)
-    parts.append("\n## Keys of every dataset recipe\n\n" + _write_keys(BuildRecipe, skip={"recipe"}))
+    parts.append(
+        "\n## Keys of every dataset recipe\n\n" + _write_keys(BuildRecipe, "recipe", skip={"recipe"})
+    )
     for kind, adapter in list_adapters(GROUP).items():
         if not adapter.built_in:
             continue
         model = adapter.load()
         skip = {"recipe"} | (common if issubclass(model, BuildRecipe) else set())
-        parts.append(f"\n## `{kind}`\n\n{_escape(_first(model))}\n\n" + _write_keys(model, skip=skip))
+        parts.append(
+            f"\n## `{kind}`\n\n{_escape(_first(model))}\n\n" + _write_keys(model, "recipe", skip=skip)
+        )
     return "\n".join(parts) + "\n"
 
 
@@ -135,17 +141,18 @@ def write_source_yaml() -> str:
         "# Keys of a source description\n\n"
         "`nastdata sources new labels.csv -o mydata.yaml` writes a description to start from; "
         "[Your own labels](../own-data.md) explains it with examples. Unknown keys are refused.\n",
-        "## The file\n\n" + _write_keys(OwnSettings, leaves=(Key, Reports)),
-        "## `columns`: where an id is\n\nA column's name, or:\n\n" + _write_keys(Key),
+        "## The file\n\n" + _write_keys(OwnSettings, "source", leaves=(Key, Reports)),
+        "## `columns`: where an id is\n\nA column's name, or:\n\n" + _write_keys(Key, "source"),
         "## `labels`\n",
     ]
     for model, name in ((ColumnLabels, "columns"), (ListLabels, "list"), (RowLabels, "rows`, `boxes")):
         parts.append(
-            f"### `layout: {name}`\n\n{_escape(_first(model))}\n\n" + _write_keys(model, leaves=(Target, Box))
+            f"### `layout: {name}`\n\n{_escape(_first(model))}\n\n"
+            + _write_keys(model, "source", leaves=(Target, Box))
         )
-    parts.append("### What a label means\n\n" + _write_keys(Target))
-    parts.append("### Boxes\n\n" + _write_keys(Box))
-    parts.append("## `reports`\n\n" + _write_keys(Reports))
+    parts.append("### What a label means\n\n" + _write_keys(Target, "source"))
+    parts.append("### Boxes\n\n" + _write_keys(Box, "source"))
+    parts.append("## `reports`\n\n" + _write_keys(Reports, "source"))
     return "\n".join(parts) + "\n"
 
 
@@ -315,22 +322,26 @@ def _read_text(node: ast.expr) -> str | None:
 
 def _write_keys(
     model: type[BaseModel],
+    area: str,
     *,
     skip: set[str] = frozenset(),
     leaves: tuple[type, ...] = (),  # type: ignore[assignment]
 ) -> str:
-    rows = list(_list_keys(model, "", skip, leaves))
+    rows = list(_list_keys(model, "", area, skip, leaves))
     return "| key | value | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _write_own_keys(model: type[BaseModel]) -> str:
     docs = read_attribute_docs(model)
-    rows = [_row(f.alias or n, f, docs.get(n, "")) for n, f in model.model_fields.items()]
+    rows = [
+        _row(f.alias or n, f, docs.get(n) or _find_meaning("ontology", n))
+        for n, f in model.model_fields.items()
+    ]
     return "| key | value | default | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _list_keys(
-    model: type[BaseModel], prefix: str, skip: set[str], leaves: tuple[type, ...]
+    model: type[BaseModel], prefix: str, area: str, skip: set[str], leaves: tuple[type, ...]
 ) -> Iterator[str]:
     docs = read_attribute_docs(model)
     for name, field in model.model_fields.items():
@@ -338,9 +349,25 @@ def _list_keys(
             continue
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel) and inner not in leaves:
-            yield from _list_keys(inner, f"{prefix}{name}.", set(), leaves)
+            yield from _list_keys(inner, f"{prefix}{name}.", area, set(), leaves)
         else:
-            yield _row(prefix + name, field, docs.get(name, ""))
+            yield _row(prefix + name, field, docs.get(name) or _find_meaning(area, prefix + name))
+
+
+@cache
+def _read_meanings() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = yaml.safe_load(
+        Path(__file__).with_name("meanings.yaml").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def _find_meaning(area: str, key: str) -> str:
+    """The meaning of a key by its whole path, or by its end."""
+    known = _read_meanings()[area]
+    parts = key.split(".")
+    ends = [".".join(parts[i:]) for i in range(len(parts))]
+    return next((known[e] for e in ends if e in known), "")
 
 
 def _row(key: str, field: Any, doc: str) -> str:

@@ -60,5 +60,8 @@ def test_the_reference_is_the_code(site: Path) -> None:
     api = (site / "reference" / "api.html").read_text(encoding="utf-8")
     for name in ("build", "load", "Dataset", "evaluate", "trace", "train", "parse", "check_caption"):
         assert f'<span class="pre">{name}</span>' in api, name
+    for page in ("recipes", "source-yaml", "ontology-keys"):
+        text = (site / "reference" / f"{page}.html").read_text(encoding="utf-8")
+        assert len(re.findall(r"<td><p>", text)) > 40 and "<td></td>\n</tr>" not in text, page
     messages = (site / "reference" / "messages.html").read_text(encoding="utf-8")
     assert "no such recipe" in messages
