@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from conftest import SMALL
 from folders import edit_rows
+from small_build import SMALL
 
 import nastdata
 from nastdata.api.settings import list_settings

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import ROOT, Block, list_blocks, list_pages
+from pages import ROOT, Block, list_blocks, list_pages
 
 import nastdata
 from nastdata.cli import COMMANDS, cli

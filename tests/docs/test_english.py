@@ -1,7 +1,7 @@
 """Plain English where a user looks: a list of words that must not be there, in strings, help texts and pages.
 
-Looked at are all string literals of the package but docstrings of code that users never see, the help texts of all
-commands, the report's templates, and the pages of the documentation.
+Looked at are all string literals of the package but docstrings of code that users never see, the help texts
+of all commands, the templates of the report, and the pages of the documentation.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, list_pages
+from pages import ROOT, list_pages
 
 WORDS = {
     r"\bfilms?\b": "image, radiograph",
     r"\btold\b(?! apart)": "reported, shown, said",
     r"\btells\b": "shows, says",
     r"\bmend(?:s|ed|ing)?\b": "fix, correct",
-    r"\bstands? (?:in|beside|behind|here|there|for nothing)\b": "is in, is beside",
+    r"\bstands? (?:in(?! for)|beside|behind|here|there|for nothing)\b": "is in, is beside",
     r"\bstood\b": "was",
     r"\bhangs? on\b": "depends on",
     r"\bparted by\b": "separated by",

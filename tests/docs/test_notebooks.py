@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from pages import ROOT
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
@@ -26,6 +26,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     client.execute()
     shown = [o for c in notebook.cells for o in c.get("outputs", [])]
     assert any("text/html" in o.get("data", {}) for o in shown)
-    assert not [o for o in shown if o.get("name") == "stderr"]
+    said = [o["text"] for o in shown if o.get("name") == "stderr"]
+    assert not said, said
     kept = "my-first-dataset" if path.stem == "first_dataset" else "evaluation"
     assert (tmp_path / kept).is_dir()

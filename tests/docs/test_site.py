@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from pages import ROOT
 
 from nastdata.cli import COMMANDS
 from nastdata.recipe import BuildRecipe

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 MADE = "<!-- made from the code"
 FENCE = re.compile(
     r"(?:<!-- no-run: (?P<why>[^\n]+?) -->\n)?```(?P<kind>bash|python|console)\n(?P<text>.*?)```", re.S
