@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LINE_ENDS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+\s*")
+UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]"
+)
+"""Control characters (a terminal would obey them), invisible ones, marks that turn the direction of writing,
+and halves of surrogate pairs, which can't be printed."""
+
+
+def plain(text: str, most: int | None = None) -> str:
+    """Return text of others as it may be shown on a terminal: one line, nothing unseen, not too long."""
+    line = UNSEEN.sub(lambda m: m.group().encode("unicode_escape").decode(), LINE_ENDS.sub(" ", str(text)))
+    if most is not None and len(line) > most:
+        line = f"{line[: most - 120]} ... {line[-100:]}"
+    return line
 
 
 class UserError(Exception):
@@ -18,7 +34,8 @@ class UserError(Exception):
     exit_code = 2
 
     def __init__(self, what: str, *, where: str | None = None, how: str | None = None) -> None:
-        self.what, self.where, self.how = what, where, how
+        self.what = plain(what, 2_000)
+        self.where, self.how = (None if x is None else plain(x, 1_000) for x in (where, how))
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -298,11 +298,22 @@ class MednegaRecipe(BuildRecipe):
     avoid_contradictions: bool = True
     """Leave out options in which a child finding is present while its parent is absent."""
     avoid_clashes: bool = True
-    """Leave out options whose affirmative phrases mislead beside a present finding."""
+    """Keep affirmative phrases from what they exclude: in their option, and in the study it is right for."""
+    equivalents: Literal["open", "strict"] = "open"
+    """``open``: nothing known of the study contradicts what a phrase excludes; ``strict``: all of it is known
+    to be absent."""
+    match_visits: bool = True
+    """The four studies of a group are of one source and of about the same visit number ("study3")."""
     min_items_per_triple: int = Field(1, ge=1)
     """Triples of conditions with fewer items in a split are left out of it, and counted."""
     triple_share: float | None = Field(0.05, gt=0.0, le=1.0)
     """Highest share of a split's items that one triple of conditions may have; null: no cap."""
+
+    @model_validator(mode="after")
+    def _need_exclusions(self) -> MednegaRecipe:
+        if self.equivalents == "strict" and not self.avoid_clashes:
+            raise ValueError("equivalents=strict needs avoid_clashes=true")
+        return self
 
     @field_validator("design")
     @classmethod

@@ -63,6 +63,8 @@ class OptionStatement:
 
     conditions: tuple[str, str, str]
     labels: tuple[int, int, int]
+    phrases: tuple[int, int, int] = (0, 0, 0)
+    """For each condition, which of its affirmative phrases stands for its absence (counted from 0)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ ORDER = (
     ("tracing",),
     ("training",),
     ("evaluation",),
+    ("stages",),
     ("pipeline",),
     ("api",),
     ("cli",),

@@ -10,7 +10,7 @@ import polars as pl
 from nastdata.audit.choices import ChoiceSet, Floats, rank_strings
 from nastdata.audit.features import compare_options, count_words, subtract_item_mean
 from nastdata.audit.intervals import bound_accuracy
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, find_denied_beside
 from nastdata.seeded import draw_int
 
 CAPTION_CELLS: dict[str, tuple[str, ...]] = {
@@ -61,18 +61,18 @@ def check_statements(frame: pl.DataFrame, ontology: Ontology) -> dict[str, Any]:
     """
     at = pl.col("answer").replace_strict({"A": 0, "B": 1, "C": 2, "D": 3}, return_dtype=pl.Int64)
     options = (
-        frame.select("conditions", "choice_labels", at.alias("at"))
+        frame.select("conditions", "choice_labels", "affirmative_choices", at.alias("at"))
         .with_columns(pl.lit([0, 1, 2, 3]).alias("place"))
-        .explode("choice_labels", "place")
+        .explode("choice_labels", "affirmative_choices", "place")
         .with_columns((pl.col("place") == pl.col("at")).alias("right"))
     )
-    counts = options.group_by("conditions", "choice_labels", "right").agg(pl.len().alias("n"))
-    forbidden = {(child, parent) for child, above in ontology.ancestors.items() for parent in above}
-    clashing = {(c.present, c.absent) for c in ontology.clashes}
+    told = ["conditions", "choice_labels", "affirmative_choices", "right"]
+    counts = options.group_by(told).agg(pl.len().alias("n"))
+    forbidden = {(d, absent) for absent, denied in ontology.denied_by_name.items() for d in denied}
     out = {
         kind: {"right": 0, "wrong": 0} for kind in ("all_present", "all_absent", "contradicting", "clashing")
     }
-    for names, labels, right, n in counts.iter_rows():
+    for names, labels, text, right, n in counts.iter_rows():
         there = [c for c, one in zip(names, labels, strict=True) if one]
         missing = [c for c, one in zip(names, labels, strict=True) if not one]
         pairs = {(p, a) for p in there for a in missing}
@@ -80,7 +80,7 @@ def check_statements(frame: pl.DataFrame, ontology: Ontology) -> dict[str, Any]:
             "all_present": not missing,
             "all_absent": not there,
             "contradicting": bool(pairs & forbidden),
-            "clashing": bool(pairs & clashing),
+            "clashing": find_denied_beside(text, dict(zip(names, labels, strict=True)), ontology) is not None,
         }
         for kind, holds in kinds.items():
             out[kind]["right" if right else "wrong"] += n if holds else 0

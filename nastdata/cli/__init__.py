@@ -8,13 +8,17 @@ May import: everything, when a command is called.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
 
 from nastdata import __version__
-from nastdata.errors import CheckFailedError, UserError
+from nastdata.errors import CheckFailedError, UserError, plain
 from nastdata.offline import offline
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -117,12 +121,34 @@ def show_first_hour() -> None:
     click.echo("\nAll commands: nastdata --help. Notebooks and sample tables: nastdata examples")
 
 
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end (SIGTERM): it ends as cleanly as after Ctrl-C."""
+
+
+@contextmanager
+def _end_cleanly() -> Iterator[None]:
+    """Let SIGTERM end the process as Ctrl-C does; a second one ends it at once."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted, 143 ended."""
     try:
         words = sys.argv[1:] if argv is None else argv
         color = False if os.environ.get("NO_COLOR") else None
-        with offline(unless=bool(words) and words[0] in ONLINE):
+        with offline(unless=bool(words) and words[0] in ONLINE), _end_cleanly():
             cli.main(args=argv, prog_name="nastdata", standalone_mode=False, color=color)
     except UserError as e:
         _fail(str(e), e.exit_code)
@@ -132,7 +158,9 @@ def main(argv: list[str] | None = None) -> None:
         from nastdata.cli.manner import explain_wrong_use
 
         _fail(explain_wrong_use(e), 2)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as e:
+        if isinstance(e, Terminated) or isinstance(e.__cause__, Terminated):
+            _fail("ended by SIGTERM; run the same command again to go on", 143)
         _fail("interrupted; run the same command again to go on", 130)
     except MemoryError:
         _fail("out of memory\nlower --limit, or use a machine with more memory", 2)
@@ -141,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(141)
     except OSError as e:
         where = f"{e.filename}: " if e.filename else ""
-        _fail(f"{where}{e.strerror or e}", 2)
+        _fail(plain(f"{where}{e.strerror or e}", 1_000), 2)
     sys.exit(0)
 
 

@@ -21,7 +21,7 @@ from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folde
 from nastdata.dataset.binding import bind_images, bind_rows
 from nastdata.dataset.documents import render_documents
 from nastdata.dataset.kept import recall_recipe
-from nastdata.dataset.parquet import Written, write_config, write_rejects
+from nastdata.dataset.parquet import Shards, Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
 from nastdata.images.embed import Embedder
 from nastdata.images.find import ImageLoader, Tally
@@ -132,6 +132,7 @@ def write_dataset(
     embedder: Embedder | None = None,
     image_loader: ImageLoader | None = None,
     kept: Mapping[str, bytes] | None = None,
+    shards: Shards | None = None,
 ) -> Path:
     """Write a dataset folder in one step: a reader, or a crash, sees the old one or the new one.
 
@@ -143,6 +144,7 @@ def write_dataset(
         embedder: converted images, to be stored in the parquet files.
         image_loader: finds images, to show some in the report.
         kept: file name -> content of what the folder keeps of its origin (``kept.list_kept``).
+        shards: parquet files that an interrupted build has finished.
 
     Raises:
         UserError: if the place is not ours or not writable, or the disk is full.
@@ -152,7 +154,7 @@ def write_dataset(
         written: dict[str, Written] = {}
         tally = Tally()
         for name, frame in configs.items():
-            written[name] = write_config(partial / "data" / name, name, frame, embedder)
+            written[name] = write_config(partial / "data" / name, name, frame, embedder, shards)
             tally.merge(written[name].images)
         write_rejects(partial / "rejects.parquet", rejects)
         for name, content in (kept or {}).items():

@@ -13,6 +13,7 @@ from nastdata.ontology import Ontology
 from nastdata.reading.parse import Reading
 from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.terms import Terms
+from nastdata.text_input.plain_files import open_file
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class InputFile:
     def of(cls, path: Path, rows: int | None = None) -> InputFile:
         """Hash a file; its lines are its rows, if no number is given."""
         digest, lines = hashlib.sha256(), 0
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
                 lines += block.count(b"\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nastdata.errors import UserError
+from nastdata.text_input.plain_files import open_unpacked
 
 CHUNK = 4 << 20
 LONGEST = 32 << 20
@@ -39,17 +40,11 @@ class RecordStream:
         try:
             with self._open() as stream:
                 yield from self._read(stream)
-        except FileNotFoundError:
-            raise UserError("no such file", where=str(self.path)) from None
-        except IsADirectoryError:
-            raise UserError("a folder, where a file is needed", where=str(self.path)) from None
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise self._fail("the gzip file is cut off or broken", "") from None
 
     def _open(self) -> BufferedIOBase:
-        with self.path.open("rb") as stream:
-            packed = stream.read(2) == b"\x1f\x8b"
-        return gzip.open(self.path) if packed else self.path.open("rb")
+        return open_unpacked(self.path)  # type: ignore[return-value]
 
     def _read(self, stream: BufferedIOBase) -> Iterator[Any]:
         decoder = json.JSONDecoder()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import re
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from nastdata.errors import UserError
+from nastdata.text_input.plain_files import open_file, open_zip
 
 IMAGE_FOLDER = re.compile(r"(p\d{2}|p\d{8}|s\d{8}|patient\d+|study\d+)$")
 """Folders that hold images only, and hundreds of thousands of them: never walked into."""
@@ -89,16 +89,16 @@ def find_wanted(
 def peek_header(path: Path) -> list[str]:
     """Return the header cells of a CSV file, plain or gzipped; empty if it has none that can be read."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             start = stream.read(65_536)
         if start[:2] == b"\x1f\x8b":
             start = zlib.decompressobj(wbits=31).decompress(start, 65_536)
         elif start[:4] == b"PK\x03\x04":
-            with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[0]) as member:
-                start = member.read(65_536)
+            with open_zip(path) as archive:
+                start = archive.read(archive.names[0], 65_536)
         line = start.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8")
         return [cell.strip() for cell in next(csv.reader([line.strip("\r")]), [])]
-    except (OSError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+    except (UserError, OSError, zlib.error):
         return []
     except (UnicodeDecodeError, csv.Error, EOFError, IndexError):
         return []

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ import polars as pl
 
 from nastdata.errors import UserError, name_nearest
 from nastdata.sources.base import InputFile
+from nastdata.text_input.plain_files import gunzip, open_zip, read_file
 
 ROW = "#row"
 """Column that ``read_table`` adds: the row number as an editor shows it, the header being row 1."""
@@ -38,8 +36,6 @@ class Table:
 
 
 ZIP = b"PK\x03\x04"
-LARGEST = 2 << 30
-"""Bytes that one zipped table may unpack to."""
 
 
 def read_table(
@@ -109,14 +105,7 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         UserError: if there is no such file, it is a folder, it can't be read, or it is empty.
     """
-    if path.is_dir():
-        raise UserError("a folder, where a file is needed", where=str(path))
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError("no such file", where=str(path)) from None
-    except OSError as e:
-        raise UserError(f"cannot be read ({e.strerror})", where=str(path)) from e
+    raw = read_file(path)
     if not raw:
         raise UserError("the file is empty", where=str(path))
     return raw
@@ -130,14 +119,7 @@ def unpack(raw: bytes, path: Path) -> bytes:
     """
     data = _unzip(raw, path) if raw[:4] == ZIP else raw
     if raw[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(raw)
-        except EOFError:
-            raise UserError(
-                "the gzip file is cut off before its end", where=str(path), how="download it again"
-            ) from None
-        except (gzip.BadGzipFile, zlib.error) as e:
-            raise UserError(f"a broken gzip file ({e})", where=str(path), how="download it again") from None
+        data = gunzip(raw, path)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise UserError("encoded as UTF-16", where=str(path), how="save it as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf")
@@ -152,23 +134,16 @@ def unpack(raw: bytes, path: Path) -> bytes:
 
 
 def _unzip(raw: bytes, path: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            members = [
-                m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")
-            ]
-            if len(members) != 1:
-                names = ", ".join(m.filename for m in members[:3]) or "none"
-                raise UserError(
-                    f"a zip file with {len(members)} files in it ({names}), where one table is needed",
-                    where=str(path),
-                    how="unpack it and name the table",
-                )
-            if members[0].file_size > LARGEST:
-                raise UserError("a zip file that unpacks to more than 2 GB", where=str(path), how="unpack it")
-            return archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
-        raise UserError(f"a broken zip file ({e})", where=str(path), how="download it again") from None
+    with open_zip(path, raw=raw) as archive:
+        members = archive.files
+        if len(members) != 1:
+            names = ", ".join(members[:3]) or "none"
+            raise UserError(
+                f"a zip file with {len(members)} files in it ({names}), where one table is needed",
+                where=str(path),
+                how="unpack it and name the table",
+            )
+        return archive.read(members[0])
 
 
 def check_columns(columns: Iterable[str], need: Iterable[str], path: Path) -> None:

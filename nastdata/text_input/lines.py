@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from nastdata.errors import UserError
+from nastdata.text_input.plain_files import open_unpacked
 
 LARGEST = 16 * 2**20
 """Bytes of the longest line, cell or report that is read."""
@@ -22,19 +23,9 @@ def open_text(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         UserError: if it isn't there, is a folder, can't be read, or its gzip stream is broken.
     """
-    if path.is_dir():
-        raise UserError("a folder, where a file is needed", where=str(path))
     try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if not zipped:
-                yield raw
-                return
-            with gzip.open(raw) as unpacked:
-                yield unpacked  # type: ignore[misc]
-    except FileNotFoundError:
-        raise UserError("no such file", where=str(path)) from None
+        with open_unpacked(path) as stream:
+            yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as e:
         raise UserError(
             f"a broken gzip file ({e})", where=str(path), how="download or write it again"

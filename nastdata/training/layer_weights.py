@@ -18,11 +18,12 @@ from torch import Tensor
 
 from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder, fingerprint_text
+from nastdata.tracing.agreement import list_disputed
 from nastdata.tracing.run import Trace, read_trace
 from nastdata.training.settings import LayerSettings
+from nastdata.training.weight_shape import shape_weights, take_own_weights
 
 BLOCK = re.compile(r"\.(?:resblocks|layers|layer|h)\.(\d+)\.")
-EQUAL = 1e-9
 
 
 def find_block(name: str) -> int | None:
@@ -31,32 +32,38 @@ def find_block(name: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def scale_effects(effects: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return alpha_l = (CTE_l - min) / (max - min) over the blocks; all 1, with a warning, if equal."""
-    values = np.asarray(effects, dtype=np.float64)
-    reach = values.max() - values.min()
-    if not np.isfinite(values).all():
-        raise UserError("the trace holds effects that are not numbers", how="make it again with more pairs")
-    if reach < EQUAL:
-        warnings.warn("all layers have the same tracing effect: every layer learns alike", stacklevel=2)
-        return np.ones_like(values)
-    alpha: npt.NDArray[np.float64] = (values - values.min()) / reach
-    return alpha
-
-
 def read_alphas(encoder: DualEncoder, settings: LayerSettings) -> npt.NDArray[np.float64]:
-    """Return alpha for each block of a model: from its trace, or 1 everywhere.
+    """Return alpha for each block of a model: from its trace, the recipe's own, or 1 everywhere.
 
     Raises:
-        UserError: if the trace is of another model.
+        UserError: if the trace is of another model, or the recipe's weights are too few or too many.
     """
+    if settings.weights is not None and settings.scale != "none":
+        return take_own_weights(settings.weights, encoder.text.depth)
     if settings.trace is None or settings.scale == "none":
         return np.ones(encoder.text.depth)
     trace = read_trace(settings.trace)
     check_owner(trace, encoder, settings.trace)
     effects = take_effects(trace, settings)
-    warn_of_noise(effects)
-    return scale_effects(effects)
+    warn_of_dispute(trace, settings)
+    if not settings.clip_negative:
+        warn_of_noise(effects)
+    return shape_weights(effects, settings)
+
+
+def warn_of_dispute(trace: Trace, settings: LayerSettings) -> None:
+    """Warn if estimates of one effect have opposite signs, both beyond their intervals."""
+    if settings.above_control:
+        return
+    disputed = list_disputed(trace.arrays, settings.direction)
+    if disputed:
+        blocks = "block " if len(disputed) == 1 else "blocks "
+        warnings.warn(
+            f"the estimators disagree in the sign of {blocks}{', '.join(map(str, disputed))}, each "
+            "beyond its interval, so the weights depend on which one is chosen: compare layers.estimator, "
+            "or trace with a higher --threshold",
+            stacklevel=2,
+        )
 
 
 def warn_of_noise(effects: npt.NDArray[np.float64]) -> None:
@@ -82,7 +89,14 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
             raise UserError("this trace has no control", how="make it with --controls 3")
         above: npt.NDArray[np.float64] = trace.arrays["text_space"] - control.mean(axis=0)
         return above[1:]
-    effects: npt.NDArray[np.float64] = trace.arrays[f"{settings.direction}_{settings.estimator}"]
+    name = f"{settings.direction}_{settings.estimator}"
+    if name not in trace.arrays:
+        raise UserError(
+            f"this trace has no estimate '{settings.estimator}'",
+            where=str(settings.trace),
+            how="make it again with `nastdata trace`, or choose another layers.estimator",
+        )
+    effects: npt.NDArray[np.float64] = trace.arrays[name]
     return effects[1:]
 
 

@@ -46,8 +46,9 @@ def test_every_frame_is_good_english_for_every_condition_and_cue(frame: int, any
         triple = (first, names[(i + 1) % len(names)], names[(i + 4) % len(names)])
         for cue in range(max(present, absent)):
             plan = Plan(frame, (i + cue) % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
+            phrases = [cue % len(any_ontology.condition_by_name[n].affirmative) for n in triple]
             for labels in POLARITIES:
-                for text in grammar.word(plan, triple, labels)[:2]:
+                for text in grammar.word(plan, triple, labels, phrases)[:2]:
                     faults += [(text, fault) for fault in find_faults(text, any_ontology)]
     assert not faults[:3]
 
@@ -59,13 +60,14 @@ def test_texts_name_what_they_should_and_nothing_else(frame: int, ontology: Onto
     names = ("Cardiomegaly", "Pneumothorax", "Support Devices")
     for cue, labels in product(range(max(present, absent)), POLARITIES):
         plan = Plan(frame, cue % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
-        negated, affirmative, _ = grammar.word(plan, names, labels)
-        for name, label in zip(names, labels, strict=True):
+        phrases = (cue % 4, cue % 3, cue % 3)
+        negated, affirmative, _ = grammar.word(plan, names, labels, phrases)
+        for name, label, phrase in zip(names, labels, phrases, strict=True):
             c = ontology.condition_by_name[name]
             assert negated.lower().count(c.text) == 1
             assert affirmative.lower().count(c.text) == label
-            assert affirmative.lower().count(c.affirmative.text) == 1 - label
-            assert c.affirmative.text not in negated.lower()
+            assert affirmative.lower().count(c.affirmative[phrase].text) == 1 - label
+            assert not any(a.text in negated.lower() for a in c.affirmative)
         assert not NEGATIONS.search(affirmative), affirmative
         assert len(NEGATIONS.findall(negated)) >= (0 in labels)
         assert (0 in labels) == bool(NEGATIONS.search(negated)), negated
@@ -168,13 +170,18 @@ def test_texts_fit_clip() -> None:
     open_clip = pytest.importorskip("open_clip")
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     grammar = OptionGrammar(CHEST)
-    longest = sorted(CHEST.conditions, key=lambda c: -max(len(c.text), len(c.affirmative.text)))[:3]
-    names = [c.name for c in longest]
+    longest = {
+        c.name: max(range(len(c.affirmative)), key=lambda i: len(c.affirmative[i].text))
+        for c in CHEST.conditions
+    }
+    length = {c.name: max(len(c.text), len(c.affirmative[longest[c.name]].text)) for c in CHEST.conditions}
+    names = sorted(length, key=lambda n: -length[n])[:3]
+    phrases = [longest[n] for n in names]
     texts: list[str] = []
     for i in range(len(FRAMES)):
         present, absent = count_cues(i)
         for cue, labels in product(range(max(present, absent)), POLARITIES):
             plan = Plan(i, cue % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
-            texts += grammar.word(plan, names, labels)[:2]
+            texts += grammar.word(plan, names, labels, phrases)[:2]
     lengths = [len(tokenizer.encode(t)) + 2 for t in dict.fromkeys(texts)]
     assert max(lengths) <= 77

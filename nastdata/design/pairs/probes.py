@@ -19,6 +19,8 @@ from nastdata.recipe import ProbesRecipe
 from nastdata.seeded import draw_int, mix_codes
 
 Side = Literal["correct", "foil"]
+VISIBLE = "visible"
+"""What stands before a plural, where "no" stands in the other caption."""
 SCHEMA = pl.Schema({**config_schema("probes"), "split": pl.String()})
 
 
@@ -33,8 +35,8 @@ def design_probes(
 ) -> Design:
     """Design pairs for causal tracing, in both directions.
 
-    An absent finding makes the negated caption correct; a present one makes it the foil. With a
-    ``present_word`` ("severe") a present finding counts if its grade on record is the highest of its
+    An absent finding makes the negated caption correct; a present one makes it the foil. Where the caption
+    says a ``present_word`` ("severe"), a present finding counts if its grade on record is the highest of its
     scale, or if its source never grades that finding; a lower or missing grade is left out and counted.
 
     Args:
@@ -52,11 +54,14 @@ def design_probes(
     graded = _graded_by_source(facts)
     left_out: Counter[str] = Counter()
     unequal: Counter[str] = Counter()
+    words: dict[str, str | None] = {}
     parts = []
     for c, name in enumerate(table.conditions):
         condition = ontology.condition_by_name[name]
-        texts = write_pair(condition, recipe.present_word)
-        sides = _choose_sides(table, c, logic, recipe, graded, left_out)
+        word = fit_word(condition, recipe.present_word, ontology)
+        texts = write_pair(condition, word)
+        words[name] = word
+        sides = _choose_sides(table, c, logic, word, graded, left_out)
         equal = count_tokens(texts.present) == count_tokens(texts.absent)
         for side in ("correct", "foil"):
             studies = np.flatnonzero(sides == side)
@@ -70,6 +75,7 @@ def design_probes(
         "studies": len(table.studies),
         "pairs": len(frame),
         "present_word": recipe.present_word,
+        "words": dict(sorted(words.items())),
         "unequal_token_counts": dict(sorted(unequal.items())),
         "left_out": dict(sorted(left_out.items())),
         "contradictory_states": table.contradictory,
@@ -79,14 +85,26 @@ def design_probes(
     return Design(frame.select(list(SCHEMA)).cast(SCHEMA), pl.DataFrame(schema=REJECTS_SCHEMA), report)
 
 
-def write_pair(condition: Condition, present_word: str | None) -> _Texts:
-    """Word the two captions of a condition.
+def fit_word(condition: Condition, present_word: str | None, ontology: Ontology) -> str | None:
+    """Return the present word as it goes with a condition, None if it doesn't.
 
-    With a present word, no article ("There is severe pneumothorax." / "There is no pneumothorax.", as in the
-    paper); without it, the noun's own ("There is a pneumothorax." / "There is no pneumothorax.").
+    It goes with a noun that takes no article ("severe edema", in place of "no edema") and that has this
+    grade; nobody says "severe fracture". The ontology may have another word for the grade (``grade_words``).
+    """
+    fits = present_word in ontology.grades(condition.name) and condition.number == "singular"
+    if present_word is None or not fits or condition.article is not None:
+        return None
+    return ontology.word_grade(condition.name, present_word)
+
+
+def write_pair(condition: Condition, word: str | None) -> _Texts:
+    """Word the two captions of a condition, in equally many words.
+
+    With a word as in the paper: "There is severe edema." / "There is no edema."; without one the noun's
+    article: "There is a pneumothorax." / "There is no pneumothorax."; a plural has neither, and is "visible".
     """
     verb = "are" if condition.number == "plural" else "is"
-    word = present_word or condition.article
+    word = word or condition.article or (VISIBLE if condition.number == "plural" else None)
     said = f"{word} {condition.text}" if word else condition.text
     return _Texts(f"There {verb} {said}.", f"There {verb} no {condition.text}.")
 
@@ -101,7 +119,7 @@ def _choose_sides(
     table: StudyTable,
     c: int,
     logic: Logic,
-    recipe: ProbesRecipe,
+    word: str | None,
     graded: set[tuple[str, str]],
     left_out: Counter[str],
 ) -> np.ndarray:
@@ -115,7 +133,7 @@ def _choose_sides(
         if state.existence == "absent":
             out[i] = "correct"
         elif state.records:
-            if recipe.present_word is None or (sources[i], name) not in graded or _is_top(state, top):
+            if word is None or (sources[i], name) not in graded or _is_top(state, top):
                 out[i] = "foil"
             else:
                 left_out["grade unknown or not the highest"] += 1

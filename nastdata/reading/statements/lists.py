@@ -19,7 +19,7 @@ Polarity = int | None
 class Mention:
     """A condition, or its affirmative alternative, at a place in the symbols."""
 
-    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "time", "turn", "unread")
+    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "reason", "time", "turn", "unread")
 
     def __init__(
         self, condition: str, at: int, polarity: Polarity, joint: str, turn: int, alternative: bool
@@ -32,6 +32,8 @@ class Mention:
         self.alternative = alternative
         self.unread: str | None = None
         """Why it is left unread, if it is."""
+        self.reason: str | None = None
+        """Why nothing is said of it, where its polarity is None."""
         self.time: Time = "now"
 
 
@@ -161,7 +163,8 @@ class Lists:
         group = self._group
         if polarity == PRESENT:
             joint = group[-1].joint
-            either = any(_OR in m.joint or _NOR in m.joint for m in group[1:]) or _OR in self._joint
+            either = any(_OR in m.joint or _NOR in m.joint or _SLASH in m.joint for m in group[1:])
+            either = either or _OR in self._joint
             if either or not joint:
                 return
             if len(group) == 2:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from nastdata.sources.locate import list_places, tell_missing, walk_tables
 from nastdata.sources.mimic.ids import FAMILY, NO_TABLES, ImageList, tidy_number
 from nastdata.sources.places import PlaceIndex, find_grade, read_map
 from nastdata.sources.terms import CHEST_IMAGENOME
+from nastdata.text_input.plain_files import open_zip, read_file
 
 SUFFIX = "_scenegraph.json"
 SECTIONS = frozenset({"finalreport", "prelimread"})
@@ -226,18 +226,15 @@ def _read_members(place: Path) -> Iterator[tuple[str, bytes]]:
     if place.is_dir():
         for path in walk_tables(place, 0):
             if path.name.lower().endswith(SUFFIX):
-                yield path.name, path.read_bytes()
+                yield path.name, read_file(path)
         return
     if place.name.lower().endswith(SUFFIX):
-        yield place.name, place.read_bytes()
+        yield place.name, read_file(place)
         return
-    try:
-        with zipfile.ZipFile(place) as archive:
-            for name in sorted(archive.namelist()):
-                if name.lower().endswith(SUFFIX):
-                    yield name, archive.read(name)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as e:
-        raise UserError(f"a broken zip file ({e})", where=str(place), how="download it again") from None
+    with open_zip(place) as archive:
+        for name in sorted(archive.names):
+            if name.lower().endswith(SUFFIX):
+                yield name, archive.read(name)
 
 
 SOURCE = Source(

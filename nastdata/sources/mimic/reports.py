@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from nastdata.sources.report_facts import ReportReader, load_reports
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows
 from nastdata.sources.tables import ROW, read_table, reject_cell
 from nastdata.sources.terms import MIMIC_CXR_REPORTS
+from nastdata.text_input.plain_files import open_zip, read_file
 
 REPORT = re.compile(r"(?:^|[/\\])p\d{2}[/\\](p\d{8})[/\\](s\d{8})\.txt$")
 SECTIONS = ("findings", "impression")
@@ -96,7 +96,7 @@ def _read(
         rows: list[tuple[str, str, str]] = []
         digest = hashlib.sha256()
         for path, patient, study in _walk(place):
-            raw = path.read_bytes()
+            raw = read_file(path)
             digest.update(f"{study}\0{len(raw)}\0".encode() + raw)
             _add(rows, rejects, patient, study, raw)
         return InputFile(place, digest.hexdigest(), len(rows)), rows
@@ -116,14 +116,11 @@ def _read_zip(
     path: Path, rejects: list[tuple[str, str, str | None]]
 ) -> tuple[InputFile, list[tuple[str, str, str]]]:
     rows: list[tuple[str, str, str]] = []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                match = REPORT.search(name)
-                if match:
-                    _add(rows, rejects, match[1], match[2], archive.read(name))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as e:
-        raise UserError(f"a broken zip file ({e})", where=str(path), how="download it again") from None
+    with open_zip(path) as archive:
+        for name in sorted(archive.names):
+            match = REPORT.search(name)
+            if match:
+                _add(rows, rejects, match[1], match[2], archive.read(name))
     if not rows and not rejects:
         raise UserError("no reports in it", where=str(path), how=f"needed: {NEEDS[0]}")
     return InputFile.of(path, len(rows)), rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import re
 import tarfile
 import zlib
@@ -16,6 +17,7 @@ from defusedxml.ElementTree import fromstring
 
 from nastdata.errors import UserError
 from nastdata.sources.tables import read_bytes
+from nastdata.text_input.plain_files import open_file, open_unpacked, read_file
 
 MAX_BYTES = 4_000_000
 """Of one report; the real ones have some 10,000."""
@@ -44,7 +46,8 @@ def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
             yield str(file.relative_to(path)), read_bytes(file) if file.stat().st_size else b""
         return
     try:
-        with tarfile.open(path, "r:*") as archive:
+        # as a stream, so that a packed archive can't unpack without end
+        with open_unpacked(path) as packed, tarfile.open(fileobj=packed, mode="r|") as archive:
             for member in archive:
                 _check_member(member, path)
                 if member.isfile() and member.name.endswith(".xml"):
@@ -52,7 +55,7 @@ def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.name, stream.read(MAX_BYTES + 1) if stream else b""
     except FileNotFoundError:
         raise UserError("no such file", where=str(path)) from None
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as e:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError) as e:
         told = "cut off or broken" if path.stat().st_size else "empty"
         raise UserError(
             f"the archive is {told} ({e or type(e).__name__})", where=str(path), how="download it again"
@@ -65,9 +68,9 @@ def hash_input(path: Path) -> str:
     if path.is_dir():
         for file in sorted(path.rglob("*.xml")):
             digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            digest.update(hashlib.sha256(read_file(file)).digest())
     else:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             for block in iter(lambda: stream.read(1 << 20), b""):
                 digest.update(block)
     return digest.hexdigest()

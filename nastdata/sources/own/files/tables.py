@@ -11,6 +11,7 @@ from nastdata.errors import UserError, name_nearest
 from nastdata.sources.own.files import text_tables, typed_tables
 from nastdata.sources.own.files.text_tables import Batch
 from nastdata.sources.own.settings import Reading
+from nastdata.text_input.plain_files import open_file, open_zip
 
 SUFFIXES = (
     ".csv",
@@ -84,7 +85,7 @@ def find_format(path: Path, reading: Reading) -> str:
     """
     if reading.format:
         return reading.format
-    with path.open("rb") as file:
+    with open_file(path) as file:
         start = file.read(8)
     if start[:4] == b"PAR1":
         return "parquet"
@@ -93,10 +94,8 @@ def find_format(path: Path, reading: Reading) -> str:
     if start == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
         raise UserError("an old Excel file (.xls)", where=str(path), how="save it as .xlsx or CSV")
     if start[:4] == b"PK\x03\x04":
-        import zipfile
-
-        with text_tables.wrap_archive(path), zipfile.ZipFile(path) as archive:
-            if "[Content_Types].xml" in archive.namelist():
+        with open_zip(path) as archive:
+            if "[Content_Types].xml" in archive.names:
                 return "excel"
     sample = text_tables.read_sample(path)
     text = sample.decode(text_tables.find_encoding(sample, reading), errors="replace").lstrip()
@@ -171,5 +170,5 @@ def check_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> N
 
 def hash_file(path: Path) -> str:
     """Return the sha256 of a file as hex."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

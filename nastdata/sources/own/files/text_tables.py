@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import itertools
-import zipfile
+import lzma
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import polars as pl
 
 from nastdata.errors import UserError
 from nastdata.sources.own.settings import Reading
+from nastdata.text_input.plain_files import open_file, open_unpacked, open_zip
 
 ROW = "#row"
 """Column of row numbers as a spreadsheet shows them, the header being row 1 (or lower, under other rows)."""
@@ -41,17 +42,16 @@ class Batch:
 
 def open_plain(path: Path) -> IO[bytes]:
     """Open a plain, gzipped or singly zipped file, told by its content, for reading bytes."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         start = file.read(4)
-    if start[:2] == b"\x1f\x8b":
-        return gzip.open(path)  # type: ignore[return-value]
-    if start == b"PK\x03\x04":
-        archive = zipfile.ZipFile(path)
-        names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")]
-        if len(names) != 1:
-            raise UserError(f"a zip archive of {len(names)} files", where=str(path), how="unpack it")
-        return archive.open(names[0])
-    return path.open("rb")
+    if start != b"PK\x03\x04":
+        return open_unpacked(path)
+    zipped = open_zip(path)
+    archive = zipped.__enter__()  # stays open as long as its member is read
+    if len(archive.files) != 1:
+        zipped.__exit__(None, None, None)
+        raise UserError(f"a zip archive of {len(archive.files)} files", where=str(path), how="unpack it")
+    return archive.open(archive.files[0], then=lambda: zipped.__exit__(None, None, None))
 
 
 def read_sample(path: Path) -> bytes:
@@ -79,7 +79,7 @@ class wrap_archive:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, EOFError):
             what = "the gzip file is cut off before its end"
-        elif isinstance(error, gzip.BadGzipFile | zlib.error | zipfile.BadZipFile):
+        elif isinstance(error, gzip.BadGzipFile | zlib.error | lzma.LZMAError):
             what = f"a broken archive ({error})"
         else:
             return
