@@ -272,10 +272,11 @@ def _audit(
     """Try to solve the rows from their text, unless an interrupted build has."""
 
     def audit() -> Kept:
-        from nastdata.audit.run import audit_frames  # solvers take a while to import; a preview has none
+        # Solvers take a while to import; a preview has none.
+        from nastdata.audit.run import audit_frames, find_promises
 
-        balanced = recipe.claims.balanced if isinstance(recipe, ContextualRecipe) else None
-        report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
+        promises = find_promises(recipe.model_dump(mode="json"))
+        report = audit_frames(configs, recipe.audit, recipe.seed, ontology, promises=promises)
         data = {"audit": report.to_json(), "says": report.summary(), "warnings": report.verdict["warnings"]}
         return Kept(data=data)
 

@@ -53,6 +53,11 @@ class SplitShares(Settings):
             raise ValueError("train, validation and test must add up to 1")
         return self
 
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Split -> its share."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 class Prices(Settings):
     """Price of a million tokens, in the currency of your bill; unknown is null, never guessed."""
@@ -330,15 +335,16 @@ class Shares(Settings):
     """How much of what a config holds."""
 
     max_share: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] | None = "auto"
-    """Highest share of a split's rows that one condition may have. auto: a quarter, or one and a half times
+    """Highest share of a split's rows that one condition may have. auto: a fifth, or one and a half times
     an even share, whichever is more; null: no cap."""
-    mix: dict[Kind, Annotated[float, Field(ge=0.0)]] | None = None
+    mix: dict[Kind, Annotated[float, Field(ge=0.0)]] | Literal["auto"] | None = "auto"
     """Shares of the kinds of negation to aim at, such as {existence: 2, location: 1, severity: 1}; kinds that
-    are not named are left out, what the data can't fill is reported. null: as the data have them."""
+    are not named are left out, what the data can't fill is reported. auto: existence 40, location 35,
+    severity 15, none 10, as far as the data go; null: as the data have them."""
 
     @model_validator(mode="after")
     def _something(self) -> Shares:
-        if self.mix is not None and not sum(self.mix.values()) > 0:
+        if isinstance(self.mix, dict) and not sum(self.mix.values()) > 0:
             raise ValueError("mix names no kind with a share above 0")
         return self
 
@@ -352,6 +358,10 @@ class ClaimSettings(Shares):
     balanced: bool = True
     """Closed families whose every member is true for some image, equally often."""
     per_study: int | None = Field(None, ge=1)
+    """Highest number of sets about one study; null: 4. Never two about conditions that imply one another."""
+    hard_places: Literal["leave_out", "keep"] = "leave_out"
+    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly
+    shows."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClaimSettings:
@@ -390,6 +400,9 @@ class ProbesRecipe(BuildRecipe):
     """``open_clip`` (its bundled BPE) or the folder of a Hugging Face tokenizer."""
     present_word: str | None = "severe"
     """Word before the condition in the present caption, for equal token counts; null for none."""
+    balanced: bool = True
+    """As many pairs with the negation in the correct caption as in the foil, for each condition and
+    source."""
 
 
 class OppositionRecipe(BuildRecipe):
@@ -399,6 +412,8 @@ class OppositionRecipe(BuildRecipe):
     conditions: tuple[str, ...] = ()
     """Which conditions; all if empty."""
     styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
+    balanced: bool = True
+    """As many positive as negative prompts, for each condition and source."""
 
 
 class ProtocolsRecipe(BuildRecipe):

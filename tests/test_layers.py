@@ -32,6 +32,7 @@ ORDER = (
     ("audit",),
     ("report",),
     ("dataset",),
+    ("review", "compare"),
     ("exports",),
     ("checks",),
     ("publishing",),

@@ -72,7 +72,7 @@ def migrate(path: Path) -> Migrated:
         folder,
         changes,
         store.read if store is not None else None,
-        added=added,
+        kept=added,
         accept=lambda partial: _accept(partial, path),
     )
     new = [

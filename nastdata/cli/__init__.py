@@ -36,6 +36,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "audit": ("nastdata.cli.checking.audit", "Try to solve a dataset without its images."),
     "migrate": ("nastdata.cli.data.migrate", "Bring a folder that nastdata 0.1 built up to date."),
+    "review": (
+        "nastdata.cli.checking.review",
+        "Have people review a sample of a dataset, or an ontology.",
+    ),
+    "diff": ("nastdata.cli.checking.diff", "Say what changed between two dataset folders."),
     "report": ("nastdata.cli.checking.report", "Write the report page of a dataset folder."),
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
     "publish": ("nastdata.cli.sharing.publish", "Push a dataset to a hub, if its terms allow."),

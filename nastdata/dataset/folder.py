@@ -225,17 +225,16 @@ def update_dataset(
     folder: DatasetFolder,
     changes: Mapping[str, Any],
     image_loader: ImageLoader | None = None,
+    kept: Mapping[str, bytes] | None = None,
     *,
-    added: Mapping[str, bytes] | None = None,
     accept: Callable[[Path], None] = lambda partial: None,
 ) -> None:
     """Change manifest keys (``{"audit": ...}``) and write card, Croissant and report anew, in one step.
 
-    ``added`` holds new files, name -> content; ``accept`` looks at the new folder before it takes its place,
-    and keeps the old one by raising.
-
     Data files are linked, not copied, and keep the hashes that the manifest records for them, so that
-    damage to them is not blessed. A folder without a manifest gets a report only.
+    damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add
+    or to replace, by name, such as the records of a review. ``accept`` looks at the new folder before it takes
+    its place, and keeps the old one by raising.
 
     Raises:
         UserError: if the folder can't be written or the disk is full.
@@ -249,12 +248,13 @@ def update_dataset(
         return
     whole = {**folder.manifest, **changes}
     outputs = {k: v for k, v in whole.pop("outputs", {}).items() if k not in documents}
+    outputs |= {name: manifests.hash_bytes(content) for name, content in (kept or {}).items()}
     whole["outputs"] = outputs
     with replace_folder(folder.path) as partial:
-        _link_tree(folder.path, partial, leave={*documents, *(added or {})})
-        for name, content in (added or {}).items():
+        _link_tree(folder.path, partial, leave=documents | set(kept or ()))
+        for name, content in (kept or {}).items():
+            (partial / name).parent.mkdir(exist_ok=True)
             (partial / name).write_bytes(content)
-            outputs[name] = manifests.hash_bytes(content)
         _write_documents(partial, whole, frames, rejects, image_loader)
         accept(partial)
 

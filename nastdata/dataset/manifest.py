@@ -26,6 +26,7 @@ def finish_manifest(
     out.pop("outputs", None)
     if images is not None:
         out["images"] = dict(images)
+    out.setdefault("review", {"status": "not reviewed"})
     out["rows"] = rows
     out["arrow_bytes"] = arrow_bytes
     return out

@@ -91,6 +91,7 @@ def _dangling(o: Parts) -> list[str]:
     for r in o.regions:
         refs += [(f"regions.{r.name}.within", w, regions, "region") for w in r.within]
         refs += [(f"regions.{r.name}.overlaps", w, regions, "region") for w in r.overlaps]
+        refs += [(f"regions.{r.name}.superimposed", w, regions, "region") for w in r.superimposed]
     for s in o.scales:
         refs += [(f"scales.{s.name}.synonyms", g, set(s.grades), "grade") for g in s.synonyms]
         refs += [(f"scales.{s.name}.also_read", g, set(s.grades), "grade") for g in s.also_read]

@@ -88,9 +88,7 @@ def is_plain(path: Path) -> bool:
 class _Unpacked(io.RawIOBase):
     """Bytes of a packed stream, up to what its size makes believable."""
 
-    def __init__(
-        self, inner: Any, packed: int, path: Path, then: Callable[[], object] | None = None
-    ) -> None:
+    def __init__(self, inner: Any, packed: int, path: Path, then: Callable[[], object] | None = None) -> None:
         self._inner, self._most, self._path = inner, max(HARMLESS, RATIO * packed), path
         self._count, self._then = 0, then
 

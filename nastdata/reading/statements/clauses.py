@@ -28,14 +28,15 @@ class Clauses(Mentions):
         self._end_clause(i)
         self._sentence = len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
-            self._closed, self._last = PRESENT, False
+            self._closed = PRESENT
+            self._last = bool(self.mentions) and self.mentions[-1].question
 
     def _ask(self, i: int) -> None:
         """A question mark: "Fracture? No." or an open question."""
         if look.ANSWER.match(self.kinds, i + 1):
             return
         for m in self._group:
-            m.polarity = DOUBTFUL
+            m.polarity, m.question = DOUBTFUL, True
         self._end_sentence(i)
 
     def _end_clause(self, i: int) -> None:

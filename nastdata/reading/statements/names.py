@@ -67,7 +67,9 @@ class Names(Cues):
                 break
             if kind in _SUBJECTS or kind == _DOMAIN:
                 text = self.entries[j].text
-                verb = not _VERBS.isdisjoint(self.kinds[j:i]) or look.BETWEEN.issuperset(self.kinds[j + 1 : i])
+                verb = not _VERBS.isdisjoint(self.kinds[j:i]) or look.BETWEEN.issuperset(
+                    self.kinds[j + 1 : i]
+                )
                 condition = self._lexicon.predicates.get(text, {}).get(adjective) if verb else None
                 if condition is None and verb and kind in _WHERE:
                     condition = self._lexicon.of_places.get(adjective)
