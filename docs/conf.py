@@ -72,10 +72,16 @@ def _title(name: str) -> str:
 def write_reference(app: Any) -> None:
     """Write the pages that are made from the code, and the list of those that no section names."""
     reference.write_all(HERE / "reference")
-    named = "\n".join(p.read_text(encoding="utf-8") for p in HERE.rglob("*.md") if p.name != "_more.md")
-    listed = set(re.findall(r"^(?:\.\./)?([\w/-]+)$", named, re.M))
+    pages = [p for p in HERE.rglob("*.md") if p.name != "_more.md"]
+    listed = {
+        (page.parent / name).resolve()
+        for page in pages
+        for name in re.findall(r"^([\w./-]+)$", page.read_text(encoding="utf-8"), re.M)
+    }
     left = sorted(
-        p.stem for p in HERE.glob("*.md") if p.stem not in listed and p.stem not in ("index", "_more")
+        p.stem
+        for p in HERE.glob("*.md")
+        if p.with_suffix("") not in listed and p.stem not in ("index", "_more")
     )
     lines = ["```{toctree}", ":maxdepth: 1", ":caption: More", "", *left, "```", ""] if left else [""]
     (HERE / "_more.md").write_text("\n".join(lines), encoding="utf-8")

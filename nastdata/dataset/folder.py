@@ -233,8 +233,8 @@ def update_dataset(
 
     Data files are linked, not copied, and keep the hashes that the manifest records for them, so that
     damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add
-    or to replace, by name, such as the records of a review. ``accept`` looks at the new folder before it takes
-    its place, and keeps the old one by raising.
+    or to replace, by name, such as the records of a review. ``accept`` looks at the new folder before it
+    takes its place, and keeps the old one by raising.
 
     Raises:
         UserError: if the folder can't be written or the disk is full.
