@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -533,7 +534,16 @@ def _tell(err: Any, model: type[Settings]) -> str:
         return f"unknown key '{key}' ({name_nearest(loc[-1], _keys_at(model, loc[:-1]))})"
     message = err["msg"].removeprefix("Value error, ")
     given = f", not {err['input']!r}" if not isinstance(err["input"], dict) else ""
-    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}"
+    near = ""
+    if message.startswith("Input should be '") and isinstance(err["input"], str):
+        near = _name_near(err["input"], re.findall(r"'([^']*)'", message))
+    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}{near}"
+
+
+def _name_near(word: str, known: list[str]) -> str:
+    """Return ``; did you mean 'x'?``, or nothing where none is near."""
+    near = name_nearest(word, known)
+    return f"; {near}" if near.startswith("did you mean") else ""
 
 
 def _keys_at(model: type[BaseModel], loc: list[str]) -> list[str]:

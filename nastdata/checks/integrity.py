@@ -21,6 +21,8 @@ from nastdata.provenance import find_revision
 from nastdata.records import COLUMN_ORDER, SPLITS
 
 SHARD = re.compile(r"(?P<split>[a-z]+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
+OLDER = (1,)
+"""Formats of older versions that are read as they are."""
 DOCUMENTS = ("README.md", "croissant.json", "report.html", "rejects.parquet")
 IMAGE_COLUMNS = ("image", "distractor_image")
 """Hold a path, or the image itself."""
@@ -110,9 +112,14 @@ def _check_manifest(
     except UserError as e:
         ledger.add("manifest", None, 1, [*bad, Bad(str(e), "recipe.ontology")])
         return load_ontology("chest_xray")
-    if manifest.get("format") != manifests.FORMAT:
-        bad.append(Bad(f"format {manifest.get('format')!r} is not {manifests.FORMAT}", "format"))
     doubts: list[Bad] = []
+    made = manifest.get("format")
+    if made in OLDER:
+        doubts.append(
+            Bad(f"format {made}, of nastdata 0.1: bring it up to date with `nastdata migrate`", "format")
+        )
+    elif made != manifests.FORMAT:
+        bad.append(Bad(f"format {made!r} is not {manifests.FORMAT}", "format"))
     try:
         if not recipe:
             bad.append(Bad("no recipe", "recipe"))

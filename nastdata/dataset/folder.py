@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,12 @@ def read_dataset(path: Path | str) -> DatasetFolder:
         what = "not a folder" if folder.exists() else "no such folder"
         raise UserError(what, where=str(folder), how="give the folder that `nastdata build` wrote")
     manifest = manifests.read_manifest(folder)
-    notes = () if manifest else ("no manifest.json: made by others, or by hand; nothing to compare it with",)
+    notes: tuple[str, ...] = ()
+    if manifest is None:
+        notes = ("no manifest.json: made by others, or by hand; nothing to compare it with",)
+    elif manifest.get("format") != manifests.FORMAT:
+        old = f"format {manifest.get('format')}, from nastdata {manifest['nastdata']}"
+        notes = (f"{old}: `nastdata migrate {folder}` brings it up to date",)
     files: dict[str, dict[str, tuple[Path, ...]]] = {}
     strange = []
     for sub in sorted(p for p in (folder / "data").glob("*") if p.is_dir()):
@@ -236,12 +241,15 @@ def update_dataset(
     changes: Mapping[str, Any],
     image_loader: ImageLoader | None = None,
     kept: Mapping[str, bytes] | None = None,
+    *,
+    accept: Callable[[Path], None] = lambda partial: None,
 ) -> None:
     """Change manifest keys (``{"audit": ...}``) and write card, Croissant and report anew, in one step.
 
     Data files are linked, not copied, and keep the hashes that the manifest records for them, so that
     damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add
-    or to replace, by name, such as the records of a review.
+    or to replace, by name, such as the records of a review. ``accept`` looks at the new folder before it
+    takes its place, and keeps the old one by raising.
 
     Raises:
         UserError: if the folder can't be written or the disk is full.
@@ -263,6 +271,7 @@ def update_dataset(
             (partial / name).parent.mkdir(exist_ok=True)
             (partial / name).write_bytes(content)
         _write_documents(partial, whole, frames, rejects, image_loader)
+        accept(partial)
 
 
 def _write_documents(

@@ -12,8 +12,8 @@ from nastdata.errors import UserError
 from nastdata.text_input.plain_files import read_file
 
 NAME = "manifest.json"
-FORMAT = 1
-"""Version of the folder's layout."""
+FORMAT = 2
+"""Version of the folder's layout; 1 is nastdata 0.1, without ``bindings`` and ``ontology.yaml``."""
 
 MOST_BYTES = 256 << 20
 KINDS: dict[str, type] = {
@@ -81,6 +81,13 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise UserError("not a manifest of nastdata: a source has no name", where=str(path))
     if not all(isinstance(v, str) for v in (data.get("outputs") or {}).values()):
         raise UserError("not a manifest of nastdata: 'outputs' are no hashes", where=str(path))
+    made = data.get("format")
+    if isinstance(made, int) and made > FORMAT:
+        raise UserError(
+            f"format {made}, from nastdata {data['nastdata']}; this nastdata reads formats up to {FORMAT}",
+            where=str(path),
+            how="pip install --upgrade nastdata",
+        )
     return data
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from nastdata.errors import UserError
+from nastdata.errors import UserError, name_nearest
 from nastdata.ontology.model import Ontology
 from nastdata.ontology.problems import explain_errors, explain_yaml, make_loader
 from nastdata.resources import find_resource
@@ -55,7 +55,7 @@ def load_ontology(name_or_path: str) -> Ontology:
         raise UserError(
             "no such ontology",
             where=name_or_path,
-            how=f"give a built-in name ({', '.join(list_ontologies())}) or the path of a YAML file",
+            how=f"{name_nearest(name_or_path, list_ontologies())}; or give the path of a YAML file",
         ) from None
     return _load(path, stat.st_mtime_ns)
 
