@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -27,6 +27,7 @@ from pydantic import (
 from nastdata.errors import UserError, name_nearest
 from nastdata.registry import list_adapters
 from nastdata.resources import find_resource
+from nastdata.text_input.yaml_files import parse_yaml, read_yaml
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -51,6 +52,11 @@ class SplitShares(Settings):
         if abs(self.train + self.validation + self.test - 1.0) > 1e-9:
             raise ValueError("train, validation and test must add up to 1")
         return self
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Split -> its share."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 class Prices(Settings):
@@ -329,15 +335,16 @@ class Shares(Settings):
     """How much of what a config holds."""
 
     max_share: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] | None = "auto"
-    """Highest share of a split's rows that one condition may have. auto: a quarter, or one and a half times
+    """Highest share of a split's rows that one condition may have. auto: a fifth, or one and a half times
     an even share, whichever is more; null: no cap."""
-    mix: dict[Kind, Annotated[float, Field(ge=0.0)]] | None = None
+    mix: dict[Kind, Annotated[float, Field(ge=0.0)]] | Literal["auto"] | None = "auto"
     """Shares of the kinds of negation to aim at, such as {existence: 2, location: 1, severity: 1}; kinds that
-    are not named are left out, what the data can't fill is reported. null: as the data have them."""
+    are not named are left out, what the data can't fill is reported. auto: existence 40, location 35,
+    severity 15, none 10, as far as the data go; null: as the data have them."""
 
     @model_validator(mode="after")
     def _something(self) -> Shares:
-        if self.mix is not None and not sum(self.mix.values()) > 0:
+        if isinstance(self.mix, dict) and not sum(self.mix.values()) > 0:
             raise ValueError("mix names no kind with a share above 0")
         return self
 
@@ -351,6 +358,10 @@ class ClaimSettings(Shares):
     balanced: bool = True
     """Closed families whose every member is true for some image, equally often."""
     per_study: int | None = Field(None, ge=1)
+    """Highest number of sets about one study; null: 4. Never two about conditions that imply one another."""
+    hard_places: Literal["leave_out", "keep"] = "leave_out"
+    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly
+    shows."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClaimSettings:
@@ -389,6 +400,9 @@ class ProbesRecipe(BuildRecipe):
     """``open_clip`` (its bundled BPE) or the folder of a Hugging Face tokenizer."""
     present_word: str | None = "severe"
     """Word before the condition in the present caption, for equal token counts; null for none."""
+    balanced: bool = True
+    """As many pairs with the negation in the correct caption as in the foil, for each condition and
+    source."""
 
 
 class OppositionRecipe(BuildRecipe):
@@ -398,6 +412,8 @@ class OppositionRecipe(BuildRecipe):
     conditions: tuple[str, ...] = ()
     """Which conditions; all if empty."""
     styles: tuple[Literal["structured", "natural"], ...] = ("structured", "natural")
+    balanced: bool = True
+    """As many positive as negative prompts, for each condition and source."""
 
 
 class ProtocolsRecipe(BuildRecipe):
@@ -467,10 +483,7 @@ def load_recipe(name_or_path: str, overrides: Iterable[tuple[str, str]] = ()) ->
         UserError: with every mistake in the file and the overrides.
     """
     path = find_recipe(name_or_path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
+    data = read_yaml(path)
     if not isinstance(data, dict) or "recipe" not in data:
         raise UserError(
             "no 'recipe' key", where=str(path), how="known kinds: " + ", ".join(list_adapters(GROUP))
@@ -509,8 +522,8 @@ def _set_key(data: dict[str, Any], key: str, value: str) -> None:
             raise UserError(f"'{p}' holds no settings of its own", where=f"--set {key}")
         data = inner
     try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        data[last] = parse_yaml(value, f"--set {key}")
+    except UserError:
         data[last] = value
 
 
@@ -521,7 +534,16 @@ def _tell(err: Any, model: type[Settings]) -> str:
         return f"unknown key '{key}' ({name_nearest(loc[-1], _keys_at(model, loc[:-1]))})"
     message = err["msg"].removeprefix("Value error, ")
     given = f", not {err['input']!r}" if not isinstance(err["input"], dict) else ""
-    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}"
+    near = ""
+    if message.startswith("Input should be '") and isinstance(err["input"], str):
+        near = _name_near(err["input"], re.findall(r"'([^']*)'", message))
+    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}{near}"
+
+
+def _name_near(word: str, known: list[str]) -> str:
+    """Return ``; did you mean 'x'?``, or nothing where none is near."""
+    near = name_nearest(word, known)
+    return f"; {near}" if near.startswith("did you mean") else ""
 
 
 def _keys_at(model: type[BaseModel], loc: list[str]) -> list[str]:

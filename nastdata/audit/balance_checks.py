@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nastdata.audit.choices import ChoiceSet, Floats, rank_strings
+from nastdata.audit.choices import CONTEXT, ChoiceSet, Floats, rank_strings
 from nastdata.audit.features import compare_options, count_words, subtract_item_mean
 from nastdata.audit.intervals import bound_accuracy
 from nastdata.ontology import Ontology, find_denied_beside
@@ -19,7 +19,9 @@ CAPTION_CELLS: dict[str, tuple[str, ...]] = {
     "severity": ("severity",),
     "condition, location and severity": ("condition", "location", "severity"),
 }
-"""What a caption's polarity must not be guessed from."""
+"""What a caption's polarity must not be guessed from: its fact."""
+WORDING_CELLS = ("characters", "words", "condition and characters")
+"""The same, of its words; a language model may be unable to word a denial as short as a statement."""
 
 
 def check_positions(choices: ChoiceSet) -> dict[str, Any]:
@@ -188,7 +190,9 @@ def check_crossing(frame: pl.DataFrame, text: str) -> dict[str, Any]:
 
 
 def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]:
-    """Guess a caption's polarity from its condition, place or grade, as other patients' captions have it.
+    """Guess a caption's polarity from its condition, place, grade, source, ids, order or length.
+
+    As other patients' captions have it.
 
     Returns:
         Cell -> accuracy with interval (clustered by patient), beside the base rate: always the commoner
@@ -208,8 +212,21 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         "base_rate": base[0],
         "cells": {},
     }
-    for name, columns in CAPTION_CELLS.items():
-        key = fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
+    keys = {
+        name: fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
+        for name, columns in CAPTION_CELLS.items()
+    }
+    characters = frame["caption"].str.len_chars().cast(pl.String)
+    keys |= {
+        "characters": characters,
+        "words": frame["caption"].str.count_matches(" ").cast(pl.String),
+        "condition and characters": fact["condition"] + "|" + characters,
+    }
+    for column in (c for c in frame.columns if c.startswith(CONTEXT)):
+        name = column.removeprefix(CONTEXT)
+        code = frame[column].cast(pl.String)
+        keys |= {name: code, f"condition and {name}": fact["condition"] + "|" + code}
+    for name, key in keys.items():
         hits = _guess_majority(rank_strings(key)[1], negated, fold, folds)
         accuracy, low, high = bound_accuracy(hits, [patient])
         out["cells"][name] = {"accuracy": accuracy, "low": low, "high": high}

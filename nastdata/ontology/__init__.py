@@ -24,6 +24,7 @@ from nastdata.ontology.model import (
     Region,
     Review,
     Scale,
+    SignOff,
 )
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Region",
     "Review",
     "Scale",
+    "SignOff",
     "find_alternative",
     "find_denied_beside",
     "find_ontology_file",

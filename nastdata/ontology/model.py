@@ -6,9 +6,17 @@ import hashlib
 import json
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from nastdata.ontology.rules import find_mistakes
 
@@ -150,12 +158,47 @@ class Clash(_Part):
     why: Name
 
 
+class SignOff(_Part):
+    """One person's signature under a review of this file (`nastdata review --ontology`)."""
+
+    name: Name
+    role: Name
+    date: Name
+    """YYYY-MM-DD."""
+    scope: Name
+    items: int = Field(ge=0)
+    """Statements that were drawn; what came of them follows."""
+    accepted: int = Field(ge=0)
+    rejected: int = Field(ge=0)
+    unsure: int = Field(ge=0)
+    open: int = Field(ge=0)
+    """Readers disagree, and nobody has decided."""
+    unread: int = Field(ge=0)
+    krippendorff: float | None = None
+    """Krippendorff's alpha of the readers; null with one reader, or if all said the same."""
+    content: Name
+    """sha256 of the file's content without its review, when it was signed."""
+    records: Name
+    """sha256 of the records of the review."""
+    digest: Name
+    """Ties all of this together."""
+
+
 class Review(_Part):
     """Who looked at this file, and at what."""
 
     status: Name
     reviewed_by: tuple[Name, ...] = ()
     notes: tuple[Name, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _leave_out_nobody(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files that nobody signed are written as they were before there were sign-offs."""
+        out: dict[str, Any] = handler(self)
+        if not self.sign_offs:
+            out.pop("sign_offs", None)
+        return out
 
 
 class Ontology(_Part):
@@ -172,6 +215,9 @@ class Ontology(_Part):
     places: tuple[Place, ...] = ()
     conditions: tuple[Condition, ...] = Field(min_length=3)
     clashes: tuple[Clash, ...] = ()
+    hard_to_separate: tuple[tuple[Name, ...], ...] = ()
+    """Regions of one side that one image hardly tells apart, such as the lobes of a lung, seen from the
+    front."""
     others: tuple[Name, ...] = ()
     """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
     vocabulary: tuple[Name, ...] = ()
@@ -269,4 +315,12 @@ class Ontology(_Part):
     def fingerprint(self) -> str:
         """sha256 of the content, independent of the file's layout."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @cached_property
+    def content(self) -> str:
+        """sha256 of the content without its review, which is what reviewers sign."""
+        # defaults are left out, so that a key of a later version does not change what was signed
+        plain = self.model_dump(mode="json", exclude={"review"}, exclude_defaults=True)
+        content = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()

@@ -84,6 +84,7 @@ class Parser:
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         self._hazards.mark(text, symbols, scope)
         labels: dict[str, int] = {}
+        weights: dict[str, int] = {}
         facts: list[ParsedFact] = []
         limited: list[tuple[ParsedFact, bool]] = []
         dropped: list[str] = []
@@ -95,9 +96,9 @@ class Parser:
                 polarity = mention.polarity
                 time: Time = tell_time(mention, symbols) if timed or polarity is None else "now"
                 if polarity is not None:
-                    known = labels.get(mention.condition)
-                    if known is None or _WEIGHT[polarity] > _WEIGHT[known]:
-                        labels[mention.condition] = polarity
+                    weight = -1 if mention.question else _WEIGHT[polarity]
+                    if weight > weights.get(mention.condition, -2):
+                        labels[mention.condition], weights[mention.condition] = polarity, weight
                 start, end = symbols.spans[mention.at]
                 sentence, span = where.find_sentence(mention.at)
                 section = where.find_section(mention.at) if sections else None

@@ -116,6 +116,8 @@ def _render_body(about: Description) -> str:
         "Solvers that see the text only, with whole groups and patients held out:\n\n" + _bullets(about.audit)
         if about.audit
         else "No audit was run on this build.",
+        "## Review",
+        _bullets(about.review),
         "## Limits",
         _bullets([*about.limits, *about.biases]),
         "## Personal data",
@@ -138,7 +140,7 @@ def _render_body(about: Description) -> str:
 def _tell_images() -> str:
     return (
         "Images are not included: `image` is a path under the source's own image folder. "
-        "`nastdata.attach_images(rows, {SOURCE: FOLDER})` finds them in your copy and tells what is missing."
+        "`nastdata.attach_images(rows, {SOURCE: FOLDER})` finds them in your copy and lists what is missing."
     )
 
 

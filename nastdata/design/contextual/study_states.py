@@ -6,7 +6,7 @@ these, and studies are counted and picked by number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,16 @@ class StudyTable:
     """(study, condition) pairs whose facts contradict one another, and are therefore unknown."""
     doubtful: int
     """(study, condition) pairs of which nothing is usable, since a doubt stands beside what is said."""
+
+    def take(self, rows: Ints) -> StudyTable:
+        """Return some of the studies, with the same states."""
+        return replace(
+            self,
+            studies=self.studies[rows],
+            state=self.state[rows],
+            split=self.split[rows],
+            draw=self.draw[rows],
+        )
 
 
 def tabulate_studies(facts: pl.DataFrame, logic: Logic, seed: int, *, hard: bool = False) -> StudyTable:

@@ -8,6 +8,7 @@ often.
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from nastdata.design.mednega.label_masks import Studies
 from nastdata.design.mednega.planes import Cell, CellList, list_cells, split_labels
 from nastdata.design.mednega.serving import sort_into_types
 from nastdata.design.mednega.strata import sort_into_strata
+from nastdata.engines.base import count_cores
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
@@ -55,20 +57,31 @@ def draw_balanced_items(
     strata = sort_into_strata(eligible.frame) if recipe.match_visits else np.zeros(len(eligible.frame))
     groups: dict[str, list[tuple[Cell, Group]]] = {}
     reports: dict[str, dict[str, Any]] = {}
+
+    def solve(part: Any) -> tuple[Balance, list[list[int]]]:
+        types, of_type = sort_into_types(evidence, part, cells.usable, denials)
+        per_study, share = recipe.items_per_study, recipe.triple_share
+        return balance_split(types, cells.usable, per_study=per_study, share=share), of_type
+
+    parts: list[tuple[str, Any]] = []
     for split in SPLITS:
         rows = np.flatnonzero((eligible.frame["split"] == split).to_numpy())
+        for stratum in np.unique(strata[rows]):
+            cut = _cut_up(eligible, rows[strata[rows] == stratum], recipe.seed)
+            parts += [(split, part) for part in cut]
+    # the solver leaves the interpreter free while it works; results come in the order of the parts
+    with ThreadPoolExecutor(max_workers=min(len(parts) or 1, count_cores())) as pool:
+        all_solved = list(pool.map(solve, (part for _, part in parts)))
+    for split in SPLITS:
         by_cell: dict[Cell, list[Group]] = defaultdict(list)
         told = []
-        for stratum in np.unique(strata[rows]):
-            for part in _cut_up(eligible, rows[strata[rows] == stratum], recipe.seed):
-                types, of_type = sort_into_types(evidence, part, cells.usable, denials)
-                solved = balance_split(
-                    types, cells.usable, per_study=recipe.items_per_study, share=recipe.triple_share
-                )
-                ordered = _order_by_hash(eligible, of_type, recipe.seed)
-                for cell, found in _pick_studies(solved, ordered, eligible, recipe.seed).items():
-                    by_cell[cell] += found
-                told.append(_describe(solved, len(part), len(types.size)))
+        for (of_split, part), (solved, of_type) in zip(parts, all_solved, strict=True):
+            if of_split != split:
+                continue
+            ordered = _order_by_hash(eligible, of_type, recipe.seed)
+            for cell, found in _pick_studies(solved, ordered, eligible, recipe.seed).items():
+                by_cell[cell] += found
+            told.append(_describe(solved, len(part), len(of_type)))
         groups[split] = _trim(_spread(by_cell, recipe.seed), recipe.triple_share)
         reports[split] = _add_up(told, by_cell)
     if recipe.limit is not None:

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
+from nastdata.design.contextual.rows import name_codes
 from nastdata.design.contextual.states import ConditionState, Logic, logic_of
 from nastdata.design.contextual.study_states import StudyTable, tabulate_studies
+from nastdata.design.pairs.evening import even_out
 from nastdata.design.pairs.tokens import CountTokens
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Condition, Ontology
@@ -45,8 +47,12 @@ def design_probes(
         recipe: ``present_word``, limit, seed.
         count_tokens: of the tokenizer in use.
 
+    With ``balanced``, each condition has as many pairs of both directions in each split and source, so that
+    none of these tells which caption is correct.
+
     Returns:
-        Rows of ``probes`` plus ``split``. Conditions whose two texts differ in length are left out; the
+        Rows of ``probes`` plus ``split``, in hashed order. Conditions whose two texts differ in length are
+        left out; the
         report counts their pairs.
     """
     logic = logic_of(ontology)
@@ -70,7 +76,16 @@ def design_probes(
                 continue
             parts.append(_pairs(table, studies, name, texts, side, recipe.seed))
     frame = pl.concat(parts) if parts else _pairs(table, np.zeros(0, np.int64), "", _Texts("", ""), "foil", 0)
-    frame = _spread(frame, recipe.limit)
+    frame, uneven = even_out(
+        frame,
+        "negation_in",
+        balanced=recipe.balanced,
+        limit=recipe.limit,
+        shares=recipe.splits.by_name,
+    )
+    if uneven:
+        left_out["no pair of the other direction in its split, source and condition"] = uneven
+    frame = frame.with_columns(name_codes("probe", frame["code"]).alias("pair_id")).sort("split", "pair_id")
     report = {
         "studies": len(table.studies),
         "pairs": len(frame),
@@ -150,21 +165,12 @@ def _pairs(
     table: StudyTable, studies: np.ndarray, condition: str, texts: _Texts, side: Side, seed: int
 ) -> pl.DataFrame:
     correct, foil = (texts.absent, texts.present) if side == "correct" else (texts.present, texts.absent)
-    order = mix_codes(table.draw[studies], draw_int(seed, "probe", condition, side))
+    code = mix_codes(table.draw[studies], draw_int(seed, "probe", condition))
     return table.studies[studies].with_columns(
         pl.lit(condition).alias("condition"),
         pl.lit(correct).alias("correct"),
         pl.lit(foil).alias("foil"),
         pl.lit(side).alias("negation_in"),
-        pl.Series("order", order),
+        pl.Series("code", code),
+        pl.Series("order", mix_codes(code, draw_int(seed, "probe order"))),
     )
-
-
-def _spread(frame: pl.DataFrame, limit: int | None) -> pl.DataFrame:
-    """Number the pairs in hashed order; a limit takes evenly from conditions and directions."""
-    if limit is not None:
-        turn = pl.col("order").rank("ordinal").over("condition", "negation_in")
-        frame = frame.with_columns(turn.alias("turn")).sort("turn", "order").head(limit)
-    number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(6)
-    frame = frame.sort("split", "order", "condition")
-    return frame.with_columns(("probe-" + pl.col("split") + "-" + number).alias("pair_id"))

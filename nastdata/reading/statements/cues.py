@@ -55,7 +55,7 @@ class Cues(Exceptions):
         denied = self._polarity == ABSENT and not self._group and not self._has_own_object(i)
         if denied and self._opener in ("determiner", "denial", "clause"):
             return  # "no film shows X"
-        if self._opener == "doubt" and not self._group:
+        if self._opener in ("doubt", "question") and not self._group:
             return  # "may show X"
         self._open(UNSAID if self.unsaid else PRESENT, "shows")
 
@@ -108,7 +108,7 @@ class Cues(Exceptions):
 
     def _exclude(self, i: int) -> None:
         doubt = "rule_out" in self.entries[i].roles and self._polarity == PRESENT
-        self._open(DOUBTFUL if doubt else UNSAID, "doubt" if doubt else "asks")
+        self._open(DOUBTFUL if doubt else UNSAID, "question" if doubt else "asks")
 
     def _seen(self, i: int) -> None:
         if not self._group or (self.unsaid and self._polarity == UNSAID):
@@ -139,7 +139,7 @@ class Cues(Exceptions):
             return
         if self._polarity == UNSAID and self._opener not in _OPEN_TO_DOUBT:
             return
-        self._open(DOUBTFUL, "doubt")
+        self._open(DOUBTFUL, self._name_doubt(i))
 
     def _doubt_ahead(self, i: int) -> None:
         if self._polarity == ABSENT and self._original[i] in _EITHER:
@@ -156,7 +156,12 @@ class Cues(Exceptions):
         ):
             return  # "no opacity concerning for X"
         elif self._polarity != UNSAID or self._opener in _OPEN_TO_DOUBT:
-            self._open(DOUBTFUL, "doubt")
+            self._open(DOUBTFUL, self._name_doubt(i))
+
+    def _name_doubt(self, i: int) -> str:
+        """Tell a question ("?fracture") from another doubt."""
+        entry = self.entries[i]
+        return "question" if "question" in entry.roles or not entry.text else "doubt"
 
     def _link(self, i: int) -> None:
         if self._telegraphic and self._polarity == ABSENT and "explains" in self.entries[i].roles:

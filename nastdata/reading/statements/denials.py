@@ -7,6 +7,7 @@ from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID
 from nastdata.reading.statements.names import Names
 
+_LEADING = symbols("there_is article asks doubt_next exclude")
 _AUXILIARY_SEEN = symbols("auxiliary seen")
 _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES = symbols("place place_adverbial")
@@ -21,8 +22,11 @@ class Denials(Names):
 
     def _no(self, i: int) -> None:
         kinds = self.kinds
-        if self._polarity is UNSAID and self._opener == "asks" and not self._group:
-            return  # "to make sure that there is no X"
+        if not self._group and not self._joint and i and kinds[i - 1] in _LEADING:
+            if self._polarity is UNSAID and self._opener == "asks":
+                return  # "to make sure that there is no X"
+            if self._opener == "doubt":
+                return  # "it cannot be said that there is no X"
         double = look.DOUBLE.match(kinds, i + 1)
         if double:
             self._skip = double.end()

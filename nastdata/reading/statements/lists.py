@@ -19,7 +19,18 @@ Polarity = int | None
 class Mention:
     """A condition, or its affirmative alternative, at a place in the symbols."""
 
-    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "reason", "time", "turn", "unread")
+    __slots__ = (
+        "alternative",
+        "at",
+        "condition",
+        "joint",
+        "polarity",
+        "question",
+        "reason",
+        "time",
+        "turn",
+        "unread",
+    )
 
     def __init__(
         self, condition: str, at: int, polarity: Polarity, joint: str, turn: int, alternative: bool
@@ -34,6 +45,8 @@ class Mention:
         """Why it is left unread, if it is."""
         self.reason: str | None = None
         """Why nothing is said of it, where its polarity is None."""
+        self.question = False
+        """Whether it is doubtful only because it is asked for, so that another statement decides."""
         self.time: Time = "now"
 
 

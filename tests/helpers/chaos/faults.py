@@ -82,10 +82,10 @@ def worker_without_memory(lab: Lab) -> Trial:
 def _hit_worker(lab: Lab, hit: Callable[[int], None]) -> Trial:
     out = lab.place()
     run = lab.start(out, "--set", "workers=2", script=LOW)
-    if not run.wait_for(lambda: bool(run.children())):
+    least = lab.rng.choice([40, 60, 80]) * 2**20  # under way, and past the start of the interpreter
+    if not run.wait_for(lambda: any(_count_bytes(pid, 1) > least for pid in run.children())):
         stop(run)
         return Trial(hit=False)
-    time.sleep(lab.rng.uniform(0, 0.3))
     try:
         for pid in run.children():
             hit(pid)
@@ -95,7 +95,8 @@ def _hit_worker(lab: Lab, hit: Callable[[int], None]) -> Trial:
     if code == 0:
         return Trial(hit=False)
     said = " ".join(run.lines)
-    return again(lab, out, in_words=run.in_words and code == 2 and "memory" in said)
+    in_words = run.in_words and code == 2 and "memory" in said
+    return again(lab, out, in_words=in_words, note="" if in_words else " / ".join(run.lines[-6:]))
 
 
 def build_without_memory(lab: Lab) -> Trial:
@@ -117,9 +118,16 @@ def build_without_memory(lab: Lab) -> Trial:
 
 
 def _limit_memory(pid: int, more: int) -> None:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) if Path(f"/proc/{pid}").exists() else 0
-    limit = pages * resource.getpagesize() + more
+    limit = _count_bytes(pid, 0) + more
     resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+
+
+def _count_bytes(pid: int, column: int) -> int:
+    """Return a process's memory: 0 its address space, 1 what is resident; 0 bytes if it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[column]) * resource.getpagesize()
+    except (OSError, IndexError):
+        return 0
 
 
 @contextmanager
@@ -300,8 +308,8 @@ def ray_worker_killed(lab: Lab) -> Trial:
     run = lab.start(out, "--engine", "ray", "--set", "workers=2")
 
     def workers() -> list[int]:
-        return [pid for pid, _, c in list_processes() if pid not in mine and c.startswith("ray::")
-                and "run_packed" not in c and "IDLE" not in c]  # fmt: skip
+        own = [(pid, c) for pid, _, c in list_processes() if pid not in mine and c.startswith("ray::")]
+        return [pid for pid, command in own if "Map" in command]
 
     if not run.wait_for(lambda: bool(workers())):
         stop(run)
@@ -311,4 +319,5 @@ def ray_worker_killed(lab: Lab) -> Trial:
     code = run.finish()
     if code == 0:
         return Trial(True, run.in_words, True, True, lab.is_right(out))
-    return again(lab, out, in_words=run.in_words and code == 2)
+    told = run.in_words and code == 2
+    return again(lab, out, in_words=told, note="" if told else " / ".join(run.lines[-8:]))
