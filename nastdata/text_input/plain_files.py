@@ -36,7 +36,7 @@ BROKEN_ZIP = (
 PACKED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File, b"\xfd7": lzma.LZMAFile}
 
 
-def open_file(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a plain file for reading; never waits.
 
     Raises:

@@ -91,7 +91,8 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
         effects = _get(trace, "text_space")
         if control.ndim != 2 or control.shape[1:] != effects.shape:
             raise UserError("the trace's control has another shape than its effects", how=AGAIN)
-        return effects[1:] - control.mean(axis=0)[1:]
+        above: npt.NDArray[np.float64] = effects[1:] - control.mean(axis=0)[1:]
+        return above
     return _get(trace, f"{settings.direction}_{settings.estimator}")[1:]
 
 
