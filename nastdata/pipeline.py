@@ -30,7 +30,7 @@ from nastdata.llm.terms_gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
 from nastdata.provenance import describe_build
-from nastdata.recipe import BuildRecipe, ContextualRecipe, MednegaRecipe, ProtocolsRecipe
+from nastdata.recipe import BuildRecipe, MednegaRecipe, ProtocolsRecipe
 from nastdata.report.fitness import list_problems
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
