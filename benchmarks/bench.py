@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import describe_machine
-from sections import PIECES, SECTIONS, SIZES
+from bench_sections import PIECES, SECTIONS, SIZES
 
 from nastdata.stages.keys import hash_parts
 

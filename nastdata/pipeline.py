@@ -15,7 +15,15 @@ from typing import Any
 import polars as pl
 
 from nastdata.assemble.checks import make_checks
-from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits, tell_empty
+from nastdata.assemble.emptiness import (
+    count_tested,
+    explain_empty,
+    find_blank,
+    find_empty_splits,
+    tell_empty,
+    tell_unfilled,
+    tell_untested,
+)
 from nastdata.assemble.options import Assembled
 from nastdata.dataset.atomic import write_file
 from nastdata.dataset.kept import list_kept
@@ -232,6 +240,10 @@ def _make(
         )
     for warning in warnings:
         progress.say(f"warning: {warning}")
+    tested = count_tested(configs)
+    thin = [*tell_unfilled(design_report), *tell_untested(tested)]
+    for line in thin:
+        progress.say(line)
     audit = None
     if recipe.audit.enabled:
         audit = _audit(recipe, configs, ontology, progress, stages, made_from)
@@ -243,6 +255,8 @@ def _make(
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
     }
+    if tested:
+        counts["tested"] = {"test_studies": tested, "says": thin}
     if images is not None:
         counts["images"] = images
     if said := writer.close_run():

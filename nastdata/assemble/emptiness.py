@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
 from nastdata.recipe import BuildRecipe, ContextualRecipe
 from nastdata.records import SPLITS
+
+LOW_SHARE = 0.7
+"""Part of the share that was aimed at below which a kind of negation is reported."""
+ENOUGH_TO_TEST = 100
+"""Test studies of a condition below which a figure of its own says little: at 80 % right, 71 to 87 %."""
 
 
 def explain_empty(
@@ -79,6 +85,58 @@ def find_empty_splits(
             have = ", ".join(f"{s} {people.get(s, 0):,}" for s in lacking)
             why = f"its patients ({have}) were too few or too alike. Add patients, or give it a larger share"
         out.append(f"{told}: {why}")
+    return out
+
+
+def count_tested(configs: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, int]]:
+    """Return config -> condition -> studies of the test split with a row about it, of contextual configs."""
+    out = {}
+    for config, frame in configs.items():
+        if config == "contextual_claims":
+            about = frame.select("split", "source", "study_id", "condition")
+        elif config == "contextual_captions":
+            condition = pl.col("fact").struct.field("condition").alias("condition")
+            about = frame.select("split", "source", "study_id", condition)
+        else:
+            continue
+        there = about["condition"].unique().sort().to_list()
+        tested = about.filter(pl.col("split") == "test").unique()["condition"].value_counts()
+        out[config] = dict.fromkeys(there, 0) | dict(sorted(tested.iter_rows()))
+    return out
+
+
+def tell_untested(tested: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return a line for each config with conditions that have too few test studies to be tested alone."""
+    out = []
+    for config, counts in tested.items():
+        few = [f"{c} ({n})" for c, n in counts.items() if n < ENOUGH_TO_TEST]
+        if not few:
+            continue
+        if len(few) == len(counts):
+            which = f"no condition has {ENOUGH_TO_TEST} (most: {max(counts.values())})"
+        else:
+            which = f"too few to test {', '.join(few)}"
+        out.append(f"{config}: test studies: {which}. Add studies, or report these conditions together")
+    return out
+
+
+def tell_unfilled(design: Mapping[str, Any]) -> list[str]:
+    """Return a line for each config in which kinds of negation are well below the share that was aimed at.
+
+    Args:
+        design: config -> report of its design, with ``shares``.
+    """
+    out = []
+    for config, report in design.items():
+        shares = (report.get("shares") or {}) if isinstance(report, dict) else {}
+        reached = shares.get("share_by_kind") or {}
+        low = [
+            f"{kind} {reached.get(kind, 0.0):.0%} (aimed at {share:.0%})"
+            for kind, share in (shares.get("mix") or {}).items()
+            if reached.get(kind, 0.0) < LOW_SHARE * share
+        ]
+        if low:
+            out.append(f"{config}: the sources hold too little of {', '.join(low)}")
     return out
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from nastdata.assemble.lengths import match_lengths
 from nastdata.assemble.options import Assembled
 from nastdata.design.mednega.items import ITEM_WORDINGS
 from nastdata.engines.base import Engine
@@ -23,6 +25,7 @@ from nastdata.recipe import BuildRecipe
 from nastdata.records import Fact, FactWording
 from nastdata.seeded import draw_int
 from nastdata.writing.base import Failure, Writer
+from nastdata.writing.template import TemplateWriter
 from nastdata.writing.wording_store import word_facts
 
 FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
@@ -31,7 +34,11 @@ FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
 def assemble_captions(
     captions: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe, engine: Engine
 ) -> Assembled:
-    """Put designed captions into words; a caption whose text can't be had is rejected."""
+    """Put designed captions into words; a caption whose text can't be had is rejected.
+
+    The two captions of a ``pair`` get wordings of equal length where the template writes them: then length
+    says nothing of the polarity. A language model is asked for the wordings that the hash drew: each costs.
+    """
     long = captions.select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
         pl.lit(0, pl.UInt8).alias("place"),
@@ -39,7 +46,9 @@ def assemble_captions(
         _denies(pl.col("negation_type"), pl.col("fact").struct.field("existence")).alias("denies"),
         pl.col("caption_id").alias("key"),
     )
-    worded = _word(long, writer, ontology, recipe, engine)
+    free = isinstance(writer, TemplateWriter) and not recipe.writer.per_item
+    pairs = _pair_rows(captions) if free else None
+    worded = _word(long, writer, ontology, recipe, engine, pairs)
     texts = worded.long.select("row", "text", "realizer")
     joined = captions.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
     schema = {**config_schema("contextual_captions"), "split": pl.String()}
@@ -98,6 +107,16 @@ class _Worded:
         self.long, self.refused, self.report = long, refused, report
 
 
+def _pair_rows(captions: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """Return (pairs, 2) rows: the affirmative and the negated caption of each pair; None without pairs."""
+    if "pair" not in captions.columns:
+        return None
+    rows = captions.select("pair", "polarity", pl.int_range(pl.len()).alias("row")).drop_nulls("pair")
+    halves = [rows.filter(pl.col("polarity") == p).select("pair", "row") for p in ("affirmative", "negated")]
+    both = halves[0].join(halves[1], on="pair", suffix="_negated").sort("pair")
+    return both.select("row", "row_negated").cast(pl.Int64).to_numpy() if len(both) else None
+
+
 def _denies(negation: pl.Expr, existence: pl.Expr) -> pl.Expr:
     """A present fact whose negation is of its place or grade denies that attribute."""
     attribute = negation.is_in(["location", "severity"]) & (existence == "present")
@@ -105,7 +124,12 @@ def _denies(negation: pl.Expr, existence: pl.Expr) -> pl.Expr:
 
 
 def _word(
-    long: pl.DataFrame, writer: Writer, ontology: Ontology, recipe: BuildRecipe, engine: Engine
+    long: pl.DataFrame,
+    writer: Writer,
+    ontology: Ontology,
+    recipe: BuildRecipe,
+    engine: Engine,
+    pairs: np.ndarray[Any, np.dtype[np.int64]] | None = None,
 ) -> _Worded:
     """Choose a wording for every (key, fact) and join its text.
 
@@ -115,6 +139,7 @@ def _word(
         ontology: for reading them back.
         recipe: seed, number of wordings, attempts.
         engine: where the work runs.
+        pairs: (pairs, 2) rows whose texts are to be equally long; the writer's texts must be free.
     """
     per_item = recipe.writer.per_item
     n = ITEM_WORDINGS if per_item else recipe.writer.wordings
@@ -131,7 +156,15 @@ def _word(
     long = long.join(keys, on="key", how="left", maintain_order="left")
     # The texts of one item share a number then, since they are asked for in one question.
     draws_by_row = long["draw"].to_numpy() + (np.uint64(0) if per_item else long["code"].to_numpy())
-    mixed = _mix(draws_by_row) % np.uint64(n)
+    mixed = (_mix(draws_by_row) % np.uint64(n)).astype(np.int64)
+    if pairs is not None:
+        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(n)], engine))
+        said = [[r.text if isinstance(r, FactWording) else None for r in islice(answers, n)] for _ in objects]
+        fact = long["fact"].to_numpy().astype(np.int64)
+        draw = _mix(draws_by_row[pairs[:, 0]])
+        one, other = match_lengths(said, fact[pairs[:, 0]], fact[pairs[:, 1]], draw)
+        there = one >= 0
+        mixed[pairs[there, 0]], mixed[pairs[there, 1]] = one[there], other[there]
     long = long.select("row", "place", "fact", pl.Series("wording", mixed.astype(np.uint32)))
     wanted = long.select("fact", "wording").unique().sort("fact", "wording")
     texts, refused, regenerated = _word_checked(

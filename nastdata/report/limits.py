@@ -27,6 +27,8 @@ def list_limits(manifest: Mapping[str, Any]) -> tuple[str, ...]:
         note = s["terms"].get("note")
         if note:
             out.append(f"{s['title']}: {str(note).rstrip('.')}.")
+    tested = (manifest.get("counts") or {}).get("tested") or {}
+    out += [f"{line}." for line in tested.get("says") or ()]
     images = manifest.get("images")
     if images and images["missing"]:
         out.append(f"{images['missing']:,} images were not found and are null.")

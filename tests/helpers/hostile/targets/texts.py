@@ -69,7 +69,11 @@ def make_text(m: Mutator) -> str:
             parts[at] = parts[at] * r.choice((2, 30))
         else:
             cut = r.randrange(len(parts[at]) + 1)
-            parts[at] = parts[at][:cut] + chr(r.choice((0x300, 0x200D, 0x202E, 0x1F600, 0x3042, 0xA0))) + parts[at][cut:]
+            parts[at] = (
+                parts[at][:cut]
+                + chr(r.choice((0x300, 0x200D, 0x202E, 0x1F600, 0x3042, 0xA0)))
+                + parts[at][cut:]
+            )
     return r.choice((" ", "\n", "", "\n\n")).join(parts)
 
 
