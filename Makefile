@@ -6,7 +6,7 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: demo test lint bench experiment clean
+.PHONY: demo test lint bench chaos experiment clean
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
@@ -22,8 +22,13 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.test  ## every benchmark, side by side with what a user would use instead
-	for b in $(filter-out benchmarks/experiment%.py benchmarks/machine.py,$(wildcard benchmarks/*.py)); do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+SIZE ?= full
+bench: $(VENV)/.test  ## docs/benchmarks.md, side by side with what a user would use instead; SIZE=small|full|huge
+	$(BIN)/python benchmarks/bench.py --size $(SIZE)
+
+ROUNDS ?= 5
+chaos: $(VENV)/.test  ## builds are killed, starved and cut off; the table goes into docs/reliability.md
+	$(BIN)/python benchmarks/chaos.py --rounds $(ROUNDS)
 
 experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python benchmarks/experiment.py  # one thread: as documented

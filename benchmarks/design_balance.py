@@ -17,9 +17,11 @@ import polars as pl
 from machine import describe_machine
 
 from nastdata.dataset.splits import assign_splits
+from nastdata.design.mednega.denials import list_denials, weigh_evidence
 from nastdata.design.mednega.design import design_mednega
 from nastdata.design.mednega.label_masks import Studies, read_studies
 from nastdata.design.mednega.planes import list_cells
+from nastdata.design.mednega.serving import find_fits
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.recipe import MednegaRecipe, SplitShares
 from nastdata.records import SPLITS
@@ -28,13 +30,14 @@ from nastdata.sources.base import Options
 
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
+    {"equivalents": "strict"},
+    {"match_visits": False},
+    {"match_visits": False, "avoid_clashes": False},
+    {"match_visits": False, "avoid_clashes": False, "avoid_contradictions": False},
+    {"match_visits": False, "avoid_clashes": False, "avoid_contradictions": False, "triple_share": None},
     {"triple_share": 0.1},
     {"triple_share": 0.02},
     {"triple_share": None},
-    {"avoid_clashes": False},
-    {"avoid_clashes": False, "triple_share": None},
-    {"avoid_clashes": False, "avoid_contradictions": False},
-    {"avoid_clashes": False, "avoid_contradictions": False, "triple_share": None},
     {"items_per_study": 2},
     {"items_per_study": 4},
     {"eligibility": "paper"},
@@ -46,23 +49,17 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 def search_greedily(studies: Studies, ontology: Ontology, recipe: MednegaRecipe) -> int:
     """Return the items that round after round of first-come-first-served finds, over all splits."""
-    cells = list_cells(
-        ontology, avoid_contradictions=recipe.avoid_contradictions, avoid_clashes=recipe.avoid_clashes
-    ).usable
+    denials = list_denials(ontology, hierarchy=recipe.avoid_contradictions, phrases=recipe.avoid_clashes)
+    cells = list_cells(denials).usable
     eligible = studies.select(studies.fit(recipe.eligibility))
+    evidence = weigh_evidence(eligible, denials, strict=recipe.equivalents == "strict")
+    masks = np.stack([evidence.present, evidence.absent, evidence.kept], axis=1)
     items = 0
     for split in SPLITS:
-        part = eligible.select((eligible.frame["split"] == split).to_numpy())
-        uses = np.full(len(part.present), recipe.items_per_study)
-        queues = []
-        for cell in cells:
-            four = []
-            for labels in cell.members:
-                present = sum(1 << i for i, v in zip(cell.triple, labels, strict=True) if v)
-                absent = sum(1 << i for i, v in zip(cell.triple, labels, strict=True) if not v)
-                fits = ((part.present & present) == present) & ((part.absent & absent) == absent)
-                four.append(np.flatnonzero(fits).tolist()[::-1])
-            queues.append(four)
+        fits = find_fits(masks[(eligible.frame["split"] == split).to_numpy()], cells, denials)
+        uses = np.full(len(fits), recipe.items_per_study)
+        columns = [np.flatnonzero(f).tolist()[::-1] for f in fits.T]
+        queues = [columns[4 * c : 4 * c + 4] for c in range(len(cells))]
         while queues:
             left = []
             for four in queues:

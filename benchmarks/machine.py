@@ -35,8 +35,12 @@ def describe_machine() -> str:
     return f"{cores} cores, {model}, Python {platform.python_version()}"
 
 
-def measure(command: list[str]) -> Cost:
+def measure(command: list[str], fine: tuple[int, ...] = (0,)) -> Cost:
     """Run a command to its end and return what it took.
+
+    Args:
+        command: what to run.
+        fine: exit codes that are no failure.
 
     Raises:
         RuntimeError: if it fails, with what it said.
@@ -47,7 +51,7 @@ def measure(command: list[str]) -> Cost:
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - start
-    if status:
+    if os.waitstatus_to_exitcode(status) not in fine:
         raise RuntimeError(f"{' '.join(command)}: status {status}\n{output}")
     scale = 2**30 if sys.platform == "darwin" else 2**20
     return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale, output)

@@ -19,8 +19,10 @@ STUDY_COLUMNS: dict[str, pl.DataType] = {
     "image_id": pl.String(),
     "image": pl.String(),
     "own_split": pl.String(),
+    "view": pl.String(),
 }
-"""Keys of one study: ``image`` is its preferred image, ``own_split`` the corpus's own split or null."""
+"""Keys of one study: ``image`` is its preferred image, ``own_split`` the corpus's own split or null, ``view``
+how the image was taken (``records.FRONTAL`` and the others; null: not known)."""
 
 
 def labels_schema(ontology: Ontology) -> dict[str, pl.DataType]:
@@ -34,8 +36,17 @@ FACTS_SCHEMA: dict[str, pl.DataType] = {
     "existence": pl.String(),
     "location": pl.String(),
     "severity": pl.String(),
+    "qualifier": pl.String(),
 }
-"""Schema of a fact frame: one row a fact; existence is present or absent, names are the ontology's."""
+"""Schema of a fact frame: one row a fact; names are the ontology's. ``existence`` is
+
+- ``present``;
+- ``absent``; ``qualifier`` says how it was denied ("focal": no focal consolidation), null plainly;
+- ``uncertain``: the source speaks of something of this kind (there, or anywhere without a place). Nothing
+  is claimed of it, and nothing that it could make false may be denied. ``qualifier`` is null for a doubt,
+  which no denial survives, and ``records.KIN`` for a finding that may show as this one, which a denial in so
+  many words survives.
+"""
 
 
 def polars_type(annotation: Any) -> pl.DataType:

@@ -16,25 +16,11 @@ import polars as pl
 
 from nastdata.assemble.checks import make_checks
 from nastdata.assemble.emptiness import explain_empty, find_blank, find_empty_splits, tell_empty
-from nastdata.assemble.facts import assemble_captions, assemble_claims
-from nastdata.assemble.options import Assembled, assemble_mednega
-from nastdata.assemble.prompts import assemble_prompts
-from nastdata.assemble.protocols import assemble_protocols
+from nastdata.assemble.options import Assembled
 from nastdata.dataset.atomic import write_file
 from nastdata.dataset.kept import list_kept
 from nastdata.dataset.splits import assign_splits
-from nastdata.design.base import Design
-from nastdata.design.contextual.captions import design_captions
-from nastdata.design.contextual.claims import design_claims
-from nastdata.design.contextual.states import logic_of
-from nastdata.design.contextual.truth_table import know
-from nastdata.design.mednega.design import design_mednega
-from nastdata.design.pairs.opposition import design_opposition
-from nastdata.design.pairs.probes import design_probes
-from nastdata.design.pairs.tokens import load_token_counter
-from nastdata.design.protocols.design import design_protocols
 from nastdata.engines import open_engine
-from nastdata.engines.base import Engine
 from nastdata.errors import NothingMadeError, UserError
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.images.build import convert_images_of, open_images, reject_images, survey_studies
@@ -44,19 +30,18 @@ from nastdata.llm.terms_gate import check_terms
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
 from nastdata.provenance import describe_build
-from nastdata.recipe import (
-    BuildRecipe,
-    ContextualRecipe,
-    MednegaRecipe,
-    OppositionRecipe,
-    ProbesRecipe,
-    ProtocolsRecipe,
-)
+from nastdata.recipe import BuildRecipe, MednegaRecipe, ProtocolsRecipe
 from nastdata.report.fitness import list_problems
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.opening import load_own, open_sources
 from nastdata.sources.options import make_options
-from nastdata.writing.base import Writer
+from nastdata.stages import keys
+from nastdata.stages.entries import Kept
+from nastdata.stages.folder import Stages, open_stages
+from nastdata.stages.lock import hold_lock
+from nastdata.stages.parts import TAKEN, Keys, list_parts, make_part
+from nastdata.stages.results import is_current, pack_loaded, unpack_loaded
+from nastdata.stages.shards import KeptShards
 from nastdata.writing.registry import make_writer
 
 
@@ -72,6 +57,8 @@ class Built:
     """File name -> content of what the folder keeps of its origin."""
     sentences: pl.DataFrame | None = None
     """Sentences of reports with their readings, for the user to look at."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Config -> what its rows follow from, where that is known (``stages.keys``)."""
 
     @property
     def empty(self) -> dict[str, str]:
@@ -85,23 +72,31 @@ class Built:
 
 
 def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = False) -> Built:
-    """Build a dataset folder; ``fresh`` puts questions to language models again.
+    """Build a dataset folder, going on from the finished stages of an interrupted build into it.
+
+    Args:
+        recipe: what to build.
+        out: the folder to write.
+        progress: told of every stage.
+        fresh: put questions to language models again, and take up nothing of an interrupted build.
 
     Raises:
-        UserError: on unusable input or output; nothing is left behind.
+        UserError: on unusable input or output, or if another build is writing to ``out``; what an
+            interrupted or failed run has finished may be kept beside ``out`` (``stages.folder``).
     """
     from nastdata.dataset.folder import check_output
 
     check_output(out)
     opened, sources = open_sources(recipe)
     store = open_images(opened)
-    built = _make(opened, sources, progress, fresh=fresh, dry=False, store=store)
-    if opened.images.mode == "embed" and store is not None:
-        with convert_images_of(opened, built.configs, store, out, progress) as prepared:
-            built = _note_images(built, reject_images(prepared))
-            _write(out, built, progress, store, prepared)
-    else:
-        _write(out, built, progress, store, None)
+    with hold_lock(out.absolute(), progress.say), open_stages(out, progress.say, fresh=fresh) as stages:
+        built = _make(opened, sources, progress, fresh=fresh, dry=False, store=store, stages=stages)
+        if opened.images.mode == "embed" and store is not None:
+            with convert_images_of(opened, built.configs, store, out, progress) as prepared:
+                built = _note_images(built, reject_images(prepared))
+                _write(out, built, progress, store, prepared, None)
+        else:
+            _write(out, built, progress, store, None, stages)
     if built.sentences is not None:
         beside = out.with_name(f"{out.name}.sentences.csv")
         write_file(beside, built.sentences.write_csv().encode())
@@ -112,7 +107,12 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
 
 
 def _write(
-    out: Path, built: Built, progress: Progress, store: ImageStore | None, embedder: Embedder | None
+    out: Path,
+    built: Built,
+    progress: Progress,
+    store: ImageStore | None,
+    embedder: Embedder | None,
+    stages: Stages | None,
 ) -> None:
     from nastdata.dataset.folder import write_dataset
 
@@ -126,6 +126,7 @@ def _write(
             embedder=embedder,
             image_loader=show,
             kept=built.kept,
+            shards=KeptShards(stages, built.keys) if stages is not None else None,
         )
         stage.tell(str(out))
 
@@ -147,7 +148,8 @@ def make(
         dry: count the questions to a model instead of putting them.
         store: where images are, to be looked for before anything long starts; None to leave that out.
     """
-    return _make(*open_sources(recipe), progress, fresh=fresh, dry=dry, store=store)
+    opened, sources = open_sources(recipe)
+    return _make(opened, sources, progress, fresh=fresh, dry=dry, store=store, stages=Stages(None))
 
 
 def _make(
@@ -158,6 +160,7 @@ def _make(
     fresh: bool,
     dry: bool,
     store: ImageStore | None,
+    stages: Stages,
 ) -> Built:
     ontology = load_ontology(recipe.ontology)
     for source in sources:
@@ -178,7 +181,8 @@ def _make(
         options, texts_sent = make_options(recipe, ontology, sources, fresh=fresh, dry=dry)
         if dry and recipe.reader != "rules":
             progress.say(f"{'reader':<10} preview reads with the rules; a build asks the model too")
-        loaded = [_load(recipe, source, ontology, options, progress) for source in sources]
+        base = keys.hash_base(ontology, sources) if stages.folder is not None else ""
+        loaded = [_load(recipe, source, ontology, options, progress, stages, base) for source in sources]
         for line in options.reader.describe() if options.reader else ():
             progress.say(f"{'reader':<10} {line}")
         studies = pl.concat([x.frame for x in loaded], how="diagonal")
@@ -187,15 +191,24 @@ def _make(
             studies = studies.with_columns(pl.lit(None, pl.String).alias("image"))
         families = {s.name: s.family for s in sources if s.family}
         studies = assign_splits(studies, recipe.splits, recipe.seed, families)
+        design_report: dict[str, Any] = {}
+        parts: dict[str, Assembled] = {}
+        made_from: dict[str, str] = {}
         quoted = [x.statements for x in loaded if x.statements is not None]
         statements = pl.concat(quoted) if quoted else None
-        parts, design_report = _design_and_word(
-            recipe, studies, statements, ontology, writer, engine, progress
-        )
+        studied = keys.hash_frames(studies, statements) if stages.folder is not None else ""
+        for part in list_parts(recipe, studies, statements, ontology, writer, engine):
+            design_key = keys.hash_design(base, recipe, part.config, studied)
+            # A model's answers are kept for good, and the account of a build comes from asking for them.
+            words_key = keys.hash_words(design_key, recipe) if recipe.writer.realizer == "template" else None
+            made, report = make_part(part, Keys(design_key, words_key), stages, progress)
+            parts[part.config], design_report[part.config] = made, report
+            if words_key and stages.folder is not None:
+                made_from[part.config] = words_key
     rejects = pl.concat([*(x.rejects for x in loaded), imageless, *(a.rejects for a in parts.values())])
-    made = {name: a.frame for name, a in parts.items()}
-    configs = {name: frame for name, frame in made.items() if len(frame)}
-    empty = explain_empty(made, studies, recipe)
+    frames = {name: a.frame for name, a in parts.items()}
+    configs = {name: frame for name, frame in frames.items() if len(frame)}
+    empty = explain_empty(frames, studies, recipe)
     if not configs:
         raise NothingMadeError(
             tell_empty(empty),
@@ -221,20 +234,12 @@ def _make(
         progress.say(f"warning: {warning}")
     audit = None
     if recipe.audit.enabled:
-        from nastdata.audit.run import audit_frames  # solvers take a while to import; a preview has none
-
-        with progress.stage("audit") as stage:
-            balanced = recipe.claims.balanced if isinstance(recipe, ContextualRecipe) else None
-            report = audit_frames(configs, recipe.audit, recipe.seed, ontology, balanced_claims=balanced)
-            audit = report.to_json()
-            stage.tell(report.summary())
-        for warning in report.verdict["warnings"]:
-            progress.say(f"warning: {warning}")
+        audit = _audit(recipe, configs, ontology, progress, stages, made_from)
     counts: dict[str, Any] = {
         "written_by": {name: count_writers(frame) for name, frame in configs.items()},
         "sources": {s.name: _account(s, x) for s, x in zip(sources, loaded, strict=True)},
         **({"reading": {**options.reader.account(), "terms": texts_sent}} if options.reader else {}),
-        "design": design_report,
+        "design": design_report["mednega"] if isinstance(recipe, MednegaRecipe) else design_report,
         "text": {name: a.report for name, a in parts.items()},
         "rejects": dict(sorted(Counter(rejects["reason"].to_list()).items())),
     }
@@ -252,7 +257,39 @@ def _make(
         manifest,
         kept=list_kept(recipe.ontology, sources),
         sentences=pl.concat(sentences) if sentences else None,
+        keys=made_from,
     )
+
+
+def _audit(
+    recipe: BuildRecipe,
+    configs: dict[str, pl.DataFrame],
+    ontology: Ontology,
+    progress: Progress,
+    stages: Stages,
+    made_from: dict[str, str],
+) -> dict[str, Any]:
+    """Try to solve the rows from their text, unless an interrupted build has."""
+
+    def audit() -> Kept:
+        # Solvers take a while to import; a preview has none.
+        from nastdata.audit.run import audit_frames, find_promises
+
+        promises = find_promises(recipe.model_dump(mode="json"))
+        report = audit_frames(configs, recipe.audit, recipe.seed, ontology, promises=promises)
+        data = {"audit": report.to_json(), "says": report.summary(), "warnings": report.verdict["warnings"]}
+        return Kept(data=data)
+
+    rows = {}
+    if stages.folder is not None:
+        rows = {name: made_from.get(name) or keys.hash_frame(frame) for name, frame in configs.items()}
+    with progress.stage("audit") as stage:
+        kept = stages.run("audit", keys.hash_audit(recipe, rows), audit, lambda k: k, lambda k: k)
+        stage.tell(kept.data["says"] + (TAKEN if "audit" in stages.taken else ""))
+    for warning in kept.data["warnings"]:
+        progress.say(f"warning: {warning}")
+    found: dict[str, Any] = kept.data["audit"]
+    return found
 
 
 def _note_images(built: Built, left_out: pl.DataFrame) -> Built:
@@ -274,15 +311,34 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
 
 
 def _load(
-    recipe: BuildRecipe, source: Source, ontology: Ontology, options: Options, progress: Progress
+    recipe: BuildRecipe,
+    source: Source,
+    ontology: Ontology,
+    options: Options,
+    progress: Progress,
+    stages: Stages,
+    base: str,
 ) -> Loaded:
     labels = isinstance(recipe, MednegaRecipe | ProtocolsRecipe)
     load = source.load_labels if labels else source.load_facts
+    name = f"source {source.name}"
+    if options.reader is not None:
+        # A model's answers are kept for good, and the account of a build comes from asking for them.
+        stages = Stages(None)
     with progress.stage("source") as stage:
-        loaded = load_own(load, source, recipe.data.get(source.name), ontology, options)
+        key = keys.hash_source(base, recipe, source) if stages.folder is not None else ""
+        loaded = stages.run(
+            name,
+            key,
+            lambda: load_own(load, source, recipe.data.get(source.name), ontology, options),
+            pack_loaded,
+            unpack_loaded,
+            is_current,
+        )
         stage.tell(
             f"{source.name}: {loaded.rows_in:,} rows in, {len(loaded.frame):,} "
             f"{'studies' if labels else 'facts'}, {len(loaded.rejects):,} rejected"
+            + (TAKEN if name in stages.taken else "")
         )
     return loaded
 
@@ -299,79 +355,3 @@ def _account(source: Source, x: Loaded) -> dict[str, Any]:
         "left_out": dict(sorted(x.left_out.items())),
         "report": x.report,
     }
-
-
-def _design_and_word(
-    recipe: BuildRecipe,
-    studies: pl.DataFrame,
-    statements: pl.DataFrame | None,
-    ontology: Ontology,
-    writer: Writer,
-    engine: Engine,
-    progress: Progress,
-) -> tuple[dict[str, Assembled], dict[str, Any]]:
-    """Run the design of the recipe's kind and put it into words."""
-    if isinstance(recipe, MednegaRecipe):
-        with progress.stage("design") as stage:
-            design = design_mednega(studies, ontology, recipe)
-            stage.tell(f"{recipe.design}: {len(design.frame):,} items")
-        with progress.stage("words") as stage:
-            part = assemble_mednega(design.frame, writer, ontology, recipe, engine)
-            stage.tell(f"{part.report['distinct_wordings']:,} distinct options worded and read back")
-        return {"mednega": _keep_rejects(design, part)}, design.report
-    if isinstance(recipe, ContextualRecipe):
-        return _contextual(recipe, studies, ontology, writer, engine, progress)
-    with progress.stage("design") as stage:
-        if isinstance(recipe, ProbesRecipe):
-            config = "probes"
-            design = design_probes(studies, ontology, recipe, load_token_counter(recipe.tokenizer))
-        elif isinstance(recipe, OppositionRecipe):
-            config = "opposition"
-            design = design_opposition(studies, ontology, recipe)
-        elif isinstance(recipe, ProtocolsRecipe):
-            config = "protocols"
-            design = design_protocols(studies, ontology, recipe, statements)
-        else:
-            raise UserError(f"'{recipe.recipe}' recipes are not built", how="nastdata train RECIPE")
-        stage.tell(f"{len(design.frame):,} {'questions' if config == 'protocols' else 'pairs'}")
-    with progress.stage("words") as stage:
-        assemble = assemble_protocols if config == "protocols" else assemble_prompts
-        part = assemble(config, design, ontology, engine)
-        stage.tell(f"{part.report['distinct_texts']:,} distinct texts read back")
-    return {config: _keep_rejects(design, part)}, {config: design.report}
-
-
-def _contextual(
-    recipe: ContextualRecipe,
-    facts: pl.DataFrame,
-    ontology: Ontology,
-    writer: Writer,
-    engine: Engine,
-    progress: Progress,
-) -> tuple[dict[str, Assembled], dict[str, Any]]:
-    parts: dict[str, Assembled] = {}
-    reports: dict[str, Any] = {}
-    known = know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
-    if recipe.claims.enabled:
-        with progress.stage("design") as stage:
-            claims = design_claims(facts, ontology, recipe, known)
-            stage.tell(f"{len(claims.frame):,} claim sets")
-        with progress.stage("words") as stage:
-            part = assemble_claims(claims.frame, writer, ontology, recipe, engine)
-            stage.tell(f"{part.report['distinct_texts']:,} distinct claims worded and read back")
-        parts["contextual_claims"], reports["contextual_claims"] = _keep_rejects(claims, part), claims.report
-    if recipe.captions.enabled:
-        with progress.stage("design") as stage:
-            captions = design_captions(facts, ontology, recipe, known)
-            stage.tell(f"{len(captions.frame):,} captions")
-        with progress.stage("words") as stage:
-            part = assemble_captions(captions.frame, writer, ontology, recipe, engine)
-            stage.tell(f"{part.report['distinct_texts']:,} distinct captions worded and read back")
-        parts["contextual_captions"] = _keep_rejects(captions, part)
-        reports["contextual_captions"] = captions.report
-    return parts, reports
-
-
-def _keep_rejects(design: Design, part: Assembled) -> Assembled:
-    """Add what the design left out to what could not be worded."""
-    return replace(part, rejects=pl.concat([design.rejects, part.rejects]))

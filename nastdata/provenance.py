@@ -47,6 +47,8 @@ def describe_build(
             "sha256": ontology.fingerprint,
             "review": ontology.review.model_dump(mode="json"),
             "file": "ontology.yaml",
+            # what sign-offs have to fit
+            **({"content": ontology.content} if ontology.review.sign_offs else {}),
         },
         "sources": [
             {

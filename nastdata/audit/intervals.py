@@ -10,6 +10,12 @@ import numpy as np
 from nastdata.audit.choices import Floats, Ints
 
 Z95 = 1.959964
+FAMILY_Z = 3.5
+"""A solver fails only if its excess over chance is beyond luck too: one-sided 0.02 %, for some twenty solvers
+of several subsets."""
+EXIT_Z = 2.575829
+"""A trial ends early if the whole 99 % interval is below the limit, or the accuracy is above it beyond
+luck."""
 
 
 def bound_accuracy(credit: Floats, clusters: Sequence[Ints], z: float = Z95) -> tuple[float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,12 +17,15 @@ from nastdata.audit.features import (
     describe_set,
     join_codes,
     one_hot,
+    rank_within,
     subtract_item_mean,
 )
 from nastdata.audit.folds import Folds
 from nastdata.audit.logistic import fit_logit
 
-TREES = 40
+TREES, LEAVES, BINS = 30, 12, 32
+TOPICS = 16
+"""Dimensions that the TF-IDF of a view is brought down to."""
 COMMON_WORDS = 24
 """Words that boosting sees as features of their own."""
 
@@ -86,17 +90,24 @@ class Boosting:
     """Gradient-boosted trees on dense features, with the scores of a logit among them."""
 
     dense: Floats
-    prior: csr_matrix
+    prior: csr_matrix | None
 
     def score(self, choices: ChoiceSet, train: Bools) -> Floats:
         """Fit on the training items; score all."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         rows = train[choices.item_of]
-        prior = self.prior @ fit_logit(self.prior, choices, train)
-        x = np.hstack([self.dense, subtract_item_mean(prior[:, None], choices)])
+        x = self.dense
+        if self.prior is not None:
+            prior = self.prior @ fit_logit(self.prior, choices, train)
+            x = np.hstack([x, subtract_item_mean(prior[:, None], choices)])
         model = HistGradientBoostingClassifier(
-            max_iter=TREES, learning_rate=0.2, max_leaf_nodes=15, early_stopping=False, random_state=0
+            max_iter=TREES,
+            learning_rate=0.25,
+            max_leaf_nodes=LEAVES,
+            max_bins=BINS,
+            early_stopping=False,
+            random_state=0,
         )
         model.fit(x[rows], choices.is_right[rows])
         out: Floats = model.decision_function(x)
@@ -132,6 +143,7 @@ def make_mednega_solvers(choices: ChoiceSet) -> list[Named]:
     facts = np.hstack([labels, conditions, present[:, None], signed, agree, differ]).astype(np.float64)
     return [
         *_make_common(choices, keys, structure, prior, facts),
+        *make_origin_solvers(choices, (*singles, statement)),
         Named("polarity", "labels", Logit(polarity)),
         Named("prior", "labels", Logit(prior)),
         Named("labels", "labels", Logit(joint)),
@@ -159,8 +171,28 @@ def make_claim_solvers(choices: ChoiceSet) -> list[Named]:
     dense = np.hstack([choices.attributes, said[:, None], agree, differ]).astype(np.float64)
     return [
         *_make_common(choices, keys, structure, prior, dense),
+        *make_origin_solvers(choices, (said, join_codes(condition, said), fact)),
         Named("facts", "facts", Logit(hstack([prior, structure], format="csr"))),
     ]
+
+
+def make_pair_solvers(choices: ChoiceSet) -> list[Named]:
+    """Return the solvers of pairs of texts (probes, opposition): one says present, one absent."""
+    condition, existence = choices.attributes.T
+    fact = join_codes(condition, existence)
+    prior = one_hot(existence, fact)
+    agree, differ = compare_options(choices, slice(0, 2))
+    dense = np.hstack([choices.attributes, agree, differ]).astype(np.float64)
+    structure = _describe_structure(choices, slice(0, 2))
+    return [
+        *_make_common(choices, (fact,), structure, prior, dense),
+        *make_origin_solvers(choices, (existence, fact)),
+        Named("prior", "facts", Logit(prior)),
+    ]
+
+
+SOLVERS = {"mednega": make_mednega_solvers, "probes": make_pair_solvers, "opposition": make_pair_solvers}
+"""Config -> what makes its solvers; those that are not here have the solvers of claims."""
 
 
 def _make_common(
@@ -182,6 +214,7 @@ def _make_common(
             Named("longest", view, Rule(lengths[:, 0])),
             Named("shortest", view, Rule(-lengths[:, 0])),
             Named("n-grams", view, Logit(grams)),
+            Named("length", view, Logit(describe_lengths(lengths, choices))),
         ]
         shape += [lengths, relative]
         words.append(_take_common_words(grams, choices))
@@ -192,6 +225,7 @@ def _make_common(
         Named("memory", "all", Memory(seen)),
         Named("elimination", "all", Memory(seen, sign=-1)),
         Named("boosting", "all", Boosting(np.hstack([dense, *shape, *words]), prior)),
+        Named("tf-idf + boosting", "texts", Boosting(np.hstack([*shape, *_weigh_words(choices)]), None)),
     ]
 
 
@@ -209,6 +243,61 @@ def _describe_counts(choices: ChoiceSet, present: Ints) -> csr_matrix:
     return one_hot(present, join_codes(present, describe_set(present, choices)))
 
 
+def make_origin_solvers(choices: ChoiceSet, said: tuple[Ints, ...]) -> list[Named]:
+    """Return the solvers that look at what stands around a question: ids, order, source, split, other rows.
+
+    Args:
+        choices: the questions.
+        said: (rows,) codes of what an option says, from coarse to fine.
+    """
+    out = []
+    for name, columns in choices.around.items():
+        blocks = [
+            join_codes(codes[choices.item_of], s) for codes in columns for s in (*said, choices.position)
+        ]
+        out.append(Named(name, "around", Logit(one_hot(*blocks))))
+    if choices.recurrence is not None:
+        counts = choices.recurrence
+        relative = subtract_item_mean(counts, choices)
+        total = relative.sum(axis=1)
+        ranks = [join_codes(choices.sizes[choices.item_of], rank_within(c, choices)) for c in counts.T]
+        features = hstack([one_hot(*ranks), csr_matrix(np.clip(relative, -4, 4))], format="csr")
+        out += [
+            Named("recurs most", "other rows", Rule(total)),
+            Named("recurs least", "other rows", Rule(-total)),
+            Named("recurrence", "other rows", Logit(features)),
+        ]
+    return out
+
+
+def describe_lengths(lengths: Floats, choices: ChoiceSet) -> csr_matrix:
+    """Indicators of an option's rank by characters and words, and its lengths less the item's mean."""
+    sizes = choices.sizes[choices.item_of]
+    ranks = [join_codes(sizes, rank_within(column, choices)) for column in lengths.T]
+    relative = subtract_item_mean(lengths, choices)
+    return hstack([one_hot(*ranks), csr_matrix(relative / max(float(relative.std()), 1.0))], format="csr")
+
+
+def _weigh_words(choices: ChoiceSet) -> list[Floats]:
+    """Return, for each view, (rows, topics): TF-IDF of words and pairs of words in few dimensions.
+
+    The weights and the dimensions are found on the distinct texts alone; no answer is seen.
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    out = []
+    for column in choices.texts.values():
+        weights = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+        x = weights.fit_transform(column.distinct.to_list())
+        size = min(TOPICS, *(n - 1 for n in x.shape))
+        if size < 1:
+            continue
+        topics = TruncatedSVD(size, algorithm="arpack", random_state=0).fit_transform(x)[column.codes]
+        out += [topics, subtract_item_mean(topics, choices)]
+    return out
+
+
 def _take_common_words(grams: csr_matrix, choices: ChoiceSet) -> Floats:
     """Return (rows, few) counts of the n-grams that occur in nearest to half of the options."""
     share = np.asarray((grams > 0).sum(axis=0)).ravel() / grams.shape[0]
@@ -217,20 +306,35 @@ def _take_common_words(grams: csr_matrix, choices: ChoiceSet) -> Floats:
     return out
 
 
-def answer_held_out(solver: Solver, choices: ChoiceSet, folds: Folds) -> Floats:
-    """Return (items,) the credit for each held-out answer: 1 right, 0 wrong, 1/m for one of m equals.
+def answer_held_out(
+    solver: Solver, choices: ChoiceSet, folds: Folds, enough: Callable[[Floats, Bools], bool] | None = None
+) -> tuple[Floats, Bools]:
+    """Answer the items of one fold after the other, trained on what may be seen.
 
     Equal scores (to nine digits) earn what guessing among them would earn on average, so that no draw of
     lots adds noise.
+
+    Args:
+        solver: to try.
+        choices: the items.
+        folds: what is held out, and what is trained on.
+        enough: of (credit, tried): whether to stop before the next fold; None: never.
+
+    Returns:
+        (items,) the credit for each answer: 1 right, 0 wrong, 1/m for one of m equals; and (items,) whether
+        the item was tried.
     """
-    credit = np.zeros(len(choices.ids))
+    credit, tried = np.zeros(len(choices.ids)), np.zeros(len(choices.ids), dtype=bool)
     if isinstance(solver, Rule):
-        return grade_answers(solver.values, choices)
+        return grade_answers(solver.values, choices), ~tried
     for fold, train in enumerate(folds.train):
         held = folds.test == fold
         score = solver.score(choices, train) if train.any() else np.zeros(int(choices.start[-1]))
         credit[held] = grade_answers(score, choices)[held]
-    return credit
+        tried |= held
+        if enough is not None and enough(credit, tried):
+            break
+    return credit, tried
 
 
 def grade_answers(score: Floats, choices: ChoiceSet) -> Floats:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from nastdata.audit.run import AuditReport, audit_frames
+from nastdata.audit.run import AuditReport, audit_frames, find_promises
 from nastdata.dataset.kept import load_kept_ontology
 from nastdata.errors import UserError
 from nastdata.recipe import AuditSettings
@@ -29,7 +29,7 @@ def audit_folder(folder: DatasetFolder, *, seeds: int, folds: int) -> AuditRepor
         AuditSettings(seeds=seeds, folds=folds, **given),
         int(recipe.get("seed", 0)),
         load_kept_ontology(folder.path, recipe),
-        balanced_claims=_take(recipe.get("claims")).get("balanced"),
+        promises=find_promises(recipe),
     )
 
 

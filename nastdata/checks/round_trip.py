@@ -7,7 +7,7 @@ import polars as pl
 from nastdata.checks.rules.facts import FACT, make_fact
 from nastdata.checks.verdicts import Ledger
 from nastdata.engines.base import Engine
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, find_alternative
 from nastdata.reading.caption_gate import check_question, judge_facts, judge_options
 from nastdata.records import OptionStatement, OptionWording
 
@@ -19,7 +19,12 @@ def check_option_texts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, 
     told = ["conditions", *options]
     distinct = long.select(told).unique(maintain_order=True)
     wordings = [
-        OptionWording(OptionStatement(tuple(conditions), tuple(labels)), 0, "", negated, affirmative, ())
+        OptionWording(
+            OptionStatement(
+                tuple(conditions), tuple(labels), _find_phrases(affirmative, conditions, ontology)
+            ),
+            *(0, "", negated, affirmative, ()),
+        )
         for conditions, labels, negated, affirmative in distinct.iter_rows()
     ]
     reasons = judge_options(wordings, ontology, engine)
@@ -33,6 +38,12 @@ def check_option_texts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, 
     wrong = stems.with_columns(pl.Series("reason", reasons, pl.String)).drop_nulls("reason")
     bad = frame.join(wrong, on="question", how="inner").with_columns(pl.col("question").alias("text"))
     ledger.add("questions", "mednega", len(stems), bad)
+
+
+def _find_phrases(text: str, conditions: list[str], ontology: Ontology) -> tuple[int, int, int]:
+    """Return the affirmative phrases that a text uses; what each of them denies is another rule's matter."""
+    a, b, c = (find_alternative(text, ontology.condition_by_name[n]) or 0 for n in conditions)
+    return a, b, c
 
 
 def check_fact_texts(

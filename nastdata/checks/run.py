@@ -17,6 +17,7 @@ from nastdata.checks.rules import facts as fact_rules
 from nastdata.checks.rules import options as option_rules
 from nastdata.checks.rules import rows as row_rules
 from nastdata.checks.rules.binding import check_binding, check_item_ids, check_provenance, check_splits
+from nastdata.checks.rules.review import check_review
 from nastdata.checks.verdicts import Bad, Ledger, Report
 from nastdata.engines import open_engine
 from nastdata.engines.base import Engine
@@ -62,6 +63,7 @@ def validate_folder(
         check_binding(ledger, opened)
         check_provenance(ledger, opened)
         check_splits(ledger, opened)
+    check_review(ledger, opened)
     if against:
         check_against(ledger, opened, against)
     else:
@@ -193,7 +195,7 @@ def _expect(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame]) -> N
 
 def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds: int, folds: int) -> None:
     """Try the blind solvers on what is sound enough to be read."""
-    from nastdata.audit.run import audit_frames
+    from nastdata.audit.run import audit_frames, find_promises
     from nastdata.recipe import AuditSettings
 
     if any(c not in sound or len(sound[c]) < len(opened.frames[c]) for c in opened.folder.files):
@@ -209,7 +211,7 @@ def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds
         settings,
         seed if isinstance(seed, int) else 0,
         opened.ontology,
-        balanced_claims=opened.setting("claims", "balanced"),
+        promises=find_promises(opened.recipe),
     )
     failures = [*report.verdict["failures"], *_compare_audit(opened, report)]
     warnings = [w for w in report.verdict["warnings"] if w not in failures]

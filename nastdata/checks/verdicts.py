@@ -21,6 +21,7 @@ RULES: dict[str, str] = {
     "binding": "rows are the ones that were built: studies, images, truths and texts belong together",
     "ids": "ids of items and groups are hashes of the studies, conditions and items that they name",
     "provenance": "sources, their terms, the ontology's review and the configs are what they are said to be",
+    "review": "a sign-off belongs to these rows and to the records kept, and its figures follow from them",
     "splits": "every patient is in the split that the recipe gives it",
     "against_source": "every row agrees with the source files, read once more",
     "required": "no value that must be there is null or blank",

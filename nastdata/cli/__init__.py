@@ -7,7 +7,11 @@ May import: everything, when a command is called.
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import click
@@ -30,6 +34,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Check a dataset folder, or captions that others generated.",
     ),
     "audit": ("nastdata.cli.checking.audit", "Try to solve a dataset without its images."),
+    "review": (
+        "nastdata.cli.checking.review",
+        "Have people review a sample of a dataset, or an ontology.",
+    ),
+    "diff": ("nastdata.cli.checking.diff", "Say what changed between two dataset folders."),
     "report": ("nastdata.cli.checking.report", "Write the report page of a dataset folder."),
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
     "publish": ("nastdata.cli.sharing.publish", "Push a dataset to a hub, if its terms allow."),
@@ -83,11 +92,33 @@ def cli() -> None:
     """Build, check and publish datasets that test and teach negation in medical vision-language models."""
 
 
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end (SIGTERM): it ends as cleanly as after Ctrl-C."""
+
+
+@contextmanager
+def _end_cleanly() -> Iterator[None]:
+    """Let SIGTERM end the process as Ctrl-C does; a second one ends it at once."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted, 143 ended."""
     try:
         words = sys.argv[1:] if argv is None else argv
-        with offline(unless=bool(words) and words[0] in ONLINE):
+        with offline(unless=bool(words) and words[0] in ONLINE), _end_cleanly():
             cli.main(args=argv, prog_name="nastdata", standalone_mode=False)
     except UserError as e:
         _fail(str(e), e.exit_code)
@@ -96,7 +127,9 @@ def main(argv: list[str] | None = None) -> None:
     except click.ClickException as e:
         e.show()
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as e:
+        if isinstance(e, Terminated) or isinstance(e.__cause__, Terminated):
+            _fail("ended by SIGTERM; run the same command again to go on", 143)
         _fail("interrupted; run the same command again to go on", 130)
     except MemoryError:
         _fail("out of memory\nlower --limit, or use a machine with more memory", 2)

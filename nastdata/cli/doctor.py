@@ -14,6 +14,10 @@ EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
     "tensorboard": (("tensorboard",), "train --set log=tensorboard"),
     "umap": (("umap",), "explain --map umap"),
     "ray": (("ray",), "--engine ray"),
+    "review": (
+        ("starlette", "uvicorn", "statsmodels", "krippendorff", "openpyxl"),
+        "the review page, agreement of reviewers, sheets",
+    ),
     "dicom": (("pydicom", "openjpeg", "libjpeg"), "DICOM images, and their compressed syntaxes"),
 }
 """Extra -> (modules it brings, what they are for)."""

@@ -18,6 +18,7 @@ from nastdata.images.find import IMAGE_COLUMNS
 from nastdata.records import COLUMN_ORDER
 
 BATCH = 2_000
+ROWS = 20_000
 
 
 def bind_rows(config: str, frame: pl.DataFrame) -> str:
@@ -29,8 +30,11 @@ def bind_rows(config: str, frame: pl.DataFrame) -> str:
     """
     key = COLUMN_ORDER[config][0]
     columns = [c for c in (*COLUMN_ORDER[config], "split") if c in frame.columns and not _is_image(c)]
-    ordered = frame.select(columns).sort(key, "split", maintain_order=True)
-    return hashlib.sha256(ordered.write_ndjson().encode()).hexdigest()
+    order = frame.select(pl.arg_sort_by(key, "split", maintain_order=True)).to_series()
+    digest = hashlib.sha256()
+    for part in order.to_frame("at").iter_slices(ROWS):  # memory holds the text of a part only
+        digest.update(frame.select(columns)[part["at"]].write_ndjson().encode())
+    return digest.hexdigest()
 
 
 def bind_images(files: Mapping[str, Iterable[Path]], config: str) -> str | None:

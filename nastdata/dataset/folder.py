@@ -22,7 +22,7 @@ from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folde
 from nastdata.dataset.binding import bind_images, bind_rows
 from nastdata.dataset.documents import render_documents
 from nastdata.dataset.kept import recall_recipe
-from nastdata.dataset.parquet import Written, write_config, write_rejects
+from nastdata.dataset.parquet import Shards, Written, write_config, write_rejects
 from nastdata.errors import UserError, name_nearest
 from nastdata.images.embed import Embedder
 from nastdata.images.find import ImageLoader, Tally
@@ -135,6 +135,7 @@ def write_dataset(
     embedder: Embedder | None = None,
     image_loader: ImageLoader | None = None,
     kept: Mapping[str, bytes] | None = None,
+    shards: Shards | None = None,
 ) -> Path:
     """Write a dataset folder in one step: a reader, or a crash, sees the old one or the new one.
 
@@ -146,6 +147,7 @@ def write_dataset(
         embedder: converted images, to be stored in the parquet files.
         image_loader: finds images, to show some in the report.
         kept: file name -> content of what the folder keeps of its origin (``kept.list_kept``).
+        shards: parquet files that an interrupted build has finished.
 
     Raises:
         UserError: if the place is not ours or not writable, or the disk is full.
@@ -155,7 +157,7 @@ def write_dataset(
         written: dict[str, Written] = {}
         tally = Tally()
         for name, frame in configs.items():
-            written[name] = write_config(partial / "data" / name, name, frame, embedder)
+            written[name] = write_config(partial / "data" / name, name, frame, embedder, shards)
             tally.merge(written[name].images)
         write_rejects(partial / "rejects.parquet", rejects)
         for name, content in (kept or {}).items():
@@ -230,12 +232,16 @@ def check_plain(paths: Iterable[Path]) -> None:
 
 
 def update_dataset(
-    folder: DatasetFolder, changes: Mapping[str, Any], image_loader: ImageLoader | None = None
+    folder: DatasetFolder,
+    changes: Mapping[str, Any],
+    image_loader: ImageLoader | None = None,
+    kept: Mapping[str, bytes] | None = None,
 ) -> None:
     """Change manifest keys (``{"audit": ...}``) and write card, Croissant and report anew, in one step.
 
     Data files are linked, not copied, and keep the hashes that the manifest records for them, so that
-    damage to them is not blessed. A folder without a manifest gets a report only.
+    damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add
+    or to replace, by name, such as the records of a review.
 
     Raises:
         UserError: if the folder can't be written or the disk is full.
@@ -249,9 +255,13 @@ def update_dataset(
         return
     whole = {**folder.manifest, **changes}
     outputs = {k: v for k, v in whole.pop("outputs", {}).items() if k not in documents}
+    outputs |= {name: manifests.hash_bytes(content) for name, content in (kept or {}).items()}
     whole["outputs"] = outputs
     with replace_folder(folder.path) as partial:
-        _link_tree(folder.path, partial, leave=documents)
+        _link_tree(folder.path, partial, leave=documents | set(kept or ()))
+        for name, content in (kept or {}).items():
+            (partial / name).parent.mkdir(exist_ok=True)
+            (partial / name).write_bytes(content)
         _write_documents(partial, whole, frames, rejects, image_loader)
 
 

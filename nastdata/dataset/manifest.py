@@ -16,12 +16,12 @@ FORMAT = 1
 """Version of the folder's layout."""
 
 MOST_BYTES = 256 << 20
-KINDS: dict[str, type] = {
+KINDS: dict[str, type[Any]] = {
     **dict.fromkeys(("recipe", "rows", "outputs", "counts", "ontology", "bindings", "libraries"), dict),
     **dict.fromkeys(("audit", "ledger", "terms", "images", "arrow_bytes"), dict),
     "sources": list,
 }
-NAMES = {dict: "object", list: "list"}
+NAMES: dict[Any, str] = {dict: "object", list: "list"}
 
 Rows = dict[str, dict[str, int]]
 """Config -> split -> rows."""
@@ -35,6 +35,7 @@ def finish_manifest(
     out.pop("outputs", None)
     if images is not None:
         out["images"] = dict(images)
+    out.setdefault("review", {"status": "not reviewed"})
     out["rows"] = rows
     out["arrow_bytes"] = arrow_bytes
     return out

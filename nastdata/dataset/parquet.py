@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -47,7 +47,25 @@ class Written:
     images: Tally = field(default_factory=Tally)
 
 
-def write_config(folder: Path, config: str, frame: pl.DataFrame, embedder: Embedder | None = None) -> Written:
+class Shards(Protocol):
+    """Shards that an interrupted build has finished (``stages.shards.KeptShards``)."""
+
+    def take(self, config: str, split: str, number: int, path: Path) -> bool:
+        """Put a finished shard in its place; False if there is none."""
+        ...
+
+    def keep(self, config: str, split: str, number: int, path: Path) -> None:
+        """Keep a shard that has just been written."""
+        ...
+
+
+def write_config(
+    folder: Path,
+    config: str,
+    frame: pl.DataFrame,
+    embedder: Embedder | None = None,
+    shards: Shards | None = None,
+) -> Written:
     """Write one config as ``<split>-00000-of-0000N.parquet`` files, a split without rows as no file.
 
     Args:
@@ -55,6 +73,7 @@ def write_config(folder: Path, config: str, frame: pl.DataFrame, embedder: Embed
         config: name of the config, which gives the columns and their types.
         frame: the config's columns plus ``split``.
         embedder: when given, image columns hold the images themselves.
+        shards: finished ones, not used with images.
 
     Returns:
         Rows and bytes per split, and how many images were embedded and missing.
@@ -72,9 +91,12 @@ def write_config(folder: Path, config: str, frame: pl.DataFrame, embedder: Embed
         for shard in _cut_shards(config, part, embedder, done.images):
             done.arrow_bytes[split] += shard.nbytes
             path = folder / f"{split}-{len(written):05d}.parquet"
-            pq.write_table(
-                shard, path, row_group_size=IMAGE_ROW_GROUP if embedder is not None else ROW_GROUP, **SETTINGS
-            )
+            usable = shards if embedder is None else None
+            if usable is None or not usable.take(config, split, len(written), path):
+                rows = IMAGE_ROW_GROUP if embedder is not None else ROW_GROUP
+                pq.write_table(shard, path, row_group_size=rows, **SETTINGS)
+                if usable is not None:
+                    usable.keep(config, split, len(written), path)
             written.append(path)
         for i, path in enumerate(written):
             path.rename(folder / f"{split}-{i:05d}-of-{len(written):05d}.parquet")
@@ -123,11 +145,13 @@ def _cut_shards(
     if embedder is not None:
         yield from _cut_image_shards(config, part, embedder, tally)
         return
-    table = to_arrow(part, config_arrow_schema(config))
-    shards = max(math.ceil(len(part) / SHARD_ROWS), math.ceil(table.nbytes / SHARD_BYTES))
+    schema = config_arrow_schema(config)
+    # memory holds one shard as plain Arrow, however many there are
+    whole = sum(to_arrow(piece, schema).nbytes for piece in part.iter_slices(SHARD_ROWS))
+    shards = max(math.ceil(len(part) / SHARD_ROWS), math.ceil(whole / SHARD_BYTES))
     size = math.ceil(len(part) / shards)
-    for start in range(0, len(part), size):
-        yield table.slice(start, size)
+    for piece in part.iter_slices(size):
+        yield to_arrow(piece, schema)
 
 
 def _cut_image_shards(

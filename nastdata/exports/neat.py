@@ -72,7 +72,7 @@ def _invert_caption(row: Mapping[str, Any], ontology: Ontology) -> tuple[str, ..
         return None
     condition = ontology.condition_by_name[row["fact"]["condition"]]
     there = _show(ontology, condition.text)
-    return row["caption"], _show(ontology, condition.affirmative.text), there, there
+    return row["caption"], _show(ontology, ontology.narrowest_phrase(condition.name).text), there, there
 
 
 def _show(ontology: Ontology, what: str) -> str:

@@ -1,4 +1,8 @@
-"""CLIP and SigLIP as transformers has them (PubMedCLIP, ConCLIP and many others come in this form)."""
+"""Dual encoders of transformers: CLIP, SigLIP, and an image tower joined with a BERT.
+
+PubMedCLIP, ConCLIP and many others come in the first form; RAD-DINO or another DINOv2 can be joined with a
+text tower by ``VisionTextDualEncoderModel``.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,11 @@ from torch import Tensor
 
 from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder, first_line, need, normalize
+from nastdata.models.bert_pair import BertPairEncoder
 from nastdata.models.towers import StackTower, TextTower
 
-KINDS = ("clip", "siglip", "siglip2")
+JOINED = "vision-text-dual-encoder"
+KINDS = ("clip", "siglip", "siglip2", JOINED)
 
 
 class HfEncoder:
@@ -92,6 +98,29 @@ class HfEncoder:
         return _pooled(self.model.get_text_features(input_ids=tokens))
 
 
+class JoinedEncoder(BertPairEncoder):
+    """An image tower and a BERT with a projection each, saved as one model of transformers."""
+
+    def __init__(self, spec: str, model: Any, tokenizer: Any, processor: Any) -> None:
+        super().__init__(
+            spec,
+            torch.nn.ModuleList([model.text_model, model.text_projection]),
+            torch.nn.ModuleList([model.vision_model, model.visual_projection]),
+            tokenizer,
+            lambda tokens, mask: _pooled(model.get_text_features(input_ids=tokens, attention_mask=mask)),
+            lambda pixels: _pooled(model.get_image_features(pixel_values=pixels)),
+            lambda image: processor(images=image.convert("RGB"), return_tensors="pt")["pixel_values"][0],
+            float(model.logit_scale.detach().exp()),
+        )
+        self._parts = (model, tokenizer, processor)
+
+    def save(self, folder: Path) -> str:
+        """See ``DualEncoder``."""
+        for part in self._parts:
+            part.save_pretrained(folder)
+        return f"transformers:{folder}"
+
+
 def load(name: str) -> DualEncoder:
     """Load a folder or a model of the Hub.
 
@@ -107,12 +136,15 @@ def load(name: str) -> DualEncoder:
                 where=name,
                 how=f"known: {', '.join(KINDS)}",
             )
-        model = transformers.AutoModel.from_pretrained(name)
+        joined = config.model_type == JOINED
+        kind = transformers.VisionTextDualEncoderModel if joined else transformers.AutoModel
+        model = kind.from_pretrained(name)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
         processor = transformers.AutoImageProcessor.from_pretrained(name)
     except (OSError, ValueError, RuntimeError) as e:
         raise UserError(f"the model can't be loaded ({first_line(e)})", where=f"transformers:{name}") from e
-    return HfEncoder(f"transformers:{name}", model, tokenizer, processor)
+    make = JoinedEncoder if joined else HfEncoder
+    return make(f"transformers:{name}", model, tokenizer, processor)
 
 
 def _pooled(out: Any) -> Tensor:

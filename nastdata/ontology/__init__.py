@@ -9,8 +9,10 @@ May import: errors, resources.
 
 from __future__ import annotations
 
+from nastdata.ontology.alternatives import find_alternative, find_denied_beside
 from nastdata.ontology.files import OntologyError, find_ontology_file, list_ontologies, load_ontology
 from nastdata.ontology.model import (
+    Alternative,
     Clash,
     Condition,
     Name,
@@ -22,9 +24,11 @@ from nastdata.ontology.model import (
     Region,
     Review,
     Scale,
+    SignOff,
 )
 
 __all__ = [
+    "Alternative",
     "Clash",
     "Condition",
     "Name",
@@ -37,6 +41,9 @@ __all__ = [
     "Region",
     "Review",
     "Scale",
+    "SignOff",
+    "find_alternative",
+    "find_denied_beside",
     "find_ontology_file",
     "list_ontologies",
     "load_ontology",

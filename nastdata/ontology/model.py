@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from nastdata.ontology.rules import find_mistakes
 
@@ -34,11 +43,27 @@ class Phrase(_Part):
     """More names that the reader knows and that nothing is ever written with: shorthand, plurals."""
 
 
+class Alternative(Phrase):
+    """An affirmative phrase that says that a finding is absent, and all that it denies by saying so."""
+
+    excludes: tuple[Name, ...] = ()
+    """Findings that can't be there if the phrase is true, beside the one that it is for.
+
+    What is below one of them in the label hierarchy is excluded too and need not be listed.
+    """
+    source: Name | None = None
+    """Where the phrase comes from: a publication, a textbook."""
+    reviewer: Name | None = None
+    """Who read it and agreed with ``excludes``."""
+
+
 class Scale(_Part):
     """An ordered scale of grades, lightest first."""
 
     name: Name
     grades: tuple[Name, ...] = Field(min_length=2)
+    measure: Name | None = None
+    """What is graded, as in "severe in degree"; None if that isn't said of it."""
     synonyms: dict[Name, tuple[Name, ...]] = {}
     """Grade -> other words that mean it."""
     also_read: dict[Name, tuple[Name, ...]] = {}
@@ -53,6 +78,9 @@ class Region(_Part):
     """Regions that contain it wholly: what is in it is in them too."""
     overlaps: tuple[Name, ...] = ()
     """Regions that it shares some of, neither holding the other: one can't make the other false."""
+    superimposed: tuple[Name, ...] = ()
+    """Regions of the same side that lie in front of or behind it on a frontal image, so that one view can
+    hardly tell the two apart: lobes of one lung."""
 
 
 class Place(_Part):
@@ -90,14 +118,23 @@ class Condition(Phrase):
 
     name: Name
     """Label of the corpus, e.g. "Pleural Effusion"; ``text`` is the name in running text."""
-    affirmative: Phrase
-    """How to say, without a negation, that it is absent."""
+    affirmative: tuple[Alternative, ...] = Field(min_length=1)
+    """Ways to say, without a negation, that it is absent. A file may give one alone, without a list."""
+    excludes: tuple[Name, ...] = ()
+    """What "no (text)" denies beside this finding: "no pleural abnormality" leaves room for no effusion."""
     parents: tuple[Name, ...] = ()
     """Findings that are present whenever this one is (label hierarchy)."""
     scale: Name | None = None
     """Which grades it takes; none if it has none."""
+    grade_words: dict[Name, Name] = {}
+    """Grade -> the word for it beside this finding, where the grade's own doesn't go with it."""
     places: tuple[Name, ...] = ()
     """Where it can be."""
+    extends: bool = False
+    """Whether it may reach from a place on record to another one: a line enters on the left, and its tip lies
+    on the right. Then a place on record never makes another one free of it."""
+    unsaid_places: tuple[Name, ...] = ()
+    """Of these, the places that are read of it and never written: no report says "lingular edema"."""
     gone: tuple[Name, ...] = ()
     """Words that say that it is gone without naming it: "extubated"."""
     narrower: tuple[Name, ...] = ()
@@ -107,13 +144,44 @@ class Condition(Phrase):
     predicates: tuple[Predicate, ...] = ()
     """Sentences that state it without its name; read by the parser, never written."""
 
+    @field_validator("affirmative", mode="before")
+    @classmethod
+    def _list_one(cls, value: object) -> object:
+        return value if isinstance(value, list | tuple) else [value]
+
 
 class Clash(_Part):
-    """An affirmative phrase for one absent condition that misleads beside another present one."""
+    """Every affirmative phrase of ``absent`` excludes ``present`` too: an older way to say ``excludes``."""
 
     absent: Name
     present: Name
     why: Name
+
+
+class SignOff(_Part):
+    """One person's signature under a review of this file (`nastdata review --ontology`)."""
+
+    name: Name
+    role: Name
+    date: Name
+    """YYYY-MM-DD."""
+    scope: Name
+    items: int = Field(ge=0)
+    """Statements that were drawn; what came of them follows."""
+    accepted: int = Field(ge=0)
+    rejected: int = Field(ge=0)
+    unsure: int = Field(ge=0)
+    open: int = Field(ge=0)
+    """Readers disagree, and nobody has decided."""
+    unread: int = Field(ge=0)
+    krippendorff: float | None = None
+    """Krippendorff's alpha of the readers; null with one reader, or if all said the same."""
+    content: Name
+    """sha256 of the file's content without its review, when it was signed."""
+    records: Name
+    """sha256 of the records of the review."""
+    digest: Name
+    """Ties all of this together."""
 
 
 class Review(_Part):
@@ -122,6 +190,15 @@ class Review(_Part):
     status: Name
     reviewed_by: tuple[Name, ...] = ()
     notes: tuple[Name, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _leave_out_nobody(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files that nobody signed are written as they were before there were sign-offs."""
+        out: dict[str, Any] = handler(self)
+        if not self.sign_offs:
+            out.pop("sign_offs", None)
+        return out
 
 
 class Ontology(_Part):
@@ -138,6 +215,9 @@ class Ontology(_Part):
     places: tuple[Place, ...] = ()
     conditions: tuple[Condition, ...] = Field(min_length=3)
     clashes: tuple[Clash, ...] = ()
+    hard_to_separate: tuple[tuple[Name, ...], ...] = ()
+    """Regions of one side that one image hardly tells apart, such as the lobes of a lung, seen from the
+    front."""
     others: tuple[Name, ...] = ()
     """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
     vocabulary: tuple[Name, ...] = ()
@@ -185,13 +265,62 @@ class Ontology(_Part):
             climb(c.name)
         return out
 
+    @cached_property
+    def descendants(self) -> dict[str, frozenset[str]]:
+        """Condition name -> every finding that it is present with."""
+        return {
+            c.name: frozenset(d for d, above in self.ancestors.items() if c.name in above)
+            for c in self.conditions
+        }
+
+    @cached_property
+    def denied_by_name(self) -> dict[str, frozenset[str]]:
+        """Condition name -> all that "no (text)" denies: itself, what it excludes, what is below these."""
+        return {c.name: self._close((c.name, *c.excludes)) for c in self.conditions}
+
+    def narrowest_phrase(self, condition: str) -> Alternative:
+        """Return the affirmative phrase of a condition that denies least; the first of several."""
+        denied = self.denied_by_phrase[condition]
+        return min(
+            zip(self.condition_by_name[condition].affirmative, denied, strict=True), key=lambda x: len(x[1])
+        )[0]
+
+    @cached_property
+    def denied_by_phrase(self) -> dict[str, tuple[frozenset[str], ...]]:
+        """Condition name -> for each of its affirmative phrases, all that it denies."""
+        clashing: dict[str, list[str]] = {}
+        for k in self.clashes:
+            clashing.setdefault(k.absent, []).append(k.present)
+        return {
+            c.name: tuple(
+                self._close((c.name, *a.excludes, *clashing.get(c.name, ()))) for a in c.affirmative
+            )
+            for c in self.conditions
+        }
+
+    def _close(self, names: Iterable[str]) -> frozenset[str]:
+        listed = frozenset(names)
+        return listed.union(*(self.descendants[n] for n in listed))
+
     def grades(self, condition: str) -> tuple[str, ...]:
         """Return the grades of a condition, lightest first; empty if it takes none."""
         scale = self.condition_by_name[condition].scale
         return next((s.grades for s in self.scales if s.name == scale), ())
 
+    def word_grade(self, condition: str, grade: str) -> str:
+        """Return the word for a grade beside a finding: "extensive consolidation" for a severe one."""
+        return self.condition_by_name[condition].grade_words.get(grade, grade)
+
     @cached_property
     def fingerprint(self) -> str:
         """sha256 of the content, independent of the file's layout."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    @cached_property
+    def content(self) -> str:
+        """sha256 of the content without its review, which is what reviewers sign."""
+        # defaults are left out, so that a key of a later version does not change what was signed
+        plain = self.model_dump(mode="json", exclude={"review"}, exclude_defaults=True)
+        content = json.dumps(plain, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()

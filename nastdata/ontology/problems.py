@@ -87,8 +87,10 @@ def name_key(loc: Sequence[int | str], data: object) -> str:
     at: Any = data
     for step in loc:
         if isinstance(step, int):
+            if isinstance(at, Mapping):
+                continue  # one entry given alone, where a list may be
             at = at[step] if isinstance(at, list | tuple) and step < len(at) else None
-            name = at.get("name") if isinstance(at, Mapping) else None
+            name = (at.get("name") or at.get("text")) if isinstance(at, Mapping) else None
             parts.append(str(name) if isinstance(name, str) else f"number {step + 1}")
         else:
             at = at.get(step) if isinstance(at, Mapping) else None
@@ -115,7 +117,8 @@ def _list_denials() -> tuple[str, ...]:
 
 
 def _explain(err: Any, text: str, model: type[BaseModel]) -> str:
-    kind, given, key = err["type"], err.get("input"), str(err["loc"][-1] if err["loc"] else "")
+    kind, given = err["type"], err.get("input")
+    key = next((str(step) for step in reversed(err["loc"]) if not isinstance(step, int)), "")
     right = f" (write, for example, {RIGHT[key]})" if key in RIGHT else ""
     if kind == "missing":
         return f"is missing{right}"

@@ -69,8 +69,16 @@ def _dangling(o: Parts) -> list[str]:
     for c in o.conditions:
         refs += [(f"conditions.{c.name}.parents", p, conditions, "condition") for p in c.parents]
         refs += [(f"conditions.{c.name}.places", p, places, "place") for p in c.places]
+        own = set(c.places)
+        refs += [(f"conditions.{c.name}.unsaid_places", p, own, "place of its own") for p in c.unsaid_places]
+        refs += [(f"conditions.{c.name}.excludes", x, conditions, "condition") for x in c.excludes]
+        for a in c.affirmative:
+            key = f"conditions.{c.name}.affirmative.{a.text}.excludes"
+            refs += [(key, x, conditions, "condition") for x in a.excludes]
         if c.scale:
             refs.append((f"conditions.{c.name}.scale", c.scale, scales, "scale"))
+        of_scale = next((set(s.grades) for s in o.scales if s.name == c.scale), set[str]())
+        refs += [(f"conditions.{c.name}.grade_words", g, of_scale, "grade") for g in c.grade_words]
     for k in o.clashes:
         refs += [("clashes.absent", k.absent, conditions, "condition")]
         refs += [("clashes.present", k.present, conditions, "condition")]
@@ -83,6 +91,7 @@ def _dangling(o: Parts) -> list[str]:
     for r in o.regions:
         refs += [(f"regions.{r.name}.within", w, regions, "region") for w in r.within]
         refs += [(f"regions.{r.name}.overlaps", w, regions, "region") for w in r.overlaps]
+        refs += [(f"regions.{r.name}.superimposed", w, regions, "region") for w in r.superimposed]
     for s in o.scales:
         refs += [(f"scales.{s.name}.synonyms", g, set(s.grades), "grade") for g in s.synonyms]
         refs += [(f"scales.{s.name}.also_read", g, set(s.grades), "grade") for g in s.also_read]
@@ -98,11 +107,8 @@ def _ambiguous(o: Parts) -> list[str]:
     meaning: dict[str, str] = {}
     out = []
     for c in o.conditions:
-        a = c.affirmative
-        said = [
-            *((t, c.name) for t in (c.text, *c.synonyms, *c.also_read)),
-            *((t, f"no {c.name}") for t in (a.text, *a.synonyms, *a.also_read)),
-        ]
+        said = [(t, c.name) for t in (c.text, *c.synonyms, *c.also_read)]
+        said += [(t, f"no {c.name}") for a in c.affirmative for t in (a.text, *a.synonyms, *a.also_read)]
         for text, what in dict.fromkeys((t.lower(), what) for t, what in said):
             if meaning.setdefault(text, what) != what:
                 out.append(
@@ -138,6 +144,7 @@ def _denying(o: Parts) -> list[str]:
     """An affirmative phrase says without a denial that a finding is absent: that is what it is for."""
     said = [(f"scales.{s.name}.grades", g) for s in o.scales for g in s.grades]
     said += [(f"places.{p.name}.phrase", p.phrase) for p in o.places]
+    said += [(f"conditions.{c.name}.grade_words", w) for c in o.conditions for w in c.grade_words.values()]
     out = [
         f"{key}: '{text}' holds a denial ('{word}'); a grade or a place is where or how grave a finding is"
         for key, text in said
@@ -147,7 +154,8 @@ def _denying(o: Parts) -> list[str]:
         f"conditions.{c.name}.affirmative: '{text}' holds a denial ('{word}'); say what is seen instead, "
         "such as 'intact bony structures' where there is no fracture"
         for c in o.conditions
-        for text in (c.affirmative.text, *c.affirmative.synonyms)
+        for a in c.affirmative
+        for text in (a.text, *a.synonyms)
         if (word := find_denial(text))
     ]
 
@@ -161,10 +169,12 @@ def _unwritable(o: Parts) -> list[str]:
     written = [("subject.text", o.subject.text)]
     for c in o.conditions:
         written += [(f"conditions.{c.name}.text", c.text)]
-        written += [(f"conditions.{c.name}.affirmative.text", c.affirmative.text)]
+        written += [(f"conditions.{c.name}.affirmative.text", a.text) for a in c.affirmative]
     for p in o.places:
         written += [(f"places.{p.name}.phrase", p.phrase), (f"places.{p.name}.adjective", p.adjective or "x")]
     written += [(f"scales.{s.name}.grades", g) for s in o.scales for g in s.grades]
+    written += [(f"scales.{s.name}.measure", s.measure or "x") for s in o.scales]
+    written += [(f"conditions.{c.name}.grade_words", w) for c in o.conditions for w in c.grade_words.values()]
     out = []
     for key, text in written:
         mark = next((ch for ch in text if ch in MARKS or ch in "\n\r\t"), None)

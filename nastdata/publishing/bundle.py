@@ -65,6 +65,12 @@ def write_bundle(path: Path, out: Path, *, answers: Path | None = None) -> Bundl
     folder = _open(path)
     manifest = folder.manifest or {}
     _check_out(out, folder.path)
+    if (manifest.get("review") or {}).get("applied"):
+        raise UserError(
+            "changed after a review: its recipe rebuilds the dataset as it was before",
+            where=str(path),
+            how="bundle the dataset that was reviewed, and pass on review/changes.json",
+        )
     terms = inherit_terms(manifest.get("sources") or [])
     notes: list[str] = []
     with replace_folder(out) as partial:

@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache, partial
 
 from nastdata.engines.base import IN_PROCESS, Engine
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, find_alternative
 from nastdata.reading.language.spelling import WORD
 from nastdata.reading.parse import Reading, get_parser
 from nastdata.reading.register import load_register
@@ -103,6 +103,10 @@ def check_option(
         return f"affirmative text: lacks the alternative of {min(missing)}"
     if extra := set(affirmative.alternatives) - absent:
         return f"affirmative text: names the alternative of {min(extra)}"
+    for c, phrase in zip(statement.conditions, statement.phrases, strict=True):
+        condition = ontology.condition_by_name[c]
+        if c in absent and find_alternative(affirmative.text, condition) not in (phrase, None):
+            return f"affirmative text: another phrase for {c} than '{condition.affirmative[phrase].text}'"
     for which, reading in (("negated", negated), ("affirmative", affirmative)):
         if any(f.fact.location or f.fact.severity for f in reading.facts):
             return f"{which} text: names a place or a grade"
@@ -126,7 +130,7 @@ def _compare_texts(
     negated: Reading, affirmative: Reading, absent: set[str], ontology: Ontology
 ) -> str | None:
     """Every differing stretch has to touch an absent condition, its cue or alternative, or be a joint."""
-    phrases = [ontology.condition_by_name[c].affirmative for c in absent]
+    phrases = [a for c in absent for a in ontology.condition_by_name[c].affirmative]
     alternative = {
         w for p in phrases for t in (p.text, *p.synonyms) for w in load_register().spelling.split(t)
     }

@@ -15,9 +15,11 @@ from nastdata.reading.register import Captions
 
 _STOP = SYMBOL["full_stop"]
 _CONDITION, _ARTICLE, _THERE_IS = SYMBOL["condition"], SYMBOL["article"], SYMBOL["there_is"]
-_SIGN_OF, _SHOWS = SYMBOL["sign_of"], SYMBOL["shows"]
+_SIGN_OF, _SHOWS, _DENIAL = SYMBOL["sign_of"], SYMBOL["shows"], SYMBOL["denial"]
 _SUBJECTS_OF = frozenset(symbols("domain image shows with of"))
 _SUBJECTS = symbols("domain image place")
+_PREDICATED = symbols("subject place")
+_IRREGULAR = frozenset(("bases", "apices", "hila", "vertebrae", "costae", "pleurae"))
 _SINGULAR = frozenset(("is", "was", "has", "does", "there is", "there was", "there's", "has been"))
 _PLURAL = frozenset(("are", "were", "have", "do", "there are", "there were", "have been"))
 _NO_PLURAL = ("ss", "is", "us")
@@ -73,10 +75,10 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
         if kind == _SHOWS and i and (reason := _check_verb(read.kinds[:i], words[:i], word)):
             return reason
     if not names:
-        return None
+        return _check_subject(read.kinds, words)
     many = len(names) > 1
-    head = next((i for i, k in enumerate(read.kinds) if k == _SIGN_OF and i < names[0]), None)
-    plural = any(_is_plural(words[n]) for n in names) if head is None else _is_plural(words[head].split()[0])
+    head = next((w for k, w in zip(read.kinds[: names[0]], words, strict=False) if _is_head(k, w)), None)
+    plural = any(_is_plural(words[n]) for n in names) if head is None else _is_plural(head.split(" of")[0])
     for i, word in enumerate(words):
         if word not in _SINGULAR and word not in _PLURAL:
             continue
@@ -84,6 +86,24 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
         if subject and ((word in _SINGULAR and plural) or (word in _PLURAL and not plural and not many)):
             return f"'{words[names[-1]]}' and '{word}' don't agree"
     return None
+
+
+def _is_head(kind: str, word: str) -> bool:
+    """Tell whether the verb agrees with this word and not with the finding: "signs of", "an absence of"."""
+    return kind == _SIGN_OF or (kind == _DENIAL and word.endswith((" absence of", " lack of", " trace of")))
+
+
+def _check_subject(kinds: str, words: list[str]) -> str | None:
+    """Return why a predicate's verb doesn't agree with its subject, or None: "the heart are enlarged"."""
+    at = next((i for i, k in enumerate(kinds) if k in _PREDICATED), None)
+    verb = (
+        next((w for w in words[at + 1 :] if w in _SINGULAR or w in _PLURAL), None) if at is not None else None
+    )
+    if at is None or verb is None:
+        return None
+    subject = words[at].split()[-1]
+    many = _is_plural(subject) or words[at].startswith("both ") or subject in _IRREGULAR
+    return f"'{words[at]}' and '{verb}' don't agree" if many == (verb in _SINGULAR) else None
 
 
 def _check_verb(kinds: str, before: list[str], verb: str) -> str | None:

@@ -172,6 +172,8 @@ class Kind(StrEnum):
     NUMBER = "number"
     DIAGNOSIS = "diagnosis"
     """Another thing that an image may show: "scarring", "artifact"."""
+    ILLNESS = "illness"
+    """The same of a disease: "scarring", "aspiration"."""
     ACCOMPANIED = "accompanied"
     CAUSES = "causes"
     FOLLOWS = "follows"
@@ -182,6 +184,32 @@ class Kind(StrEnum):
     OTHER_BODY = "other_body"
     """Another part of the body, another examination: the sentence isn't about this image."""
     GRADE_ADVERB = "grade_adverb"
+    ASPECT = "aspect"
+    """"Size of", "stability of": what is said is said of that, and the finding is there."""
+    ASIDE = "aside"
+    """Begins what is said aside of another finding; ``RESUME`` ends it."""
+    RESUME = "resume"
+    DIGITS = "digits"
+    """A number in digits."""
+    DATE = "date"
+    CLEARANCE = "clearance"
+    """"Resolution" as what is shown."""
+    EFFECT = "effect"
+    """What a finding does: "shift"; to deny it doesn't deny the finding."""
+    UNPROVED = "unproved"
+    """"Cannot be confirmed": doubt."""
+    OUT = "out"
+    """After a device: it isn't there any more."""
+    UNTRUE = "untrue"
+    """"In error": the finding that it is said of isn't there."""
+    SAYING = "saying"
+    """"To say that": with "would be wrong", a denial."""
+    WRONG = "wrong"
+    """"Would be wrong"."""
+    APART = "apart"
+    """"Distinguished from": what can't be told from another thing is doubtful, as the other is."""
+    WHERE_IT = "where_it"
+    """"Where it should be": begins a clause about how a finding is."""
     # What constructs become.
     EARLIER = "earlier"
     """"On the prior study": what was there then is not said to be there now."""
@@ -262,6 +290,7 @@ BASES: dict[Kind, Kind] = {
     Kind.NOW: Kind.FILLER,
     Kind.NUMBER: Kind.FILLER,
     Kind.DIAGNOSIS: Kind.UNKNOWN,
+    Kind.ILLNESS: Kind.UNKNOWN,
     Kind.ACCOMPANIED: Kind.DOMAIN,
     Kind.CAUSES: Kind.DOMAIN,
     Kind.FOLLOWS: Kind.ASKS,
@@ -269,6 +298,19 @@ BASES: dict[Kind, Kind] = {
     Kind.ADVICE: Kind.FILLER,
     Kind.OTHER_BODY: Kind.UNCLEAR,
     Kind.GRADE_ADVERB: Kind.GRADE,
+    Kind.ASPECT: Kind.SIGN_OF,
+    Kind.SETTING: Kind.FILLER,
+    Kind.DIGITS: Kind.UNKNOWN,
+    Kind.DATE: Kind.UNKNOWN,
+    Kind.CLEARANCE: Kind.FILLER,
+    Kind.EFFECT: Kind.UNKNOWN,
+    Kind.UNPROVED: Kind.DOUBT,
+    Kind.OUT: Kind.FILLER,
+    Kind.UNTRUE: Kind.UNCLEAR,
+    Kind.SAYING: Kind.UNCLEAR,
+    Kind.WRONG: Kind.UNCLEAR,
+    Kind.APART: Kind.FILLER,
+    Kind.WHERE_IT: Kind.UNKNOWN,
 }
 """Finer kind -> the kind that scope takes it for, where no construct says otherwise."""
 _ALPHABET = ascii_letters + digits + "".join(map(chr, range(0xC0, 0x180)))
@@ -287,12 +329,14 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler article all relative now number nearly thereby property new just definite hardly",
+    "small": "filler setting article all relative now number nearly thereby property new just definite hardly",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler article all number now property new grade grade_adjective grade_adverb place"
-    " persisting unknown diagnosis anatomy sign_of of adjective domain image nearly just thereby",
+    "modifier": "filler setting article all number now property new grade grade_adjective grade_adverb place"
+    " persisting unknown diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
+_ALSO = {"unknown": "digits date effect where_it"}
+"""Finer kinds that a pattern's base stands for too."""
 
 
 def symbols(names: str) -> str:
@@ -322,6 +366,9 @@ def compile_pattern(readable: str) -> re.Pattern[str]:
             out.append(f"(?:^|(?<={SYMBOL['full_stop']}))")
         elif piece in _CLASSES:
             any_of = symbols(_CLASSES[piece])
+            out.append(any_of if inside else f"[{any_of}]")
+        elif piece in _ALSO:
+            any_of = SYMBOL[piece] + symbols(_ALSO[piece])
             out.append(any_of if inside else f"[{any_of}]")
         elif piece[0].isalpha():
             out.append(SYMBOL[piece])

@@ -60,10 +60,11 @@ STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
 _MARK = Entry("", None, "")
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
+_DIGITS = Entry(SYMBOL[Kind.DIGITS], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
-_STOP = SYMBOL[Kind.FULL_STOP]
+_STOP, _NAME = SYMBOL[Kind.FULL_STOP], SYMBOL[Kind.CONDITION]
 _BEFORE_QUESTION = symbols("full_stop comma colon semicolon slash")
 _QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
@@ -149,7 +150,7 @@ class Lexicon:
                     spans.append((start, end))
                     i += 1
                     continue
-                node = None if word in one_spelling else self._respell(root, word)
+                node = None if word in one_spelling or word.isdigit() else self._respell(root, word)
             best: Entry | None = None
             if node is not None:
                 best = node.get(_END)
@@ -169,10 +170,15 @@ class Lexicon:
                 if best is not None:
                     end = found[last][2]
                     i = last
-            if best is not None and "free" in best.roles and plain[start - 1] == "-":
-                best = _FREE
+            if (
+                best is not None
+                and "free" in best.roles
+                and plain[start - 1] == "-"
+                and kinds[-1:] == [_NAME]
+            ):
+                best = _FREE  # "fracture-free", but not "gas-free effusion"
             if best is None:
-                best = _ADVERB if self.register.is_adverb(word) else _UNKNOWN
+                best = _ADVERB if self.register.is_adverb(word) else _DIGITS if word.isdigit() else _UNKNOWN
                 unknown.append(text[start:end])
             elif not best.licensed:
                 unknown.append(text[start:end])
@@ -236,7 +242,7 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         yield from _list_names(condition, v, places, words)
     for condition, phrases in v.with_place.items():
         for text in phrases:
-            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, False, NEEDS_PLACE)
+            yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, True, NEEDS_PLACE)
     for condition, phrases in v.alternatives.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.ALTERNATIVE], condition, text)
@@ -255,8 +261,10 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
         first, _, rest = text.partition(" ")
         adverbial = (bool(rest) and first in prepositions) or register.is_adverb(text)
         yield text, Entry(SYMBOL[Kind.PLACE_ADVERBIAL if adverbial else Kind.PLACE], names, text)
+    general = {words.join(w) for c in register.cues if c.kind == Kind.DOMAIN for w in c.words}
     for text in predicates:
-        yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
+        if text not in general:
+            yield text, Entry(SYMBOL[Kind.SUBJECT], None, text)
     for text in sorted(adjectives):
         yield text, Entry(SYMBOL[Kind.ADJECTIVE], None, text)
     images = {words.join(w) for c in register.cues if c.kind == Kind.IMAGE for w in c.words}
@@ -287,6 +295,9 @@ def _list_names(
             for a in p.adjectives:
                 for s in p.subjects:
                     yield f"{a} {s}", entry
+                    if not a.endswith("ed"):
+                        yield f"{a} of {s}", entry
+                        yield f"{a} of the {s}", entry
 
 
 def _list_places(v: Vocabulary, register: Register) -> Iterator[tuple[str, tuple[str, ...]]]:

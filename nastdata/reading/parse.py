@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nastdata.ontology import Ontology, OntologyError
+from nastdata.reading.accounting import account
 from nastdata.reading.caption_grammar import CaptionGrammar
 from nastdata.reading.constructs import Constructs
 from nastdata.reading.hazards import Hazards
 from nastdata.reading.kinds import symbols
 from nastdata.reading.layout import Layout
-from nastdata.reading.lexicon import Lexicon, Symbols
+from nastdata.reading.lexicon import Lexicon
 from nastdata.reading.ontologies.readback import find_unreadable
 from nastdata.reading.register import DEFAULT, Register, load_register
 from nastdata.reading.resolution import TIMED, Places, Qualifiers, is_limited, resolve, tell_time
@@ -51,6 +52,9 @@ class Reading:
     """Stretches that name a finding in a way that isn't understood; they give no label and no fact."""
     language: str | None = None
     """Code of the language that the text was read in ("en"); None if its language isn't read."""
+    unsaid: tuple[Unread, ...] = ()
+    """Names of which nothing is said of this image ("history of pneumonia"), each with the reason. Every name
+    in a text is in a fact, in an unread stretch, or here."""
 
 
 class Parser:
@@ -74,12 +78,13 @@ class Parser:
         Where a text says several things about one condition, present beats uncertain beats absent; with
         ``report``, the rule of ``resolution.resolve`` decides, and ``facts`` hold what was there earlier too.
         """
-        symbols = self._lexicon.read(text)
-        symbols, sections = self._layout.apply(text, symbols)
+        read = self._lexicon.read(text)
+        symbols, sections = self._layout.apply(text, read)
         kinds, reasons = self._constructs.apply(symbols.kinds)
         scope = Scope(kinds, symbols, self._lexicon, reasons).run()
         self._hazards.mark(text, symbols, scope)
         labels: dict[str, int] = {}
+        weights: dict[str, int] = {}
         facts: list[ParsedFact] = []
         limited: list[tuple[ParsedFact, bool]] = []
         dropped: list[str] = []
@@ -91,9 +96,9 @@ class Parser:
                 polarity = mention.polarity
                 time: Time = tell_time(mention, symbols) if timed or polarity is None else "now"
                 if polarity is not None:
-                    known = labels.get(mention.condition)
-                    if known is None or _WEIGHT[polarity] > _WEIGHT[known]:
-                        labels[mention.condition] = polarity
+                    weight = -1 if mention.question else _WEIGHT[polarity]
+                    if weight > weights.get(mention.condition, -2):
+                        labels[mention.condition], weights[mention.condition] = polarity, weight
                 start, end = symbols.spans[mention.at]
                 sentence, span = where.find_sentence(mention.at)
                 section = where.find_section(mention.at) if sections else None
@@ -106,12 +111,12 @@ class Parser:
                         limited.append((parsed, polarity == ABSENT and is_limited(mention, symbols)))
         if report:
             labels = resolve(limited)
-        unread = _collect_unread(text, symbols, scope) if reasons or scope.has_unread else ()
+        told = {mention.at for mention, _ in stated}
+        unread, unsaid = account(text, read, symbols, sections, scope, told)
         alternatives = [m.condition for m in scope.mentions if m.alternative and m.polarity == 1]
-        negative = _NEGATIVE.intersection(symbols.kinds)
         found = (
-            [text[a:b] for (a, b), k in zip(symbols.spans, symbols.kinds, strict=True) if k in negative]
-            if negative
+            [text[slice(*symbols.spans[i])] for i, k in enumerate(symbols.kinds) if k in _NEGATIVE]
+            if not _NEGATIVE.isdisjoint(symbols.kinds)
             else []
         )
         return Reading(
@@ -123,29 +128,15 @@ class Parser:
             (*symbols.unknown, *dropped),
             unread,
             self._language,
+            unsaid,
         )
 
     def explain_caption(self, text: str, says: str) -> str | None:
         """Return why a text isn't a plain statement that something is "present", "absent" or "denied"."""
-        symbols, _ = self._layout.apply(text, self._lexicon.read(text))
+        symbols, sections = self._layout.apply(text, self._lexicon.read(text))
+        if sections:
+            return f"a heading ({sections[0].name})"
         return self._captions.explain(text, symbols, says)
-
-
-_STOP = symbols("full_stop")
-
-
-def _collect_unread(text: str, symbols: Symbols, scope: Scope) -> tuple[Unread, ...]:
-    """Return the sentences that hold unread names, each once, with the first reason."""
-    out: dict[tuple[int, int], Unread] = {}
-    for m in scope.mentions:
-        if m.unread is None:
-            continue
-        first = scope.kinds.rfind(_STOP, 0, m.at) + 1
-        last = scope.kinds.find(_STOP, m.at)
-        start = symbols.spans[first][0]
-        end = symbols.spans[last - 1 if last > 0 else -1][1]
-        out.setdefault((start, end), Unread(start, end, text[start:end], m.unread))
-    return tuple(out.values())
 
 
 _KEPT: list[tuple[Ontology, str, Parser]] = []

@@ -70,6 +70,10 @@ Role = Literal[
     "only",
     "all_but",
     "plural",
+    "sure_if_denied",
+    "finite",
+    "clause",
+    "question",
 ]
 """Finer differences within a kind:
 
@@ -81,6 +85,10 @@ Role = Literal[
 * pronoun: at the head of a sentence it stands for what the sentence before named;
 * rule_out: "rule out" asks; well: "not well seen"; free: "fracture-free"; only: no negation after "not";
 * all_but: "all but resolved" says that a rest is left; plural: a verb in the plural;
+* sure_if_denied: "not in doubt" says that it is there;
+* clause: denies a whole clause ("it is not true that"), so that a denial within it is a double one;
+* question: a later statement answers it;
+* finite: a verb, whose subject may be an absence ("the absence of X suggests Y");
 * explains: gives the cause of what was said; after a denial, it states nothing;
 * mainly: the place after it is none beside another one ("bilateral, mainly right").
 """

@@ -23,7 +23,7 @@ _NOT = frozenset(symbols("not denial"))
 _NO_LONGER = frozenset(("no longer", "no longer any", "not any longer", "not any more"))
 DECISIVE = frozenset(("IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS", "OPINION", "SUMMARY"))
 """Sections whose statements count more than those of the others."""
-_NUMBERS = frozenset(symbols("unknown number"))
+_NUMBERS = frozenset(symbols("unknown number digits"))
 _LIMITS = frozenset(symbols("property new grade grade_adjective grade_adverb place persisting unknown"))
 _GRADES = frozenset(symbols("grade grade_adjective grade_adverb"))
 _BEFORE_NAME = frozenset(
@@ -97,11 +97,16 @@ def is_limited(m: Mention, read: Symbols) -> bool:
     return False
 
 
+_KEPT = 4096
+"""Names whose heads are kept."""
+
+
 class Qualifiers:
     """The words of a register that restrict a denial."""
 
     def __init__(self, register: Register) -> None:
         self._words = frozenset(w.lower() for entry in register.qualifiers for w in entry.words)
+        self._heads: dict[str, str | None] = {}
 
     def find(self, text: str, m: Mention, read: Symbols) -> str | None:
         """Return the words between a denial and its name, or at the head of the name, that restrict it."""
@@ -112,10 +117,20 @@ class Qualifiers:
             if read.kinds[i] in _GRADES or word in self._words:
                 found.insert(0, word)
             i -= 1
-        name = _slice(text, read, m.at).split(" ")
+        start, end = read.spans[m.at]
+        name = text[start:end]
+        if name not in self._heads:
+            if len(self._heads) >= _KEPT:
+                self._heads.clear()
+            self._heads[name] = self._find_head(_slice(text, read, m.at).split(" "))
+        if head := self._heads[name]:
+            found.append(head)
+        return " ".join(found) if found else None
+
+    def _find_head(self, name: list[str]) -> str | None:
+        """Return the words at the head of a name that restrict it: "focal consolidation"."""
         heads = (" ".join(name[:k]) for k in range(len(name) - 1, 0, -1))
-        head = next((h for h in heads if h in self._words), None)
-        return " ".join([*found, head] if head else found) or None
+        return next((h for h in heads if h in self._words), None)
 
 
 def _slice(text: str, read: Symbols, i: int) -> str:

@@ -62,7 +62,7 @@ def _collect(o: Ontology) -> Vocabulary:
         conditions={c.name: _distinct(c.text, *c.synonyms, *c.also_read) for c in o.conditions},
         with_place={c.name: c.only_with_place for c in o.conditions},
         alternatives={
-            c.name: _distinct(c.affirmative.text, *c.affirmative.synonyms, *c.affirmative.also_read)
+            c.name: _distinct(*(t for a in c.affirmative for t in (a.text, *a.synonyms, *a.also_read)))
             for c in o.conditions
         },
         predicates=tuple(

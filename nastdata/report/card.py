@@ -116,6 +116,8 @@ def _render_body(about: Description) -> str:
         "Solvers that see the text only, with whole groups and patients held out:\n\n" + _bullets(about.audit)
         if about.audit
         else "No audit was run on this build.",
+        "## Review",
+        _bullets(about.review),
         "## Limits",
         _bullets([*about.limits, *about.biases]),
         "## Personal data",

@@ -119,7 +119,10 @@ def _responsible(about: Description) -> dict[str, Any]:
         "rai:dataCollection": " ".join(about.origin) or "Not recorded.",
         "rai:dataCollectionType": ["Secondary Data Analysis", "Software Collection"],
         "rai:dataPreprocessingProtocol": list(about.method),
-        "rai:dataAnnotationProtocol": ["Labels and facts of the sources; texts made from them by program."],
+        "rai:dataAnnotationProtocol": [
+            "Labels and facts of the sources; texts made from them by program.",
+            *about.review,
+        ],
         "rai:dataLimitations": list(about.limits) or ["Not recorded."],
         "rai:dataBiases": [*about.biases, *about.audit],
         "rai:personalSensitiveInformation": list(about.private),

@@ -11,6 +11,7 @@ from nastdata import __version__
 from nastdata.records import SPLITS
 from nastdata.report.columns import CONFIG_NOTES
 from nastdata.report.limits import list_biases, list_limits, list_private
+from nastdata.report.review_text import list_review
 from nastdata.terms import Inherited, inherit_terms
 
 PAPERS = (
@@ -71,6 +72,8 @@ class Description:
     """How it was made, a step each."""
     audit: tuple[str, ...]
     """Blind accuracies and the verdict, a line each."""
+    review: tuple[str, ...]
+    """Who looked at what, and what they found; or that nobody did."""
     limits: tuple[str, ...]
     biases: tuple[str, ...]
     private: tuple[str, ...]
@@ -109,6 +112,7 @@ def describe(manifest: Mapping[str, Any]) -> Description:
         origin=_tell_origin(manifest),
         method=_tell_method(manifest),
         audit=_tell_audit(manifest.get("audit")),
+        review=list_review(manifest),
         limits=list_limits(manifest),
         biases=list_biases(manifest),
         private=list_private(manifest),

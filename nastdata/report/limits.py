@@ -16,6 +16,7 @@ def list_limits(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     if review:
         who = ", ".join(review.get("reviewed_by") or ()) or "nobody"
         out.append(f"Ontology: {review['status']} (reviewed by: {who}).")
+        out += [_tell_sign_off(s, manifest["ontology"].get("content")) for s in review.get("sign_offs") or ()]
         out += [f"Ontology: {note}." for note in review.get("notes") or ()]
     for s in manifest.get("sources") or []:
         if s.get("one_report_one_patient"):
@@ -33,6 +34,16 @@ def list_limits(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     if real:
         out.append("Labels come from the sources and carry their errors; no image was read again.")
     return tuple(out)
+
+
+def _tell_sign_off(s: Mapping[str, Any], content: str | None) -> str:
+    """Return one sign-off of the ontology in a sentence."""
+    told = (
+        f"Ontology: signed by {s['name']}, {s['role']}, {s['date']}: {s['scope']}; {s['accepted']:,} "
+        f"accepted, {s['rejected']:,} rejected, {s['unsure']:,} undecided, {s['open']:,} in dispute, "
+        f"{s['unread']:,} not read"
+    )
+    return told + ("." if s["content"] == content else "; for an EARLIER version of the file.")
 
 
 def list_biases(manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.resources import files
 
 from nastdata.ontology import Ontology
@@ -58,6 +60,24 @@ def find_grade(ontology: Ontology, condition: str, word: str) -> str | None:
             return grade
     rank = RANKS.get(word)
     return scale.grades[rank] if rank is not None and len(scale.grades) == 3 else None
+
+
+def is_partial(sentence: str, language: str) -> bool:
+    """Whether a sentence gives a place only as where most of a finding is: "predominantly on the left".
+
+    Args:
+        sentence: Of a report.
+        language: Code of its language; "en", "es".
+    """
+    return any(p.search(sentence) for p in _partial_words().get(language, ()))
+
+
+@lru_cache(maxsize=1)
+def _partial_words() -> dict[str, tuple[re.Pattern[str], ...]]:
+    out: dict[str, list[re.Pattern[str]]] = {}
+    for row in read_map("partial_places"):
+        out.setdefault(row["language"], []).append(re.compile(row["pattern"], re.IGNORECASE))
+    return {language: tuple(patterns) for language, patterns in out.items()}
 
 
 def read_map(name: str) -> list[dict[str, str]]:

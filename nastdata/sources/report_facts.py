@@ -10,9 +10,10 @@ Every source that has reports reads them here, so that all of them decide alike.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -23,13 +24,13 @@ from nastdata.reading.api import name_language
 from nastdata.reading.parse import Reading
 from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
-from nastdata.records import Fact
+from nastdata.records import Fact, ParsedFact
 from nastdata.seeded import draw_int
 from nastdata.sources.base import InputFile, Loaded
-from nastdata.sources.denials import find_conflict
+from nastdata.sources.denials import narrow, says_something, settle, widen
+from nastdata.sources.places import is_partial
 from nastdata.sources.studies import KEYS, reject_rows, report_facts, sort_facts
 
-BOTH = "findings both said and denied in one study"
 IN_LANGUAGE = "reports not read, in "
 """Before the name of a language that is not read, in the account; the total is counted beside it."""
 KEPT_TIMES = frozenset({"now", "new"})
@@ -55,9 +56,8 @@ class ReadSentence:
 class _Said:
     """What one text says, before the texts of a study are held against one another."""
 
-    present: tuple[Fact, ...]
-    absent: tuple[Fact, ...]
-    doubtful: tuple[Fact, ...]
+    facts: tuple[Fact, ...]
+    """Present, absent and uncertain ones."""
     counts: tuple[tuple[str, int], ...]
     sentences: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
 
@@ -71,6 +71,7 @@ class ReportReader:
         texts: Who reads: rules, a language model or both; None: the rules.
         seed: Of the recipe; decides which sentences are sampled.
         sample_size: How many sentences to keep for people to look at.
+        strength: Of the recipe; with "broad" a qualified denial counts as a plain one.
     """
 
     def __init__(
@@ -81,10 +82,11 @@ class ReportReader:
         texts: TextReader | None = None,
         seed: int = 0,
         sample_size: int = 50,
+        strength: Collection[str] = ("exact",),
     ) -> None:
         self._texts = texts or TextReader(ontology)
         self._ontology, self._language = ontology, language
-        self._seed, self._sample_size = seed, sample_size
+        self._seed, self._sample_size, self._strength = seed, sample_size, strength
         self._known: dict[str, _Said] = {}
         self._ahead: dict[str, Reading] = {}
         """Texts that were read ahead and not used yet."""
@@ -92,20 +94,25 @@ class ReportReader:
         self.counts: Counter[str] = Counter()
 
     def read(self, texts: Iterable[str], key: str) -> list[Fact]:
-        """Return the facts of one study: present and absent, each only if nothing speaks against it.
+        """Return the facts of one study, present and absent ones only if nothing speaks against them.
 
         Args:
             texts: The study's reports, or the sections of one.
             key: The study's id.
+
+        Returns:
+            Facts, the uncertain ones too; nothing if none is definite.
         """
+        facts = settle(self.read_all(texts, key), self._ontology, self.counts)
+        return facts if says_something(facts) else []
+
+    def read_all(self, texts: Iterable[str], key: str) -> list[Fact]:
+        """Return all that the texts of a study say, contradictions included."""
         said = [self._read_text(text, key) for text in texts if text.strip()]
         self.counts["reports"] += len(said)
         for one in said:
             self.counts.update(dict(one.counts))
-        present = list(dict.fromkeys(f for s in said for f in s.present))
-        absent = list(dict.fromkeys(f for s in said for f in s.absent))
-        doubtful = [f for s in said for f in s.doubtful]
-        return self._settle(present, absent, doubtful)
+        return widen(dict.fromkeys(f for s in said for f in s.facts), self._strength)
 
     def prepare(self, texts: Iterable[str]) -> None:
         """Read texts ahead, together: a language model is asked about many at a time."""
@@ -118,8 +125,8 @@ class ReportReader:
         """Return what one text says by itself, without counting it (``read`` counts)."""
         said = self._known.get(text)
         if said is None:
-            said = _read(text, self._texts.read([text], language=self._language)[0])
-        return [*said.present, *said.absent]
+            said = read_facts(text, self._texts.read([text], language=self._language)[0], self._ontology)
+        return [f for f in widen(said.facts, self._strength) if f.existence != "uncertain"]
 
     def account(self) -> dict[str, Any]:
         """Return counts for the source's report; shares are null where nothing was read."""
@@ -135,28 +142,12 @@ class ReportReader:
         """Sentences that name a finding, picked by a hash of study and text: the same in every run."""
         return [self._sample[code] for code in sorted(self._sample)]
 
-    def _settle(self, present: list[Fact], absent: list[Fact], doubtful: list[Fact]) -> list[Fact]:
-        contradicted: set[Fact] = set()
-        kept_absent = []
-        for fact in absent:
-            against = [f for f in present if find_conflict(fact, [f], self._ontology)]
-            same = [f for f in against if f.condition == fact.condition]
-            if same:
-                # nobody knows which of the two holds
-                self.counts[BOTH] += 1
-                contradicted.update(same)
-            elif against or find_conflict(fact, doubtful, self._ontology):
-                self.counts["denials that another sentence speaks against"] += 1
-            else:
-                kept_absent.append(fact)
-        return [f for f in present if f not in contradicted] + kept_absent
-
     def _read_text(self, text: str, key: str) -> _Said:
         said = self._known.get(text)
         if said is None:
             if text not in self._ahead:
                 self.prepare([text])
-            said = _read(text, self._ahead.pop(text))
+            said = read_facts(text, self._ahead.pop(text), self._ontology)
             if len(self._known) < REMEMBERED:
                 self._known[text] = said
         for number, (sentence, facts, unread) in enumerate(said.sentences):
@@ -204,7 +195,7 @@ def load_reports(
         facts = reader.read(parts, names[KEYS.index("study_id")])
         if not facts:
             left_out["no definite finding in the report"] += 1
-        rows += [(*names, f.condition, f.existence, f.location, f.severity) for f in facts]
+        rows += [(*names, f.condition, f.existence, f.location, f.severity, f.qualifier) for f in facts]
     frame = sort_facts(pl.DataFrame(rows, schema=FACTS_SCHEMA, orient="row"), ontology)
     refused = reject_rows([], "") if rejects is None else rejects
     return Loaded(
@@ -227,14 +218,19 @@ def list_sentences(reader: ReportReader, source: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
-def _read(text: str, reading: Reading) -> _Said:
+def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
+    """Turn the reading of one text into facts: what is there now, how it is denied, what is doubtful.
+
+    A place that is said to be where most of a finding is ("predominantly on the left") is left out. What
+    could not be read makes every finding that it names uncertain.
+    """
     counts: Counter[str] = Counter()
     if reading.language is None:
         counts["reports in a language that is not read"] += 1
         if name := name_language(reading):
             counts[f"{IN_LANGUAGE}{name}"] += 1
-        return _Said((), (), (), tuple(counts.items()), ())
-    groups: dict[str, list[Fact]] = {"present": [], "absent": [], "uncertain": []}
+        return _Said((), tuple(counts.items()), ())
+    kept: list[ParsedFact] = []
     by_sentence: dict[tuple[int, int], list[str]] = {}
     spans = [(s.start, s.end) for s in split_sentences(text)]
     for parsed in reading.facts:
@@ -245,16 +241,12 @@ def _read(text: str, reading: Reading) -> _Said:
             # "no new effusion" leaves an old one open
             counts[f"findings not of now ({'no new' if time == 'new' else time})"] += 1
             continue
-        kind = fact.existence if parsed.certainty == "definite" else "uncertain"
-        if kind == "uncertain":
+        if fact.existence == "uncertain" or parsed.certainty == "uncertain":
             counts["uncertain findings"] += 1
-        if fact.denies:
-            # "not in the right lower lobe" says that it is there, and one place where it is not
-            place = None if fact.denies == "location" else fact.location
-            fact = Fact(
-                *(fact.condition, fact.existence, place), None if fact.denies == "severity" else fact.severity
-            )
-        groups[kind].append(fact)
+        if fact.location and fact.existence != "absent" and is_partial(text[slice(*span)], reading.language):
+            counts["places that hold most of a finding, not used"] += 1
+            parsed = replace(parsed, fact=replace(fact, location=None))
+        kept.append(parsed)
     unread_in: dict[tuple[int, int], list[str]] = {}
     for unread in reading.unread:
         span = _find_sentence(unread.start, [*by_sentence, *spans], text)
@@ -270,13 +262,34 @@ def _read(text: str, reading: Reading) -> _Said:
         )
         for a, b in named
     )
+    facts = narrow(kept, text, ontology)
+    facts += [Fact(c, "uncertain") for u in reading.unread for c in find_named(u.text, ontology)]
     return _Said(
-        tuple(dict.fromkeys(groups["present"])),
-        tuple(dict.fromkeys(groups["absent"])),
-        tuple(dict.fromkeys(groups["uncertain"])),
+        tuple(dict.fromkeys(facts)),
         tuple(sorted(counts.items())),
         sentences,
     )
+
+
+def find_named(text: str, ontology: Ontology) -> list[str]:
+    """Return the conditions that a text names, whatever it says of them."""
+    return [c for c, pattern in _name_patterns(ontology) if pattern.search(text)]
+
+
+def _name_patterns(ontology: Ontology) -> list[tuple[str, re.Pattern[str]]]:
+    found = _PATTERNS.get(id(ontology))
+    if found is None or found[0] is not ontology:
+        patterns = []
+        for c in ontology.conditions:
+            names = {c.text, *c.synonyms, *c.also_read}
+            words = "|".join(sorted((re.escape(n) for n in names), key=len, reverse=True))
+            patterns.append((c.name, re.compile(rf"\b(?:{words})s?\b", re.IGNORECASE)))
+        _PATTERNS.clear()
+        found = _PATTERNS.setdefault(id(ontology), (ontology, patterns))
+    return found[1]
+
+
+_PATTERNS: dict[int, tuple[Ontology, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
 def _find_sentence(at: int, spans: Iterable[tuple[int, int]], text: str) -> tuple[int, int]:

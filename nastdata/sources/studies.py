@@ -9,8 +9,9 @@ import polars as pl
 
 from nastdata.frames import FACTS_SCHEMA, REJECTS_SCHEMA, STUDY_COLUMNS, labels_schema
 from nastdata.ontology import Ontology
+from nastdata.records import KIN
 from nastdata.sources.base import InputFile, Loaded
-from nastdata.sources.views import NO_VIEW, RANK, choose_views
+from nastdata.sources.views import NO_VIEW, RANK, VIEW, choose_views, count_views, name_views
 
 NO_FINDING = "No Finding"
 """Label column that is no condition; kept where the corpus has it."""
@@ -36,7 +37,8 @@ def collapse_studies(
     """Fold image rows into one row a study.
 
     Args:
-        rows: ``STUDY_COLUMNS`` but ``source``, the label columns, and ``rank``: the preferred image of a
+        rows: ``STUDY_COLUMNS`` but ``source`` (``view`` if ranks don't say it), the label columns, and
+            ``rank``: the preferred image of a
             study has the lowest rank (ties: by the image's path).
         labels: Label columns, Int8; equal over the images of a study, or the study is rejected.
         source: Name of the corpus.
@@ -53,7 +55,10 @@ def collapse_studies(
         rows, labels = rows.with_columns(pl.lit(None, pl.Int8).alias("#none")), ["#none"]
         studies, rejects = collapse_studies(rows, labels, source, rank, keep, views)
         return studies.drop("#none"), rejects
-    rows = choose_views(rows.with_columns(pl.col(rank).alias(RANK)), views)
+    rows = rows.with_columns(pl.col(rank).alias(RANK))
+    if VIEW not in rows.columns:
+        rows = rows.with_columns(name_views())
+    rows = choose_views(rows, views)
     conflicts = (
         rows.group_by("patient_id", "study_id")
         .agg(differs)
@@ -139,55 +144,79 @@ def account_facts(
 
 
 def take_definite_facts(studies: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
-    """Turn definite labels (1, 0) into facts without place and grade, in ontology order within a study."""
+    """Turn labels (1, 0, -1) into facts without place and grade, in ontology order within a study.
+
+    Doubtful labels are kept, as uncertain, of studies that have a definite one.
+    """
     names = [c.name for c in ontology.conditions]
     facts = (
         studies.with_row_index("#study")
         .unpivot(on=names, index=["#study", *KEYS], variable_name="condition", value_name="label")
-        .filter(pl.col("label").is_in([0, 1]))
+        .filter(pl.col("label").is_not_null())
+        .filter(pl.col("label").is_in([0, 1]).any().over("#study"))
         .with_columns(
             pl.col("condition").replace_strict(ontology.order, return_dtype=pl.Int32).alias("#order"),
             pl.when(pl.col("label") == 1)
             .then(pl.lit("present"))
-            .otherwise(pl.lit("absent"))
+            .when(pl.col("label") == 0)
+            .then(pl.lit("absent"))
+            .otherwise(pl.lit("uncertain"))
             .alias("existence"),
             pl.lit(None, pl.String).alias("location"),
             pl.lit(None, pl.String).alias("severity"),
+            pl.lit(None, pl.String).alias("qualifier"),
         )
         .sort("#study", "#order")
     )
-    return facts.select(list(FACTS_SCHEMA)).cast(pl.Schema(FACTS_SCHEMA))
+    return complete_facts(facts)
+
+
+def complete_facts(facts: pl.DataFrame) -> pl.DataFrame:
+    """Bring a fact frame into its schema; a column that its source does not have is null."""
+    missing = [pl.lit(None, t).alias(c) for c, t in FACTS_SCHEMA.items() if c not in facts.columns]
+    return facts.with_columns(missing).select(list(FACTS_SCHEMA)).cast(pl.Schema(FACTS_SCHEMA))
 
 
 def sort_facts(facts: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
-    """Merge exact duplicates and sort by (patient, study, condition in ontology order, attributes)."""
+    """Merge exact duplicates and sort by (patient, study, condition in ontology order, attributes).
+
+    Uncertain facts of studies of which nothing definite is known are left out.
+    """
     order = pl.col("condition").replace_strict(ontology.order, return_dtype=pl.Int32)
+    study = ("source", "patient_id", "study_id")
     return (
-        facts.select(list(FACTS_SCHEMA))
-        .cast(pl.Schema(FACTS_SCHEMA))
+        complete_facts(facts)
         .unique()
+        .filter((pl.col("existence") != "uncertain").any().over(study))
         .sort(
-            *("source", "patient_id", "study_id"),
+            *study,
             order,
-            *("existence", "location", "severity", "image_id", "image"),
-            descending=[False, False, False, False, True, False, False, False, False],
+            *("existence", "location", "severity", "qualifier", "image_id", "image"),
+            descending=[False, False, False, False, True, False, False, False, False, False],
             nulls_last=True,
         )
     )
 
 
 def pivot_labels(loaded: Loaded, ontology: Ontology) -> Loaded:
-    """Turn a fact frame into a label frame: 1 present, 0 wholly absent, null otherwise."""
-    plain = loaded.frame.filter(
-        (pl.col("existence") == "present") | (pl.col("location").is_null() & pl.col("severity").is_null())
+    """Turn a fact frame into a label frame: 1 present, -1 uncertain, 0 plainly absent, else null."""
+    bare = pl.all_horizontal(pl.col("location", "severity", "qualifier").is_null())
+    value = (
+        pl.when(pl.col("existence") == "present").then(1)
+        .when((pl.col("existence") == "uncertain") & pl.col("qualifier").is_null()).then(-1)
+        .when((pl.col("existence") == "absent") & bare).then(0)
+        .cast(pl.Int8)
+    )  # fmt: skip
+    plain = loaded.frame.with_columns(value.alias("#value")).filter(
+        pl.col("#value").is_not_null() & (pl.col("#value") != -1).any().over("patient_id", "study_id")
     )
-    is_there = pl.col("existence") == "present"
-    vectors = plain.group_by(KEYS, maintain_order=True).agg(
-        pl.when((pl.col("condition") == c.name).any())
-        .then(is_there.filter(pl.col("condition") == c.name).any().cast(pl.Int8))
-        .alias(c.name)
-        for c in ontology.conditions
-    )
+
+    def settle(condition: str) -> pl.Expr:
+        own = pl.col("#value").filter(pl.col("condition") == condition)
+        doubt = pl.when((own == -1).any()).then(pl.lit(-1, pl.Int8)).otherwise(own.max())
+        return pl.when((own == 1).any()).then(pl.lit(1, pl.Int8)).otherwise(doubt).alias(condition)
+
+    vectors = plain.group_by(KEYS, maintain_order=True).agg(settle(c.name) for c in ontology.conditions)
     frame = vectors.cast(pl.Schema(labels_schema(ontology))).sort("patient_id", "study_id")
     return replace(loaded, frame=frame, report={**loaded.report, **report_labels(frame, ontology)})
 
@@ -203,12 +232,24 @@ def report_labels(studies: pl.DataFrame, ontology: Ontology) -> dict[str, object
             "uncertain": tally.get(-1, 0),
             "blank": tally.get(None, 0),
         }
-    return {"studies": len(studies), "patients": studies["patient_id"].n_unique(), "labels": counts}
+    seen = {"views": count_views(studies)} if "view" in studies.columns else {}
+    return {
+        "studies": len(studies),
+        "patients": studies["patient_id"].n_unique(),
+        "labels": counts,
+        **seen,
+    }
 
 
 def report_facts(facts: pl.DataFrame) -> dict[str, object]:
     """Count facts by condition and existence, place, and grade."""
     by_condition: dict[str, dict[str, int]] = {}
+    unsure = facts.filter(pl.col("existence") == "uncertain")
+    near = int((unsure["qualifier"] == KIN).sum())
+    views = count_views(facts)
+    facts = facts.filter(pl.col("existence") != "uncertain")
+    qualified = facts.filter(pl.col("qualifier").is_not_null())
+    facts = facts.filter(pl.col("qualifier").is_null())
     tally = (
         facts.group_by("condition", "existence")
         .len()
@@ -227,6 +268,13 @@ def report_facts(facts: pl.DataFrame) -> dict[str, object]:
         "graded": int(present["severity"].is_not_null().sum()),
         "by_place": _count(present, "location"),
         "by_grade": _count(present, "severity"),
+        "qualified_denials": {
+            "facts": len(qualified),
+            "by_condition": _count(qualified, "condition"),
+            "by_qualifier": dict(list(_count(qualified, "qualifier").items())[:20]),
+        },
+        "uncertain": {"doubts": len(unsure) - near, "of the same kind": near},
+        "views": views,
     }
 
 

@@ -21,6 +21,7 @@ from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder, fingerprint_text
 from nastdata.statistics import Floats
 from nastdata.text_input.plain_files import open_file, read_file
+from nastdata.tracing.agreement import describe_agreement
 from nastdata.tracing.checks import attend, compare_with_control, cross_check
 from nastdata.tracing.patching import CaptionPair, patch_pairs
 from nastdata.tracing.samples import ROLES, Samples, score_samples, segment_pairs
@@ -176,8 +177,12 @@ def _tell(
         "conditions": by_condition,
         "cte": {
             k: [round(float(v), 6) for v in arrays[k]]
-            for k in ("noising_mean_of_ratios", "noising_ratio_of_means", "denoising_mean_of_ratios")
+            for k in (
+                *("noising_mean_of_ratios", "noising_ratio_of_means", "noising_robust"),
+                *("denoising_mean_of_ratios", "denoising_robust"),
+            )
         },
+        "agreement": describe_agreement(arrays),
         "attribution_correlation": round(float(np.corrcoef(exact, estimated)[0, 1]), 4)
         if exact.std() > 0
         else None,

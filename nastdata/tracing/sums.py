@@ -1,4 +1,4 @@
-"""From samples to effects: means of ratios, ratios of means, heat maps, intervals."""
+"""From samples to effects: means of ratios, ratios of means, robust means, heat maps, intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from nastdata.tracing.samples import ROLES, Samples
 def sum_up(
     samples: Samples, right: npt.NDArray[np.bool_], conditions: list[str], draws: int, seed: int
 ) -> dict[str, Floats]:
-    """Mean of ratios, ratio of means, both directions, with intervals; heat maps by role."""
+    """Mean of ratios, ratio of means, robust mean, both directions, with intervals; heat maps by role.
+
+    A ratio effect / d varies as 1 / d**2 beside what varies between pairs; the robust mean weights it by the
+    inverse of both together, d**2 / (d**2 + median(d)**2), so that pairs with d near zero hardly count.
+    """
     d = samples.d[right]
     names = [c for c, r in zip(conditions, right, strict=True) if r]
     negation = ROLES.index("negation")
@@ -22,9 +26,11 @@ def sum_up(
         ratios = effects / d[:, None, None]
         out[f"{name}_heat"] = _mean_known(ratios)
         out[f"{name}_heat_ratio_of_means"] = _mean_known(effects) / d.mean()
+        weight = d**2 / (d**2 + np.median(d) ** 2)
         for kind, above, below in (
             ("mean_of_ratios", ratios[:, :, negation], np.ones_like(d)),
             ("ratio_of_means", effects[:, :, negation], d),
+            ("robust", weight[:, None] * ratios[:, :, negation], weight),
         ):
             sums, _, order = sum_clusters(above, names)
             counts, _, _ = sum_clusters(below, names)

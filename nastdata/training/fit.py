@@ -21,11 +21,15 @@ from nastdata.training.checkpoints import clear_checkpoints, read_checkpoint
 from nastdata.training.layer_weights import copy_blocks, group_parameters, measure_update, read_alphas
 from nastdata.training.lora import BaseWeights, add_lora, merge, save_adapter, write_state
 from nastdata.training.parallel import World, join_world, leave_world
-from nastdata.training.prepare import prepare
+from nastdata.training.prepare import Validation, prepare
 from nastdata.training.run_log import RunLog, check_kind
 from nastdata.training.run_record import describe_run
 from nastdata.training.settings import TrainRecipe
 from nastdata.training.trainer import Run, Trainer
+from nastdata.training.weight_shape import describe_weights
+
+NEAR_CHANCE = 0.25
+"""A validation score this share of the way from chance to the best, or less, is near chance."""
 
 
 def fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool = False) -> dict[str, Any]:
@@ -38,7 +42,8 @@ def fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool = False)
         fresh: Begin anew even if there is a checkpoint.
 
     Returns:
-        What ``run.json`` holds.
+        What ``run.json`` holds. ``failed`` says why nothing was exported, if no step was better than the
+        model as it was.
 
     Raises:
         UserError: on unusable input, a checkpoint of another run, or a loss that is no number.
@@ -63,6 +68,8 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
             alphas = read_alphas(encoder, recipe.layers)
         for warning in told:
             progress.say(f"  {warning.message}")
+        if recipe.layers.scale != "none" and (recipe.layers.trace or recipe.layers.weights):
+            progress.say(f"  {describe_weights(alphas, recipe.layers.beta)}")
         reader = TextReader(encoder)
         objective, validation = prepare(recipe, data, encoder, world)
         steps = recipe.steps or max(1, math.ceil(recipe.epochs * objective.batches / recipe.accumulate))
@@ -96,7 +103,8 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
             log.close()
         stage.tell(f"best at step {run.best_step:,} of {run.step:,}: {validation.name} {run.best_score:.4f}")
     write_state(model, run.best)
-    if world.leads:
+    failed = find_failure(run, validation)
+    if world.leads and failed is None:
         save_adapter(model, out / "adapter")
     base.restore()
     merge(model)
@@ -106,15 +114,42 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
         "best_step": run.best_step,
         "best": {validation.name: run.best_score},
         "history": run.history,
+        "failed": failed,
+        "collapsed_at": find_collapse(run, validation),
+        "frozen_blocks": [i + 1 for i, a in enumerate(alphas.tolist()) if a == 0],
         "update": measure_update(before, encoder),
         "text_tower_after": fingerprint_text(encoder),
     }
     if world.leads:
-        about["exported"] = encoder.save(out / "model")
+        if failed is None:
+            about["exported"] = encoder.save(out / "model")
         (out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         clear_checkpoints(out)
     world.wait()
     return about
+
+
+def find_failure(run: Run, validation: Validation) -> str | None:
+    """Say why a run is none: no step was better than the model as it was; None if one was."""
+    if run.best_step > 0:
+        return None
+    name, first = validation.name, run.history[0][validation.name]
+    best = max((h[name] for h in run.history[1:]), default=first)
+    return (
+        f"no step was better than the untrained model ({name} {first:.4f} before, at best {best:.4f} after): "
+        "nothing was learnt, and nothing is exported"
+    )
+
+
+def find_collapse(run: Run, validation: Validation) -> int | None:
+    """Return the step from which on a run stayed near chance after it had been better; None if it did not."""
+    scores = [(int(h["step"]), h[validation.name]) for h in run.history]
+    highest = max(score for _, score in scores)
+    near = validation.chance + NEAR_CHANCE * (highest - validation.chance)
+    if highest <= validation.chance or scores[-1][1] > near:
+        return None
+    low = [step for step, score in scores if score > near]
+    return next(step for step, _ in scores if step > max(low))
 
 
 def take_device(device: str) -> None:

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder, fingerprint_text
+from nastdata.tracing.agreement import list_disputed
 from nastdata.tracing.run import Trace, read_trace
 from nastdata.training.settings import LayerSettings
+from nastdata.training.weight_shape import shape_weights, take_own_weights
 
 BLOCK = re.compile(r"\.(?:resblocks|layers|layer|h)\.(\d+)\.")
-EQUAL = 1e-9
 AGAIN = "make it again with `nastdata trace`"
 
 
@@ -32,32 +33,38 @@ def find_block(name: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def scale_effects(effects: Sequence[float] | npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return alpha_l = (CTE_l - min) / (max - min) over the blocks; all 1, with a warning, if equal."""
-    values = np.asarray(effects, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise UserError("the trace holds effects that are not numbers", how="make it again with more pairs")
-    reach = values.max() - values.min()
-    if reach < EQUAL:
-        warnings.warn("all layers have the same tracing effect: every layer learns alike", stacklevel=2)
-        return np.ones_like(values)
-    alpha: npt.NDArray[np.float64] = (values - values.min()) / reach
-    return alpha
-
-
 def read_alphas(encoder: DualEncoder, settings: LayerSettings) -> npt.NDArray[np.float64]:
-    """Return alpha for each block of a model: from its trace, or 1 everywhere.
+    """Return alpha for each block of a model: from its trace, the recipe's own, or 1 everywhere.
 
     Raises:
-        UserError: if the trace is of another model.
+        UserError: if the trace is of another model, or the recipe's weights are too few or too many.
     """
+    if settings.weights is not None and settings.scale != "none":
+        return take_own_weights(settings.weights, encoder.text.depth)
     if settings.trace is None or settings.scale == "none":
         return np.ones(encoder.text.depth)
     trace = read_trace(settings.trace)
     check_owner(trace, encoder, settings.trace)
     effects = take_effects(trace, settings)
-    warn_of_noise(effects)
-    return scale_effects(effects)
+    warn_of_dispute(trace, settings)
+    if not settings.clip_negative:
+        warn_of_noise(effects)
+    return shape_weights(effects, settings)
+
+
+def warn_of_dispute(trace: Trace, settings: LayerSettings) -> None:
+    """Warn if estimates of one effect have opposite signs, both beyond their intervals."""
+    if settings.above_control:
+        return
+    disputed = list_disputed(trace.arrays, settings.direction)
+    if disputed:
+        blocks = "block " if len(disputed) == 1 else "blocks "
+        warnings.warn(
+            f"the estimators disagree in the sign of {blocks}{', '.join(map(str, disputed))}, each "
+            "beyond its interval, so the weights depend on which one is chosen: compare layers.estimator, "
+            "or trace with a higher --threshold",
+            stacklevel=2,
+        )
 
 
 def warn_of_noise(effects: npt.NDArray[np.float64]) -> None:
@@ -81,16 +88,23 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
         control = trace.arrays.get("text_space_control")
         if control is None:
             raise UserError("this trace has no control", how="make it with --controls 3")
-        effects = _get(trace, "text_space")
+        effects = _get(trace, "text_space", settings)
         if control.ndim != 2 or control.shape[1:] != effects.shape:
             raise UserError("the trace's control has another shape than its effects", how=AGAIN)
-        return effects[1:] - control.mean(axis=0)[1:]
-    return _get(trace, f"{settings.direction}_{settings.estimator}")[1:]
+        above: npt.NDArray[np.float64] = effects[1:] - control.mean(axis=0)[1:]
+        return above
+    return _get(trace, f"{settings.direction}_{settings.estimator}", settings)[1:]
 
 
-def _get(trace: Trace, name: str) -> npt.NDArray[np.float64]:
+def _get(trace: Trace, name: str, settings: LayerSettings) -> npt.NDArray[np.float64]:
     found = trace.arrays.get(name)
-    if found is None or found.ndim != 1 or len(found) < 2:
+    if found is None:
+        raise UserError(
+            f"this trace has no estimate '{settings.estimator}'",
+            where=str(settings.trace),
+            how="make it again with `nastdata trace`, or choose another layers.estimator",
+        )
+    if found.ndim != 1 or len(found) < 2:
         raise UserError(f"the trace has no effects '{name}', one for each layer", how=AGAIN)
     return np.asarray(found, dtype=np.float64)
 

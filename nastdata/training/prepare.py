@@ -42,16 +42,29 @@ class Validation:
     texts: list[list[str]]
     """Choices of each row."""
     answers: list[int]
+    polarity: list[str]
+    """Of each row: whether its truth affirms or denies. Both count alike, however many rows they have."""
+
+    @property
+    def chance(self) -> float:
+        """What a guess would get."""
+        return self._average([1 / len(choices) for choices in self.texts])
 
     def score(self, reader: TextReader) -> float:
-        """Return the share of rows whose right choice is nearest to the image."""
+        """Return the share of rows whose right choice is nearest to the image, averaged over polarities."""
         flat = reader.embed([t for choices in self.texts for t in choices])
-        right, at = 0, 0
+        right, at = [], 0
         for i, choices in enumerate(self.texts):
             similarity = flat[at : at + len(choices)] @ self.images[i]
-            right += int(similarity.argmax()) == self.answers[i]
+            right.append(float(int(similarity.argmax()) == self.answers[i]))
             at += len(choices)
-        return right / len(self.answers)
+        return self._average(right)
+
+    def _average(self, values: list[float]) -> float:
+        by: dict[str, list[float]] = {}
+        for kind, value in zip(self.polarity, values, strict=True):
+            by.setdefault(kind, []).append(value)
+        return sum(sum(some) / len(some) for some in by.values()) / len(by)
 
 
 class Features:
@@ -115,7 +128,11 @@ def _claims(data: Data, features: Features, split: str) -> Claims:
 
 
 def _make_validation(recipe: TrainRecipe, data: Data, features: Features) -> Validation:
-    """Claim accuracy where there are claim sets; else MCQ accuracy; else prompt against opposite prompt."""
+    """Claim accuracy where there are claim sets; else MCQ accuracy; else prompt against opposite prompt.
+
+    Rows whose truth affirms and rows whose truth denies count alike: most claims affirm, and a step must
+    not be best for those alone.
+    """
     for config in ("contextual_claims", "mednega", "opposition"):
         frame = data.frames.get(config)
         if frame is None or not len(frame.filter(pl.col("split") == "validation")):
@@ -123,12 +140,18 @@ def _make_validation(recipe: TrainRecipe, data: Data, features: Features) -> Val
         rows = data.rows(config, "validation", MOST)
         images = features.take(rows)
         if config == "contextual_claims":
-            return Validation("claim_accuracy", images, rows["claims"].to_list(), rows["answer"].to_list())
+            answers: list[Any] = rows["answer"].to_list()
+            kinds = [n[a] for n, a in zip(rows["claim_negations"].to_list(), answers, strict=True)]
+            polarity = ["affirms" if kind == "none" else "denies" for kind in kinds]
+            return Validation("claim_accuracy", images, rows["claims"].to_list(), answers, polarity)
         if config == "mednega":
-            answers: list[Any] = ["ABCD".index(a) for a in rows["answer"]]
-            return Validation("mcq_accuracy", images, rows["negated_choices"].to_list(), answers)
+            answers = ["ABCD".index(a) for a in rows["answer"]]
+            texts = [*rows["negated_choices"].to_list(), *rows["affirmative_choices"].to_list()]
+            polarity = ["denies"] * len(rows) + ["affirms"] * len(rows)
+            return Validation("mcq_accuracy", torch.cat([images, images]), texts, answers * 2, polarity)
         pairs = [list(p) for p in rows.select("prompt", "distractor_prompt").iter_rows()]
-        return Validation("prompt_accuracy", images, pairs, [0] * len(pairs))
+        polarity = ["denies" if p == "negative" else "affirms" for p in rows["polarity"]]
+        return Validation("prompt_accuracy", images, pairs, [0] * len(pairs), polarity)
     raise UserError(
         "nothing to validate on: no claim sets, questions or quadruplets in split 'validation'",
         where=str(data.folder.path),

@@ -166,7 +166,7 @@ class CaptionWriter:
         return texts[int(rng.integers(len(texts)))]
 
     def _name_normal(self, condition: str) -> str:
-        text = self.ontology.condition_by_name[condition].affirmative.text
+        text = self.ontology.narrowest_phrase(condition).text
         return f"{text[0].upper()}{text[1:]}."
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nastdata.recipe import Settings, Share
 
@@ -21,18 +21,37 @@ class LoraSettings(Settings):
 
 
 class LayerSettings(Settings):
-    """How much each layer learns (arXiv 2602.12498): alpha_l = (CTE_l - min) / (max - min)."""
+    """How much each layer learns, by its tracing effect (arXiv 2602.12498) or by weights of your own."""
 
     trace: Path | None = None
-    """Folder of `nastdata trace`; without one every layer learns alike."""
+    """Folder of `nastdata trace`; without one, and without ``weights``, every layer learns alike."""
+    weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
+    """Weights of your own instead of a trace's: one for each block of the text tower, the first first."""
     scale: Literal["lr", "gradient", "none"] = "lr"
     """``lr``: a learning rate a layer; ``gradient``: the paper's rule, which Adam undoes; ``none``."""
     beta: float = Field(1.0, ge=0)
     """Sharpness: layer l gets alpha_l ** beta."""
     direction: Literal["noising", "denoising"] = "noising"
-    estimator: Literal["mean_of_ratios", "ratio_of_means"] = "mean_of_ratios"
+    estimator: Literal["mean_of_ratios", "ratio_of_means", "robust"] = "robust"
+    """``robust``: a mean of ratios that gives pairs with d near zero little weight."""
+    clip_negative: bool = True
+    """Take negative effects as none."""
+    normalise: Literal["min_max", "mean_one"] = "min_max"
+    """``min_max``: from 0 to 1, the paper's rule; ``mean_one``: the mean learning rate stays the recipe's."""
+    temperature: float = Field(1.0, gt=0)
+    """Above 1 weights are evened out, below 1 sharpened: alpha ** (1 / temperature)."""
+    floor: Share = 0.1
+    """Least weight of a block beside the largest; 0 lets the least block freeze, as in the paper."""
     above_control: bool = False
     """Take what exceeds towers with shuffled weights (image-free effects) instead of the effect itself."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> LayerSettings:
+        if self.weights is not None and self.trace is not None:
+            raise ValueError("weights and trace exclude each other")
+        if self.weights is not None and not any(w > 0 for w in self.weights):
+            raise ValueError("weights has no weight above 0")
+        return self
 
 
 class LossSettings(Settings):

@@ -56,7 +56,9 @@ class TemplateWriter:
             plan = self._plans.get(key)
             if plan is None:
                 plan = self._plans[key] = draw_plan(self.seed, statement.conditions, index)
-            negated, affirmative, spans = self._options.word(plan, statement.conditions, statement.labels)
+            negated, affirmative, spans = self._options.word(
+                plan, statement.conditions, statement.labels, statement.phrases
+            )
             out.append(OptionWording(statement, index, plan.plan_id, negated, affirmative, spans, self.name))
         return out
 

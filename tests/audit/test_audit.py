@@ -114,7 +114,9 @@ def test_claims_that_are_mostly_positive_are_solved(ontology: Ontology) -> None:
     report = audit_frames({"contextual_claims": sets}, QUICK, 0, ontology)
     assert best(report, "existence") > 0.95
     assert report.verdict["passed"], "an open design is warned of"
-    promised = audit_frames({"contextual_claims": sets}, QUICK, 0, ontology, balanced_claims=True)
+    promised = audit_frames(
+        {"contextual_claims": sets}, QUICK, 0, ontology, promises={"contextual_claims": True}
+    )
     assert not promised.verdict["passed"]
 
 
@@ -122,6 +124,8 @@ def test_same_input_same_figures_in_any_row_order(ontology: Ontology) -> None:
     items = made.make_paper(made.draw_studies(300))
     once = audit_frames({"mednega": items}, QUICK, 3, ontology).to_json()
     again = audit_frames({"mednega": items.reverse()}, QUICK, 3, ontology).to_json()
+    for report in (once, again):
+        report["solvers"] = [s for s in report["solvers"] if s["name"] != "row order"]
     assert json.dumps(once) == json.dumps(again)
 
 

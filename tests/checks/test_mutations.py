@@ -205,7 +205,17 @@ def contradict_hierarchy(rows: list[Row]) -> None:
 
 
 def clash(rows: list[Row]) -> None:
-    rows[0]["conditions"] = ["Atelectasis", "Pneumothorax", "Fracture"]
+    rows[0]["conditions"] = ["Consolidation", "Pleural Effusion", "Fracture"]
+    instead = [
+        "preserved vessel outlines throughout the lungs",
+        "sharp costophrenic angles",
+        "intact bony thorax",
+    ]
+    names = ["consolidation", "pleural effusion", "fracture"]
+    rows[0]["affirmative_choices"] = [
+        "; ".join(n if v else i for v, n, i in zip(labels, names, instead, strict=True))
+        for labels in rows[0]["choice_labels"]
+    ]
 
 
 def leave_plane(rows: list[Row]) -> None:

@@ -50,6 +50,28 @@ def test_polarity_is_even_in_every_cell(captions: pl.DataFrame) -> None:
     assert set(captions["negation_type"].unique()) == {"none", "existence", "location", "severity"}
 
 
+def test_pairs_are_of_one_cell_and_one_source(captions: pl.DataFrame) -> None:
+    pairs = (
+        captions.unnest("fact")
+        .group_by("pair")
+        .agg(
+            pl.len(),
+            pl.col("polarity").n_unique().alias("polarities"),
+            pl.struct(*CELL, "source").n_unique().alias("cells"),
+        )
+    )
+    assert (pairs["len"] == 2).all() and (pairs["polarities"] == 2).all() and (pairs["cells"] == 1).all()
+
+
+def test_ids_are_hashes_and_do_not_depend_on_the_limit(facts: pl.DataFrame, captions: pl.DataFrame) -> None:
+    assert captions["caption_id"].str.contains(r"^caption-[0-9a-f]{16}$").all()
+    key = ["study_id", "fact", "negation_type"]
+    few = design_captions(facts, ONTOLOGY, recipe(limit=200)).frame.select(*key, "caption_id")
+    known = captions.select(*key, pl.col("caption_id").alias("full"))
+    both = few.join(known, on=key, how="inner", nulls_equal=True)
+    assert len(both) > 100 and (both["caption_id"] == both["full"]).all()
+
+
 def test_no_caption_stands_twice(captions: pl.DataFrame) -> None:
     assert captions["caption_id"].is_unique().all()
     assert captions.select("study_id", "fact", "negation_type").is_unique().all()
@@ -58,7 +80,7 @@ def test_no_caption_stands_twice(captions: pl.DataFrame) -> None:
 @pytest.mark.parametrize("limit", [1, 7, 200])
 def test_a_limit_keeps_the_cells_even(facts: pl.DataFrame, limit: int) -> None:
     frame = design_captions(facts, ONTOLOGY, recipe(limit=limit)).frame
-    assert 0.97 * limit - 1 <= len(frame) <= limit  # shares of conditions leave some cells a little short
+    assert 0.8 * limit - 1 <= len(frame) <= limit  # caps on conditions leave small splits short
     cells = count_by_cell(frame)
     assert (cells["negated"] == cells["affirmative"]).all()
 

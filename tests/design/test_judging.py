@@ -16,7 +16,7 @@ from nastdata.design.contextual.states import ConditionState, logic_of
 from nastdata.design.contextual.study_states import tabulate_studies
 from nastdata.design.contextual.truth_table import judge_cell, judge_statements
 from nastdata.ontology import Ontology, load_ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, LATERAL, PAIR, Fact
 
 ONTOLOGY = load_ontology("chest_xray")
 RICH = [c for c in ONTOLOGY.order if ONTOLOGY.condition_by_name[c].places]
@@ -29,13 +29,15 @@ def states_of_one_condition(draw: st.DrawFn) -> list[ConditionState]:
     spec = ONTOLOGY.condition_by_name[condition]
     places = st.sampled_from([None, *spec.places])
     grades = st.sampled_from([None, *ONTOLOGY.grades(condition)])
-    fact = st.tuples(st.sampled_from(["present", "present", "absent"]), places, grades)
+    fact = st.tuples(
+        st.sampled_from(["present", "present", "present", "absent", "uncertain"]), places, grades
+    )
     elsewhere = st.sampled_from([None, *(p.name for p in ONTOLOGY.places)])
-    case = st.tuples(st.lists(fact, max_size=4), st.lists(elsewhere, max_size=2))
+    near = st.lists(elsewhere, max_size=2)
+    view = st.sampled_from([None, FRONTAL, PAIR, LATERAL])
+    case = st.tuples(st.lists(fact, max_size=4), st.lists(elsewhere, max_size=2), near, view)
     logic = logic_of(ONTOLOGY)
-    made = [
-        logic.read_condition(condition, own, implied) for own, implied in draw(st.lists(case, max_size=6))
-    ]
+    made = [logic.read_condition(condition, *given) for given in draw(st.lists(case, max_size=6))]
     return [*made, logic.read_condition(condition, [])]
 
 
@@ -88,4 +90,8 @@ def test_the_arrays_know_every_part_of_a_state() -> None:
         "records",
         "implied",
         "denied",
+        "doubts",
+        "kin",
+        "sides",
+        "lobes",
     ]

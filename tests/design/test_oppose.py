@@ -80,3 +80,13 @@ def test_chosen_conditions_limit_and_order(facts: pl.DataFrame) -> None:
 def test_an_unknown_condition_names_the_nearest(facts: pl.DataFrame) -> None:
     with pytest.raises(UserError, match="did you mean 'Pneumothorax'"):
         design_opposition(facts, ONTOLOGY, recipe(conditions=["Pneumothorx"]))
+
+
+def test_the_condition_does_not_tell_the_polarity(facts: pl.DataFrame) -> None:
+    frame = design_opposition(facts, ONTOLOGY, recipe()).frame
+    cells = frame.group_by("split", "source", "condition", "style").agg(
+        (pl.col("polarity") == "positive").mean()
+    )
+    assert len(cells) > 10 and (cells["polarity"] == 0.5).all()
+    assert frame["pair_id"].str.contains("^opposition-[0-9a-f]{16}$").all()
+    assert len(design_opposition(facts, ONTOLOGY, recipe(balanced=False)).frame) > len(frame)

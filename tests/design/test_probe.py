@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from contextual_facts import make_facts
 
-from nastdata.design.pairs.probes import design_probes, write_pair
+from nastdata.design.pairs.probes import design_probes, fit_word, write_pair
 from nastdata.design.pairs.tokens import load_token_counter
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology, load_ontology
@@ -40,11 +40,13 @@ def test_pairs_say_the_truth_and_its_opposite(facts: pl.DataFrame) -> None:
     for row in design.frame.to_dicts():
         c = ONTOLOGY.condition_by_name[row["condition"]]
         fact = known[row["study_id"], row["condition"]]
-        absent, severe = f"There is no {c.text}.", f"There is severe {c.text}."
+        grave = "extensive" if c.name == "Consolidation" else "severe"
+        a = c.article or grave  # nobody says "severe fracture"
+        absent, severe = f"There is no {c.text}.", f"There is {a} {c.text}."
         if row["negation_in"] == "correct":
             assert fact["existence"] == "absent" and (row["correct"], row["foil"]) == (absent, severe)
         else:
-            assert fact["severity"] == ONTOLOGY.grades(c.name)[-1]
+            assert a != grave or fact["severity"] == ONTOLOGY.grades(c.name)[-1]
             assert (row["correct"], row["foil"]) == (severe, absent)
     lesser = design.report["left_out"]["grade unknown or not the highest"]
     definite = facts.select("study_id", "condition").n_unique() - design.report["contradictory_states"]
@@ -53,14 +55,16 @@ def test_pairs_say_the_truth_and_its_opposite(facts: pl.DataFrame) -> None:
 
 def test_a_source_without_grades_counts_all_its_findings(facts: pl.DataFrame) -> None:
     bare = facts.with_columns(pl.lit(None, pl.String).alias("severity"))
-    design = design_probes(bare, ONTOLOGY, recipe(), count_words)
+    design = design_probes(bare, ONTOLOGY, recipe(balanced=False), count_words)
     assert "grade unknown or not the highest" not in design.report["left_out"]
     assert len(design.frame) == facts.select("study_id", "condition").n_unique()
 
 
 def test_unequal_pairs_are_left_out_and_counted(facts: pl.DataFrame) -> None:
-    equal = design_probes(facts, ONTOLOGY, recipe(), count_words)
-    odd = design_probes(facts, ONTOLOGY, recipe(), lambda t: len(t) if "pneumothorax" in t else 5)
+    equal = design_probes(facts, ONTOLOGY, recipe(balanced=False), count_words)
+    odd = design_probes(
+        facts, ONTOLOGY, recipe(balanced=False), lambda t: len(t) if "pneumothorax" in t else 5
+    )
     assert "Pneumothorax" not in odd.frame["condition"]
     lost = equal.report["by_condition"]["Pneumothorax"]
     assert odd.report["unequal_token_counts"] == {"Pneumothorax": lost}
@@ -72,8 +76,14 @@ def test_without_a_present_word_the_noun_takes_its_article(facts: pl.DataFrame) 
         "There is a pneumothorax.",
         "There is no pneumothorax.",
     )
-    devices = write_pair(ONTOLOGY.condition_by_name["Support Devices"], "severe")
-    assert devices.absent == "There are no support devices."
+    devices = write_pair(ONTOLOGY.condition_by_name["Support Devices"], None)
+    assert (devices.present, devices.absent) == (
+        "There are visible support devices.",
+        "There are no support devices.",
+    )
+    fit = {c.name: fit_word(c, "severe", ONTOLOGY) for c in ONTOLOGY.conditions}
+    assert fit["Edema"] == "severe" and fit["Consolidation"] == "extensive"
+    assert not any(fit[c] for c in ("Fracture", "Support Devices", "Enlarged Cardiomediastinum"))
     design = design_probes(facts, ONTOLOGY, recipe(present_word=None), count_words)
     assert "Pneumonia" in design.report["unequal_token_counts"]
 
@@ -94,7 +104,7 @@ def test_open_clip_finds_all_pairs_equal(ontology: Ontology) -> None:
     pytest.importorskip("open_clip")
     count = load_token_counter("open_clip")
     for condition in ontology.conditions:
-        texts = write_pair(condition, "severe")
+        texts = write_pair(condition, fit_word(condition, "severe", ontology))
         assert count(texts.present) == count(texts.absent)
 
 
@@ -114,3 +124,20 @@ def test_a_hugging_face_folder_is_read(tmp_path: Path) -> None:
     model.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     transformers.PreTrainedTokenizerFast(tokenizer_object=model, unk_token="[UNK]").save_pretrained(tmp_path)
     assert load_token_counter(str(tmp_path))("there is no edema") == 4
+
+
+def test_both_directions_are_even_in_every_split_source_and_condition(facts: pl.DataFrame) -> None:
+    two = pl.concat([facts, facts.with_columns(pl.lit("other").alias("source"))])
+    frame = design_probes(two, ONTOLOGY, recipe(), count_words).frame
+    cells = frame.group_by("split", "source", "condition").agg((pl.col("negation_in") == "foil").mean())
+    assert len(cells) > 10 and (cells["negation_in"] == 0.5).all()
+    assert frame["pair_id"].is_unique().all() and frame["pair_id"].str.contains("^probe-[0-9a-f]{16}$").all()
+    uneven = design_probes(two, ONTOLOGY, recipe(balanced=False), count_words)
+    assert len(uneven.frame) > len(frame)
+
+
+def test_a_limit_keeps_pairs_of_directions_and_the_shares_of_splits(facts: pl.DataFrame) -> None:
+    frame = design_probes(facts, ONTOLOGY, recipe(limit=100), count_words).frame
+    assert len(frame) == 100
+    assert frame["negation_in"].value_counts()["count"].to_list() == [50, 50]
+    assert 0.6 < (frame["split"] == "train").mean() < 0.95  # type: ignore[operator]

@@ -134,7 +134,9 @@ def test_blind_solvers_are_at_chance_on_every_protocol(folder: Path) -> None:
     report = audit_frames({"protocols": read(folder)}, AuditSettings(seeds=1, folds=3), 0, ONTOLOGY)
     assert report.verdict["passed"]
     assert {s.subset for s in report.solvers} >= {"presence_yes_no", "two_way", "report_alignment"}
-    assert all(abs(s.accuracy - 0.5) <= 0.02 for s in report.solvers), report.summary()
+    texts = [s for s in report.solvers if s.reads != "around"]
+    assert all(abs(s.accuracy - 0.5) <= 0.025 for s in texts), report.summary()
+    assert not any(s.above_chance for s in report.solvers)
 
 
 def test_the_unpaired_design_is_condemned_by_the_same_audit(tmp_path: Path) -> None:

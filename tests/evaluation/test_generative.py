@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("openai")
 
 from click.testing import CliRunner, Result
+from tiny import STUDIES, base, fact, labels_of
 from vision_server import Question, Reply, serve_vision
 
 from nastdata.cli.modelling.evaluate import command
@@ -30,6 +32,7 @@ from nastdata.evaluation.generative.images import Encoder
 from nastdata.evaluation.generative.questions import draw_orders, read_questions
 from nastdata.evaluation.outcomes import Outcome
 from nastdata.evaluation.run import EvaluateSettings
+from nastdata.frames import config_schema
 from nastdata.models.dataset_rows import Data, open_data
 
 SETTINGS = EvaluateSettings(split=None, bootstrap=20)
@@ -591,3 +594,55 @@ def test_two_models_are_compared_on_the_same_rows(tiny: Tiny, data: Data, tmp_pa
     )
     assert len(report["datasets"][0]["hash"]) == 64
     assert (tmp_path / "out" / "evaluation.html").is_file()
+
+
+def make_two_way(data: Data) -> Data:
+    """Pairs of images of which one has an effusion, with the same two statements in one order."""
+    states = {i: labels_of(i)[2] for i in range(STUDIES)}
+    having, lacking = ([i for i, s in states.items() if s == wanted][:6] for wanted in (1, 0))
+    choices = ["There is a pleural effusion.", "There is no pleural effusion."]
+    rows = [
+        {
+            **base(i),
+            **{"item_id": f"{n}-{i}", "protocol": "two_way", "design": "paired", "group_id": f"g{n}"},
+            **{"condition": "Pleural Effusion", "other_condition": None, "polarity": "mixed"},
+            **{"question": "Which statement is true of this image?", "choices": choices},
+            "choice_facts": [fact("Pleural Effusion", present) for present in (True, False)],
+            "answer": 1 - states[i],
+        }
+        for n, pair in enumerate(zip(having, lacking, strict=True))
+        for i in pair
+    ]
+    schema = {**config_schema("protocols"), "split": pl.String()}
+    return replace(data, frames={"protocols": pl.DataFrame(rows, schema=schema)})
+
+
+def test_two_images_are_compared_in_one_question(data: Data, tmp_path: Path) -> None:
+    some = make_two_way(data)
+    images = Encoder(data.store)
+    effusion = {images.encode(("tiny", base(i)["image"]))[0]: labels_of(i)[2] for i in range(STUDIES)}
+
+    def see(q: Question) -> str:
+        """Answer from the pictures alone."""
+        if not q.images:
+            return "A"
+        if len(q.images) == 1:
+            return next(x for x, t in q.options.items() if ("no" in t.split()) != bool(effusion[q.images[0]]))
+        wanted = 0 if " no " in q.prompt else 1
+        return "AB"[[effusion[i] for i in q.images].index(wanted)]
+
+    vision = VisionSettings(controls=True)
+    with serve_vision(see) as (url, seen):
+        found = by_name(judge_vlm(f"vlm:m@{url}", some, SETTINGS, tmp_path, vision))
+    assert found["two_way"].values.mean() == 1
+    assert (
+        len(found["two_way_text_to_image"].values) == 12 and found["two_way_text_to_image"].values.mean() == 1
+    )
+    assert found["whole_group_two_way_text_to_image"].values.mean() == 1
+    # no text tells which image it is: "the first" is right once in two, and without images nothing is gained
+    assert found["two_way_text_to_image@text_only"].values.mean() == 0.5
+    assert {len(q.images) for q in seen.questions} == {0, 1, 2}
+    with serve_vision(lambda q: "B") as (url, _):
+        always = by_name(judge_vlm(f"vlm:other@{url}", some, SETTINGS, tmp_path))
+    assert always["two_way_text_to_image"].values.mean() == 0.5
+    assert always["whole_group_two_way_text_to_image"].values.mean() == 0

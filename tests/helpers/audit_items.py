@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 from collections.abc import Callable, Sequence
@@ -23,6 +24,11 @@ PLANES = (
     ((0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1)),
 )
 Labels = tuple[int, int, int]
+
+
+def name_key(*parts: object) -> str:
+    """Return an id that tells nothing of what it names."""
+    return hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=6).hexdigest()
 
 
 def word(names: Sequence[str], labels: Labels, style: int, affirmative: bool = False) -> str:
@@ -76,10 +82,10 @@ def make_balanced(groups: int, seed: int = 0, patients: int | None = None) -> pl
         names = tuple(sorted(rng.sample(NAMES, 3)))
         plane, style = rng.choice(PLANES), rng.randrange(6)
         for i, truth in enumerate(plane):
-            key = f"{g:05}-{i}"
+            key = name_key(seed, g, i)
             patient = f"p{rng.randrange(patients)}" if patients else f"p{key}"
             rows.append(make_item(key, patient, f"g{g:05}", names, plane, truth, style))
-    return frame_items(rows)
+    return frame_items(sorted(rows, key=lambda r: (r["group_id"], r["item_id"])))
 
 
 def flip(truth: Labels, rng: random.Random) -> list[Labels]:
@@ -179,5 +185,5 @@ def make_claims(groups: int, choose: Callable[[list[Claim], random.Random], Sequ
         family: list[Claim] = [(name, "absent", None, None)]
         family += [(name, "present", p, None) for p in rng.sample(places, 4)]
         for i, truth in enumerate(choose(family, rng)):
-            rows.append(make_claim_set(f"{g:05}-{i}", f"g{g:05}", family, truth))
-    return frame_sets(rows)
+            rows.append(make_claim_set(name_key("claims", g, i), f"g{g:05}", family, truth))
+    return frame_sets(sorted(rows, key=lambda r: (r["group_id"], r["set_id"])))

@@ -12,7 +12,7 @@ from nastdata.design.contextual.states import StudyState, logic_of
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology, load_ontology
 from nastdata.recipe import ContextualRecipe
-from nastdata.records import Denial, Fact
+from nastdata.records import PAIR, Denial, Fact
 
 SCHEMA = {**FACTS_SCHEMA, "split": pl.String()}
 
@@ -40,8 +40,8 @@ def make_facts(ontology: Ontology, studies: int, seed: int, conditions: int = 4)
                     place = rng.choice([*own, "left"]) if possible and rng.random() < 0.9 else None
                     said.append(("present", place, grade))
             for existence, place, grade in said:
-                key = ("toy", patient, f"s{i:05d}", f"i{i:05d}", f"i{i:05d}.png", None)
-                rows.append((*key, condition, existence, place, grade, split))
+                key = ("toy", patient, f"s{i:05d}", f"i{i:05d}", f"i{i:05d}.png", None, PAIR)
+                rows.append((*key, condition, existence, place, grade, None, split))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row").unique(maintain_order=True)
 
 

@@ -26,7 +26,7 @@ FORM = {
     "'a' before a vowel": r"\b[Aa] [aeio]",
     "'an' before a consonant": r"\b[Aa]n [^aeiou]",
     "two articles": r"\b(a|an|the|no) (a|an|the)\b",
-    "article after a bare cue": r"\b(without|absence of|free of|lacking|lacks|neither|nor) (a|an)\b",
+    "article after a bare cue": r"\b(without|absence of|free of|lacking|lacks) (a|an)\b",
 }
 
 
@@ -40,7 +40,7 @@ _KEPT: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 def _patterns(key: str, ontology: Ontology) -> list[tuple[str, re.Pattern[str]]]:
     if key not in _KEPT:
-        phrases: list[Phrase] = [p for c in ontology.conditions for p in (c, c.affirmative)]
+        phrases: list[Phrase] = [p for c in ontology.conditions for p in (c, *c.affirmative)]
         many = _any(p for p in phrases if p.number == "plural")
         one = _any(p for p in phrases if p.number == "singular")
         mass = _any(p for p in phrases if p.number == "singular" and p.article is None)
@@ -54,6 +54,11 @@ def _patterns(key: str, ontology: Ontology) -> list[tuple[str, re.Pattern[str]]]
             "'there are' with a singular": rf"\bthere are (no |a |an )?{one}\b",
             "article before a mass noun": rf"\b(a|an) {mass}\b",
             "no article after 'there is'": rf"\bthere is {count}\b",
+            "no article before a verb": (
+                rf"(?:^|[.;,] |\b(?:and|while|whereas|although|but|yet|however,|nor|neither) ){count}"
+                rf"(?: (?:and|nor) [a-z -]+)? (?:is|are)\b(?! of)"
+            ),
+            "a place after a comma": r"\b(?:is|are) [a-z]+, (?:in|at|on) ",
         }
         _KEPT[key] = [(name, re.compile(p)) for name, p in FORM.items()]
         _KEPT[key] += [(name, re.compile(p, re.IGNORECASE)) for name, p in agreement.items()]

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 
 from nastdata.ontology import Ontology, load_ontology
@@ -53,9 +54,11 @@ def _name(study: str, image: str | None) -> str:
 
 
 def facts_of(loaded: Loaded) -> set[tuple[str, str, str, str | None, str | None]]:
-    """Return (study, condition, existence, place, grade) of all facts."""
+    """Return (study, condition, existence, place, grade) of all facts that statements are made of."""
     columns = ("study_id", "image", "condition", "existence", "location", "severity")
-    return {(_name(*row[:2]), *row[2:]) for row in loaded.frame.select(columns).iter_rows()}
+    plain = (pl.col("existence") != "uncertain") & pl.col("qualifier").is_null()
+    stated = loaded.frame.filter(plain).select(columns)
+    return {(_name(*row[:2]), *row[2:]) for row in stated.iter_rows()}
 
 
 def write_hospital_csv(path: Path, rows: int = 1200, seed: int = 7) -> None:

@@ -141,7 +141,7 @@ def serve(
     ``write`` answers a prompt in place of ``write_sentences``; it is given a hash of the whole request too,
     so that it can answer otherwise when asked again. ``answer`` writes all that is said to a prompt.
     """
-    faults = faults or Faults()
+    wrong = faults or Faults()
     served = Served()
     seen: Counter[str] = Counter()
     lock = threading.Lock()
@@ -191,7 +191,7 @@ def serve(
             if "Write the word hello" in prompt:
                 text = '{"zq": "k7-probe"}' if asked in honours else "hello"
                 return self._send(200, completion(body, text, mark))
-            kind = faults.pick(TRANSPORT, mark, nth)
+            kind = wrong.pick(TRANSPORT, mark, nth)
             if kind:
                 served.faults[kind] += 1
             if kind == "429":
@@ -199,14 +199,14 @@ def serve(
             if kind == "500":
                 return self._send(500, {"error": {"message": "oops"}})
             if kind == "hang":
-                time.sleep(faults.hang_seconds)
+                time.sleep(wrong.hang_seconds)
                 self.close_connection = True
                 return None
             sentences = [] if answer else write(first, mark) if write else write_sentences(first)
             if "was refused:" in prompt:
                 again = re.findall(r"^- sentence (\d+): ", prompt, re.M)
                 sentences = [sentences[int(i) - 1] for i in again]
-            kind = faults.pick(CONTENT, "content", mark)
+            kind = wrong.pick(CONTENT, "content", mark)
             if kind:
                 served.faults[kind] += 1
             if sentences and kind in ("wrong", "extra", "debris"):
@@ -214,10 +214,10 @@ def serve(
             text = answer(first) if answer else json.dumps({"sentences": sentences})
             if kind == "cut":
                 text = text[: len(text) // 2]
-            text = dress(text)
+            dressed = dress(text)
             with lock:
                 served.delivered.append(mark)
-            return self._send(200, completion(body, text, mark, refusal=kind == "refusal"))
+            return self._send(200, completion(body, dressed, mark, refusal=kind == "refusal"))
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, request: Any, client_address: Any) -> None:

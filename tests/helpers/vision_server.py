@@ -27,6 +27,8 @@ class Question:
     nth: int
     """How often just this was asked, from 1."""
     path: str = ""
+    images: tuple[bytes, ...] = ()
+    """All of them, in their order."""
 
     @property
     def mark(self) -> str:
@@ -63,14 +65,13 @@ Script = Callable[[Question], "str | Reply"]
 OPTION = re.compile(r"^\(?([A-G])[.)]\s+(.*)$", re.M)
 
 
-def read_question(body: dict[str, Any]) -> tuple[str, bytes | None]:
+def read_question(body: dict[str, Any]) -> tuple[str, tuple[bytes, ...]]:
     content = body["messages"][-1]["content"]
     if isinstance(content, str):
-        return content, None
+        return content, ()
     texts = [p["text"] for p in content if p["type"] == "text"]
     urls = [p["image_url"]["url"] for p in content if p["type"] == "image_url"]
-    image = base64.b64decode(urls[0].partition(",")[2]) if urls else None
-    return "\n".join(texts), image
+    return "\n".join(texts), tuple(base64.b64decode(u.partition(",")[2]) for u in urls)
 
 
 @contextmanager
@@ -88,11 +89,12 @@ def serve_vision(script: Script) -> Iterator[tuple[str, Seen]]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            prompt, image = read_question(body)
+            prompt, images = read_question(body)
             mark = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
             with lock:
                 times[mark] = times.get(mark, 0) + 1
-                q = Question(body, prompt, image, dict(OPTION.findall(prompt)), times[mark], self.path)
+                image, options = next(iter(images), None), dict(OPTION.findall(prompt))
+                q = Question(body, prompt, image, options, times[mark], self.path, images)
                 seen.questions.append(q)
                 seen.under_way += 1
                 seen.most_under_way = max(seen.most_under_way, seen.under_way)

@@ -65,7 +65,7 @@ def find_faults(path: Path, where: str) -> list[str]:
     for node, name in calls_in(path):
         words = {k.arg: k.value for k in node.keywords}
         at = f"{where}:{node.lineno}: {name}"
-        if name in BUILT_IN or name in CALLS and not (name.startswith("pickle.") and where in OWN_PICKLES):
+        if name in BUILT_IN or (name in CALLS and not (name.startswith("pickle.") and where in OWN_PICKLES)):
             faults.append(at)
         if name.endswith("torch.load") or name == "torch.load":
             safe = words.get("weights_only")

@@ -262,8 +262,8 @@ def test_mednega_worded_by_a_real_model(backend: Any, tmp_path: Path, ontology: 
             for condition, label in zip(row["conditions"], labels, strict=True):
                 told = names[condition]
                 assert told.text in negated.lower()
-                instead = told.text if label else told.affirmative.text
-                assert instead in affirmative.lower(), (row, affirmative)
+                instead = [told.text] if label else [a.text for a in told.affirmative]
+                assert any(i in affirmative.lower() for i in instead), (row, affirmative)
 
 
 @pytest.mark.parametrize("constraint", [pytest.param("grammar", marks=pytest.mark.slow), "vocabulary"])

@@ -79,13 +79,16 @@ def count_wrong(rows: list[dict[str, Any]], ontology: Any) -> int:
             parts = sorted(
                 f"{'presence' if v else 'absence'} of {c.text}" for v, c in zip(labels, names, strict=True)
             )
-            others = sorted(
-                f"presence of {c.text if v else c.affirmative.text}"
-                for v, c in zip(labels, names, strict=True)
+            others = [
+                [c.text] if v else [a.text for a in c.affirmative] for v, c in zip(labels, names, strict=True)
+            ]
+            found, instead = (
+                sorted(said.rstrip(".").lower().replace(", and ", ", ").split(", ")) for said in (text, twin)
             )
-            for said, wanted in ((text, parts), (twin, others)):
-                found = said.rstrip(".").lower().replace(", and ", ", ").split(", ")
-                wrong += sorted(found) != [w.lower() for w in wanted]
+            wrong += found != [p.lower() for p in parts]
+            wrong += len(instead) != 3 or not all(
+                any(f"presence of {o}".lower() in instead for o in other) for other in others
+            )
     return wrong
 
 

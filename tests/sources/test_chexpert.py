@@ -91,7 +91,7 @@ def test_conflicting_study_is_rejected_with_the_reason(tmp_path: Path, ontology:
     assert balanced(loaded)
 
 
-def test_facts_are_definite_labels(tmp_path: Path, ontology: Ontology) -> None:
+def test_facts_are_labels_of_studies_with_a_definite_one(tmp_path: Path, ontology: Ontology) -> None:
     rows = [
         row(1, 1, 1, "AP", {"Edema": "1", "Fracture": "0", "Pneumonia": "-1"}),
         row(2, 1, 1, "AP", {"Edema": "-1"}),
@@ -100,6 +100,7 @@ def test_facts_are_definite_labels(tmp_path: Path, ontology: Ontology) -> None:
     assert dict(loaded.frame.schema) == FACTS_SCHEMA
     assert loaded.frame.select("condition", "existence", "location", "severity").rows() == [
         ("Edema", "present", None, None),
+        ("Pneumonia", "uncertain", None, None),
         ("Fracture", "absent", None, None),
     ]
     assert loaded.left_out == {"no definite label": 1}

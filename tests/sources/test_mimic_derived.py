@@ -6,6 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 from trees import make_tree
 
@@ -40,7 +41,9 @@ def balanced(loaded: Loaded) -> bool:
 
 
 def facts(loaded: Loaded) -> list[tuple[str, str, str | None, str | None]]:
-    return loaded.frame.select("condition", "existence", "location", "severity").rows()
+    """Return the facts that statements are made of: present ones, and plain denials."""
+    plain = (pl.col("existence") != "uncertain") & pl.col("qualifier").is_null()
+    return loaded.frame.filter(plain).select("condition", "existence", "location", "severity").rows()
 
 
 def write_reports(folder: Path) -> Path:
@@ -55,7 +58,6 @@ def write_reports(folder: Path) -> Path:
 
 WANTED = [
     ("Cardiomegaly", "present", None, "mild"),
-    ("Consolidation", "absent", None, None),
     ("Pneumothorax", "absent", None, None),
 ]
 

@@ -13,6 +13,7 @@ from nastdata.ontology import Ontology
 from nastdata.pipeline import make
 from nastdata.progress import Progress
 from nastdata.recipe import load_recipe
+from nastdata.records import FRONTAL, LATERAL, PAIR
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options
 from nastdata.sources.openi.image_views import pick_images, read_views
@@ -108,17 +109,29 @@ def test_mimic(tmp_path: Path, ontology: Ontology) -> None:
 
 def test_openi() -> None:
     known = {"a": 4, "b": 1, "c": 0}
-    assert pick_images(["a", "b", "c", "d"], "frontal", {}) == ("a",)
-    assert pick_images(["a", "b", "c", "d"], "frontal-only", known) == ("c",)
-    assert pick_images(["a", "b", "c", "d"], "lateral", known) == ("a",)
+    assert pick_images(["a", "b", "c", "d"], "frontal", {}) == (("a", None),)
+    assert pick_images(["a", "b", "c", "d"], "frontal", known) == (("c", PAIR),)
+    assert pick_images(["a", "d"], "frontal", known) == (("d", None),)
+    assert pick_images(["b", "c"], "frontal", known) == (("c", FRONTAL),)
+    assert pick_images(["b", "c"], "frontal", known, has_lateral=True) == (("c", PAIR),)
+    assert pick_images(["a"], "frontal", known) == (("a", LATERAL),)
+    assert pick_images(["a", "b", "c", "d"], "frontal-only", known) == (("c", PAIR),)
+    assert pick_images(["a", "b", "c", "d"], "lateral", known) == (("a", LATERAL),)
     assert pick_images(["d"], "lateral", known) == ()
-    assert pick_images(["a", "b"], "all", {}) == ("a", "b")
+    assert pick_images(["a", "b"], "all", {}) == (("a", None), ("b", None))
 
 
 @pytest.mark.usefixtures("real_labels")
-def test_openi_views_are_read_from_its_headers() -> None:
-    views = list(read_views().values())
-    assert (views.count(0), views.count(1), views.count(4)) == (3593, 423, 867)
+def test_openi_views_are_read_from_tables_that_lie_beside_it(tmp_path: Path) -> None:
+    known, files = read_views(tmp_path)
+    views = list(known.values())
+    assert (views.count(0), views.count(1), views.count(2), views.count(4)) == (3121, 405, 1419, 1322)
+    assert len(files) == 2
+    (tmp_path / "indiana_projections.csv").write_text(
+        "uid,filename,projection\n1,1_IM-0001-4001.dcm.png,Frontal\n1,1_IM-0001-3001.dcm.png,Lateral\n"
+    )
+    known, files = read_views(tmp_path)
+    assert known["CXR1_IM-0001-4001"] == 0 and known["CXR1_IM-0001-3001"] == 4 and len(files) == 3
 
 
 def test_a_dataset_of_all_views_holds_each_image(table: Path) -> None:

@@ -74,7 +74,7 @@ def test_two_of_three_agree(tmp_path: Path, ontology: Ontology) -> None:
 def test_a_finding_that_may_show_as_an_opacity_forbids_to_deny_it(tmp_path: Path, ontology: Ontology) -> None:
     rows = [("a", "ILD", "R1", LOWER_LEFT), *none("a", "R2", "R3")]
     loaded = SOURCE.load_labels(write_kaggle(tmp_path, rows), ontology, Options())
-    assert loaded.frame.select("Lung Opacity", "Consolidation").row(0) == (None, 0)
+    assert loaded.frame.select("Lung Opacity", "Consolidation").row(0) == (-1, 0)
 
 
 def test_one_reader_is_not_enough(tmp_path: Path, ontology: Ontology) -> None:

@@ -126,7 +126,7 @@ def test_a_trace_with_equal_effects_trains_all_layers_alike_and_says_so(
     from nastdata.models.base import fingerprint_text
     from nastdata.tracing.run import Trace
 
-    effects = {"noising_mean_of_ratios": np.full(5, 0.25)}
+    effects = {"noising_robust": np.full(5, 0.25)}
     Trace({"text_tower": fingerprint_text(native)}, effects).write(tmp_path / "trace")
     recipe = make_recipe(native_folder, tiny, tmp_path, steps=2, layers={"trace": tmp_path / "trace"})
     about = fit(recipe, tmp_path / "run", Progress())
@@ -203,6 +203,10 @@ def test_a_run_ends_early_without_improvement(
     about = fit(recipe, tmp_path / "run", QUIET)
     assert about["steps_done"] == 3
     assert about["best_step"] == 0
+    # nothing was learnt: it is said, and nothing is exported as if it were
+    assert "no step was better than the untrained model" in about["failed"]
+    assert "exported" not in about
+    assert not (tmp_path / "run" / "model").exists() and not (tmp_path / "run" / "adapter").exists()
 
 
 def test_two_batches_added_up_count_as_one_step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,38 @@ def test_siglip_2_of_any_aspect_ratio(tmp_path: Path) -> None:
         wanted = encoder.model.get_image_features(**inputs).pooler_output
     assert torch.allclose(found, torch.nn.functional.normalize(wanted, dim=-1), atol=1e-5)
     assert encoder.encode_texts(encoder.tokenize(["there is edema."])).shape == (1, 32)
+
+
+def test_a_dinov2_joined_with_a_bert(tmp_path: Path) -> None:
+    """RAD-DINO's kind of image tower with a text tower, in a folder that transformers has saved."""
+    import numpy as np
+    import transformers as t
+    from PIL import Image
+
+    from .conftest import WORDS, make_tokenizer
+
+    torch.manual_seed(0)
+    shared = {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2}
+    vision = t.Dinov2Config(image_size=56, patch_size=14, mlp_ratio=2, **shared)
+    text = t.BertConfig(vocab_size=len(WORDS) + 4, intermediate_size=64, max_position_embeddings=24, **shared)
+    config = t.VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=16)
+    model = t.VisionTextDualEncoderModel(config).eval()
+    model.save_pretrained(tmp_path / "joined")
+    processor = t.BitImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56})
+    processor.save_pretrained(tmp_path / "joined")
+    make_tokenizer(tmp_path / "joined")
+    encoder = load_encoder(f"transformers:{tmp_path / 'joined'}")
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (70, 60), dtype=np.uint8))
+    tokens = encoder.tokenize(["there is no edema .", "there is edema ."])
+    inputs = processor(images=picture.convert("RGB"), return_tensors="pt")
+    with torch.no_grad():
+        found = encoder.encode_images(encoder.preprocess(picture)[None])
+        texts = encoder.encode_texts(tokens)
+        mask = (tokens != encoder.pad_id).long()
+        wanted = model(input_ids=tokens, attention_mask=mask, **inputs)
+    assert torch.allclose(found, wanted.image_embeds, atol=1e-5)
+    assert torch.allclose(texts, wanted.text_embeds, atol=1e-5)
+    # what training writes is read back, and the text tower's layers can be traced and tuned
+    again = load_encoder(encoder.save(tmp_path / "saved"))
+    assert fingerprint_text(again) == fingerprint_text(encoder)
+    assert [n for n, _ in encoder.model.named_modules() if re.fullmatch(encoder.lora_targets, n)]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import pytest
 from english import NEGATIONS, find_faults
@@ -13,7 +13,7 @@ from nastdata.records import OptionStatement, OptionWording
 from nastdata.writing.grammar.grammar import FRAMES, SegmentFrame
 from nastdata.writing.grammar.options import OptionGrammar
 from nastdata.writing.grammar.patterns import count_patterns, list_patterns
-from nastdata.writing.grammar.plans import Plan, count_cues, draw_plan
+from nastdata.writing.grammar.plans import ORDERS, Plan, count_cues, draw_plan
 from nastdata.writing.template import TemplateWriter
 
 POLARITIES = [(a, b, c) for a, b, c in product((0, 1), repeat=3)]
@@ -46,8 +46,9 @@ def test_every_frame_is_good_english_for_every_condition_and_cue(frame: int, any
         triple = (first, names[(i + 1) % len(names)], names[(i + 4) % len(names)])
         for cue in range(max(present, absent)):
             plan = Plan(frame, (i + cue) % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
+            phrases = [cue % len(any_ontology.condition_by_name[n].affirmative) for n in triple]
             for labels in POLARITIES:
-                for text in grammar.word(plan, triple, labels)[:2]:
+                for text in grammar.word(plan, triple, labels, phrases)[:2]:
                     faults += [(text, fault) for fault in find_faults(text, any_ontology)]
     assert not faults[:3]
 
@@ -59,13 +60,14 @@ def test_texts_name_what_they_should_and_nothing_else(frame: int, ontology: Onto
     names = ("Cardiomegaly", "Pneumothorax", "Support Devices")
     for cue, labels in product(range(max(present, absent)), POLARITIES):
         plan = Plan(frame, cue % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
-        negated, affirmative, _ = grammar.word(plan, names, labels)
-        for name, label in zip(names, labels, strict=True):
+        phrases = (cue % 4, cue % 3, cue % 3)
+        negated, affirmative, _ = grammar.word(plan, names, labels, phrases)
+        for name, label, phrase in zip(names, labels, phrases, strict=True):
             c = ontology.condition_by_name[name]
             assert negated.lower().count(c.text) == 1
             assert affirmative.lower().count(c.text) == label
-            assert affirmative.lower().count(c.affirmative.text) == 1 - label
-            assert c.affirmative.text not in negated.lower()
+            assert affirmative.lower().count(c.affirmative[phrase].text) == 1 - label
+            assert not any(a.text in negated.lower() for a in c.affirmative)
         assert not NEGATIONS.search(affirmative), affirmative
         assert len(NEGATIONS.findall(negated)) >= (0 in labels)
         assert (0 in labels) == bool(NEGATIONS.search(negated)), negated
@@ -103,13 +105,24 @@ def test_no_two_options_read_the_same(triple: tuple[str, str, str], index: int) 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(triples(CHEST)), st.integers(0, 10_000))
 def test_segments_keep_order_and_cue_whatever_the_labels(triple: tuple[str, str, str], index: int) -> None:
+    """Where a contrast or a preposition asks for it, polarity changes once, in the same order otherwise."""
     plan = draw_plan(WRITER.seed, triple, index)
-    if not isinstance(FRAMES[plan.frame], SegmentFrame):
+    frame = FRAMES[plan.frame]
+    if not isinstance(frame, SegmentFrame):
         return
     texts = [c.text for c in (CHEST.condition_by_name[n] for n in triple)]
     worded = word(WRITER, *((OptionStatement(triple, labels), index) for labels in POLARITIES))
-    orders = {tuple(sorted(texts, key=w.negated.lower().index)) for w in worded}
-    assert len(orders) == 1
+    orders = [tuple(sorted(texts, key=w.negated.lower().index)) for w in worded]
+    if not frame.contrast and frame.kind != "phrase":
+        assert len(set(orders)) == 1
+        return
+    drawn = [texts[i] for i in ORDERS[plan.order]]
+    for w, order in zip(worded, orders, strict=True):
+        label = dict(zip(texts, w.statement.labels, strict=True))
+        assert sum(label[a] != label[b] for a, b in pairwise(order)) <= 1
+        for value in (0, 1):
+            assert [t for t in order if label[t] == value] == [t for t in drawn if label[t] == value]
+        assert label[order[0]] == label[drawn[0]]
 
 
 def test_what_is_written_depends_on_nothing_else_that_was_asked_for() -> None:
@@ -160,21 +173,26 @@ def test_prepositions_are_not_said_twice_in_a_row(ontology: Ontology) -> None:
     negated, affirmative, _ = grammar.word(
         Plan(frame, 0, (0, 0, 0), (0, 0, 0)), ("Cardiomegaly", "Edema", "Fracture"), (1, 0, 1)
     )
-    assert negated == "Chest radiograph with cardiomegaly, but without pulmonary edema, and with fracture."
-    assert affirmative == "Chest radiograph with cardiomegaly and normal pulmonary vascularity, and fracture."
+    assert negated == "Chest radiograph with cardiomegaly and fracture, but without pulmonary edema."
+    assert affirmative == "Chest radiograph with cardiomegaly, fracture and normal pulmonary vascularity."
 
 
 def test_texts_fit_clip() -> None:
     open_clip = pytest.importorskip("open_clip")
     tokenizer = open_clip.get_tokenizer("ViT-B-32")
     grammar = OptionGrammar(CHEST)
-    longest = sorted(CHEST.conditions, key=lambda c: -max(len(c.text), len(c.affirmative.text)))[:3]
-    names = [c.name for c in longest]
+    longest = {
+        c.name: max(range(len(c.affirmative)), key=lambda i: len(c.affirmative[i].text))
+        for c in CHEST.conditions
+    }
+    length = {c.name: max(len(c.text), len(c.affirmative[longest[c.name]].text)) for c in CHEST.conditions}
+    names = sorted(length, key=lambda n: -length[n])[:3]
+    phrases = [longest[n] for n in names]
     texts: list[str] = []
     for i in range(len(FRAMES)):
         present, absent = count_cues(i)
         for cue, labels in product(range(max(present, absent)), POLARITIES):
             plan = Plan(i, cue % 6, ((cue % present),) * 3, ((cue % absent),) * 3)
-            texts += grammar.word(plan, names, labels)[:2]
+            texts += grammar.word(plan, names, labels, phrases)[:2]
     lengths = [len(tokenizer.encode(t)) + 2 for t in dict.fromkeys(texts)]
     assert max(lengths) <= 77

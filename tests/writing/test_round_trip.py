@@ -7,7 +7,7 @@ from itertools import combinations, product
 import pytest
 from test_facts import list_facts
 
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, find_alternative
 from nastdata.reading.parse import get_parser
 from nastdata.records import OptionStatement, OptionWording
 from nastdata.writing.grammar.facts import FactGrammar
@@ -20,9 +20,10 @@ def misread_options(ontology: Ontology, indices: range) -> list[tuple[str, str]]
     """Return the options, as (plan, text), that are read otherwise than they were meant."""
     parse = get_parser(ontology).parse
     triples = combinations([c.name for c in ontology.conditions], 3)
+    sizes = {c.name: len(c.affirmative) for c in ontology.conditions}
     wanted = [
-        (OptionStatement(t, (a, b, c)), i)
-        for t in triples
+        (OptionStatement(t, (a, b, c), (i % sizes[t[0]], (i + n) % sizes[t[1]], (i + c) % sizes[t[2]])), i)
+        for n, t in enumerate(triples)
         for i in indices
         for a, b, c in product((0, 1), repeat=3)
     ]
@@ -37,6 +38,11 @@ def misread_options(ontology: Ontology, indices: range) -> list[tuple[str, str]]
         if (
             affirmative.labels != {c: 1 for c, v in labels.items() if v}
             or set(affirmative.alternatives) != absent
+            or any(
+                find_alternative(w.affirmative, ontology.condition_by_name[c]) != p
+                for c, p in zip(w.statement.conditions, w.statement.phrases, strict=True)
+                if c in absent
+            )
             or affirmative.cues
             or affirmative.unlicensed
         ):

@@ -11,7 +11,7 @@ from nastdata.writing.grammar.stems import STEMS, write_question
 def test_stems_are_many_neutral_and_well_formed(any_ontology: Ontology) -> None:
     questions = {write_question(any_ontology, 0, str(i)) for i in range(2000)}
     assert len(questions) == len(STEMS) >= 20
-    words = [p.text.lower() for c in any_ontology.conditions for p in (c, c.affirmative)]
+    words = [p.text.lower() for c in any_ontology.conditions for p in (c, *c.affirmative)]
     for question in questions:
         assert any_ontology.subject.text in question
         assert not NEGATIONS.search(question)

@@ -146,6 +146,9 @@ def check_provenance(ledger: Ledger, opened: Opened) -> None:
     same = isinstance(about, dict) and about.get("sha256") == opened.ontology.fingerprint
     if same and review != opened.ontology.review.model_dump(mode="json"):
         bad.append(Bad("the review that is claimed is not the ontology's", "ontology.review"))
+    signed = review.get("sign_offs") if isinstance(review, dict) else None
+    if same and signed and isinstance(about, dict) and about.get("content") != opened.ontology.content:
+        bad.append(Bad("the ontology's sign-offs were not made for its content", "ontology.content"))
     bad += [Bad(f"the recipe asks for {c}, which is not there", c) for c in _missing_configs(opened)]
     ledger.add("provenance", None, len(listed) + 1, bad)
 

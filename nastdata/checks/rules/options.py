@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from nastdata.checks.verdicts import Ledger, judge_rows
-from nastdata.ontology import Ontology
+from nastdata.ontology import Ontology, find_denied_beside
 from nastdata.records import LETTERS
 
 _LABELS = pl.col("choice_labels")
@@ -78,36 +78,34 @@ def check_labels(
         hierarchy: whether the recipe avoids contradictions; None if there is no recipe: worth a warning.
         clashes: the same of clashes.
     """
-    distinct = frame.select("conditions", "choice_labels").unique(maintain_order=True)
+    told = ["conditions", "choice_labels", "affirmative_choices"]
+    distinct = frame.select(told).unique(maintain_order=True)
     found: dict[str, list[str | None]] = {"hierarchy": [], "clashes": []}
-    for conditions, options in distinct.iter_rows():
+    for conditions, options, texts in distinct.iter_rows():
         said = [dict(zip(conditions, labels, strict=True)) for labels in options]
         found["hierarchy"].append(next((r for s in said if (r := _find_orphan(s, ontology))), None))
-        found["clashes"].append(next((r for s in said if (r := _find_clash(s, ontology))), None))
+        pairs = zip(said, texts, strict=False)
+        found["clashes"].append(next((r for s, t in pairs if (r := _find_clash(s, t, ontology))), None))
     for rule, promised in (("hierarchy", hierarchy), ("clashes", clashes)):
         reasons = distinct.with_columns(pl.Series("reason", found[rule], pl.String)).drop_nulls("reason")
         if promised is False:
             ledger.skip(rule, "mednega", "the recipe doesn't ask for it")
             continue
-        bad = frame.join(reasons, on=["conditions", "choice_labels"], how="inner").with_columns(
-            pl.lit(None, pl.String).alias("text")
-        )
+        bad = frame.join(reasons, on=told, how="inner").with_columns(pl.lit(None, pl.String).alias("text"))
         ledger.add(rule, "mednega", len(frame), bad, warn=promised is None)
 
 
 def _find_orphan(said: dict[str, int], ontology: Ontology) -> str | None:
-    for child, value in said.items():
-        for parent in ontology.ancestors.get(child, ()):
-            if value == 1 and said.get(parent) == 0:
-                return f"{child} without {parent}"
+    for absent, value in said.items():
+        for denied in sorted(ontology.denied_by_name.get(absent, ())):
+            if value == 0 and said.get(denied) == 1:
+                return f"{denied} without {absent}"
     return None
 
 
-def _find_clash(said: dict[str, int], ontology: Ontology) -> str | None:
-    for clash in ontology.clashes:
-        if said.get(clash.absent) == 0 and said.get(clash.present) == 1:
-            return f"{clash.absent} absent beside {clash.present}"
-    return None
+def _find_clash(said: dict[str, int], text: str, ontology: Ontology) -> str | None:
+    found = find_denied_beside(text, said, ontology)
+    return f"'{found[0]}' beside {found[1]}" if found else None
 
 
 def check_groups(ledger: Ledger, frame: pl.DataFrame) -> None:

@@ -24,6 +24,9 @@ def describe_reading(reading: Reading, ontology: Ontology) -> dict[str, Any]:
         "unread": [
             {"start": u.start, "end": u.end, "text": u.text, "reason": u.reason} for u in reading.unread
         ],
+        "unsaid": [
+            {"start": u.start, "end": u.end, "text": u.text, "reason": u.reason} for u in reading.unsaid
+        ],
         "language": reading.language,
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from nastdata.ontology import Ontology
+    from nastdata.ontology import Alternative, Condition, Ontology
 
 
 @click.group("ontology", short_help="Write, check or show an ontology: findings, places, grades.")
@@ -106,7 +106,8 @@ def show(name: str | None, as_yaml: bool, as_json: bool) -> None:
         click.secho(f"\n{c.name}", bold=True)
         lines = {
             "said": ", ".join((c.text, *c.synonyms)),
-            "absent": ", ".join((c.affirmative.text, *c.affirmative.synonyms)),
+            "absent": "; ".join(_describe_alternative(a) for a in c.affirmative),
+            "no such": _describe_denial(c),
             "kind of": ", ".join(c.parents),
             "grades": ", ".join(ontology.grades(c.name)),
             "places": ", ".join(c.places),
@@ -114,6 +115,15 @@ def show(name: str | None, as_yaml: bool, as_json: bool) -> None:
         for title, text in lines.items():
             if text:
                 click.echo(f"  {title:<8} {text}")
+
+
+def _describe_alternative(alternative: Alternative) -> str:
+    said = ", ".join((alternative.text, *alternative.synonyms))
+    return f"{said} (excludes {', '.join(alternative.excludes)})" if alternative.excludes else said
+
+
+def _describe_denial(condition: Condition) -> str:
+    return f"excludes {', '.join(condition.excludes)}" if condition.excludes else ""
 
 
 def _count(ontology: Ontology) -> str:

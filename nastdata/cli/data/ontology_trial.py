@@ -14,6 +14,8 @@ from nastdata.recipe import check_recipe
 
 PATIENTS = 200
 LIMIT = 60
+FEW_PHRASES = 3
+"""Affirmative phrases of a condition, below which its options all sound alike."""
 
 
 def list_notes(ontology: Ontology) -> list[str]:
@@ -34,6 +36,22 @@ def list_notes(ontology: Ontology) -> list[str]:
     lonely = [p.name for p in ontology.places if p.side in ("left", "right") and not p.mirror]
     if lonely:
         notes.append(f"places on one side without a mirror on the other: {', '.join(lonely)}")
+    few = [c.name for c in ontology.conditions if len(c.affirmative) < FEW_PHRASES]
+    if few:
+        notes.append(f"fewer than {FEW_PHRASES} affirmative phrases: {', '.join(few)}")
+    clashing = {k.absent for k in ontology.clashes}
+    silent = [
+        f"'{a.text}'"
+        for c in ontology.conditions
+        for a in c.affirmative
+        if c.name not in clashing and "excludes" not in a.model_fields_set
+    ]
+    if silent:
+        shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
+        notes.append(
+            f"phrases that don't say what else they exclude, which is taken as nothing: {shown} "
+            "(write excludes: [] if that is so)"
+        )
     if "not reviewed" in ontology.review.status.lower():
         notes.append("not reviewed: every dataset built with it says so in its card")
     return notes

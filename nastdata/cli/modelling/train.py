@@ -50,7 +50,7 @@ def command(
     """
     need_train()
     roots = read_roots(images)
-    from nastdata.errors import UserError
+    from nastdata.errors import CheckFailedError, UserError
     from nastdata.progress import Progress
     from nastdata.recipe import load_recipe
 
@@ -72,6 +72,12 @@ def command(
     from nastdata.training.fit import fit
 
     about = fit(loaded, out, Progress(), fresh)
+    if about["failed"]:
+        raise CheckFailedError(
+            f"{about['failed']} ({out / 'run.json'}); lower learning_rate, or train longer"
+        )
+    if about["collapsed_at"] is not None:
+        click.echo(f"the run collapsed: near chance from step {about['collapsed_at']:,} on", err=True)
     (name, best), *_ = about["best"].items()
     first = about["history"][0][name]
     click.echo(f"{name}: {first:.4f} before, {best:.4f} at step {about['best_step']:,} (validation)")

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
-from nastdata.design.contextual.rows import fact_frame
+from nastdata.design.contextual.forming import share_splits
+from nastdata.design.contextual.rows import fact_frame, name_codes
 from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of
 from nastdata.design.contextual.study_states import CARRIED, Codes, Ints, StudyTable
@@ -47,20 +48,23 @@ def design_captions(
 
     Returns:
         Rows of ``contextual_captions`` without texts, plus ``split``, in hashed order within each split.
-        With ``captions.balanced``, each (split, condition, place, grade) has as many negated captions as
-        affirmative ones, so that none of these tells the polarity.
+        With ``captions.balanced``, each (split, source, condition, place, grade) has as many negated captions
+        as affirmative ones, so that none of these tells the polarity. ``pair`` numbers a negated caption and
+        an affirmative one of the same cell.
     """
     known = known or know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
     table, sheet = known.table, known.sheet
     studies: list[Ints] = []
     statements: list[Ints] = []
     report: Counter[str] = Counter()
+    source = table.studies["source"].rank("dense").to_numpy().astype(np.int32) - 1
+    strata = source * len(SPLITS) + table.split
     for cell in _list_cells(sheet):
         code = draw_int(recipe.seed, "captions", str(sheet.facts[cell.affirmative]))
         yes = _true_studies(table, sheet, cell.condition, (cell.affirmative,), code)
         no = _true_studies(table, sheet, cell.condition, cell.negated, code)
-        for split in range(len(SPLITS)):
-            (a, said_a), (b, said_b) = _within(table, yes, split), _within(table, no, split)
+        for stratum in range(len(SPLITS) * (int(source.max(initial=0)) + 1)):
+            (a, said_a), (b, said_b) = _within(strata, yes, stratum), _within(strata, no, stratum)
             report["cells"] += bool(len(a) or len(b))
             report["cells_without_negation"] += bool(len(a) and not len(b))
             report["affirmative_possible"] += len(a)
@@ -127,8 +131,8 @@ def _true_studies(
     return studies, np.array(statements, np.int32)[way]
 
 
-def _within(table: StudyTable, found: tuple[Ints, Ints], split: int) -> tuple[Ints, Ints]:
-    here = table.split[found[0]] == split
+def _within(strata: Ints, found: tuple[Ints, Ints], stratum: int) -> tuple[Ints, Ints]:
+    here = strata[found[0]] == stratum
     return found[0][here], found[1][here]
 
 
@@ -140,32 +144,33 @@ def _lay_out(
     table: StudyTable, sheet: Sheet, studies: Ints, statements: Ints, recipe: ContextualRecipe
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     codes: Codes = np.array([draw_int(recipe.seed, "caption order", str(f)) for f in sheet.facts], np.uint64)
-    order = mix_codes(table.draw[studies], codes[statements])
+    code = mix_codes(table.draw[studies], codes[statements])
     facts = fact_frame(sheet.facts)
     frame = pl.DataFrame(
         {
             "study": studies,
-            "order": order,
+            "code": code,
+            "order": mix_codes(code, draw_int(recipe.seed, "caption order")),
             "fact": facts["fact"].gather(statements),
             "negation_type": facts["negation_type"].gather(statements),
             "at": table.split[studies],
+            "from": table.studies["source"].gather(studies),
         }
     )
     frame, shares = _choose(frame, table, recipe)
     frame = frame.sort("at", "order")
     rows = table.studies[frame["study"].to_numpy()]
-    number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(7)
     laid_out = (
-        frame.drop("study", "order", "at")
+        frame.drop("study", "order", "at", "from", "code")
         .hstack(rows)
         .with_columns(
-            ("caption-" + pl.col("split") + "-" + number).alias("caption_id"),
+            name_codes("caption", frame["code"]).alias("caption_id"),
             pl.when(pl.col("negation_type") == "none")
             .then(pl.lit("affirmative"))
             .otherwise(pl.lit("negated"))
             .alias("polarity"),
         )
-        .select("caption_id", *CARRIED, "polarity", "negation_type", "fact")
+        .select("caption_id", *CARRIED, "polarity", "negation_type", "fact", "pair")
     )
     return laid_out, shares
 
@@ -175,9 +180,9 @@ def _choose(
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Keep pairs of captions, one of each polarity of one cell, within the limit and the recipe's shares."""
     if frame.is_empty():
-        return frame, {}
+        return frame.with_columns(pl.lit(None, pl.UInt32).alias("pair")), {}
     fact = pl.col("fact").struct
-    cell = ["at", fact.field("condition"), fact.field("location"), fact.field("severity")]
+    cell = ["at", "from", fact.field("condition"), fact.field("location"), fact.field("severity")]
     keyed = frame.with_columns(
         pl.struct(cell).alias("cell"), (pl.col("negation_type") == "none").alias("affirms")
     ).with_columns(pl.col("order").rank("ordinal").over("cell", "affirms").alias("pair"))
@@ -220,9 +225,11 @@ def _choose(
         limit=recipe.limit,
         max_share=recipe.captions.max_share,
         mix=recipe.captions.mix,
+        splits=share_splits(table.split, recipe.splits),
     )
-    stay = pairs.filter(pl.Series(kept.keep)).select("cell", "pair")
-    return keyed.join(stay, on=["cell", "pair"], how="semi").select(frame.columns), kept.report
+    stay = pairs.filter(pl.Series(kept.keep)).select("cell", "pair").with_row_index("number")
+    keyed = keyed.join(stay, on=["cell", "pair"], how="inner", maintain_order="left")
+    return keyed.select(*frame.columns, pl.col("number").alias("pair")), kept.report
 
 
 def _count(frame: pl.DataFrame) -> dict[str, Any]:

@@ -48,7 +48,10 @@ def statements(condition: str, ontology: Ontology) -> list[Fact]:
     """
     atlas = logic_of(ontology).atlas
     out = [Fact(condition, "present"), Fact(condition, "absent")]
+    unsaid = ontology.condition_by_name[condition].unsaid_places
     for place in ontology.condition_by_name[condition].places:
+        if place in unsaid:
+            continue
         out.append(Fact(condition, "present", place))
         if not atlas.is_bilateral(place):
             out += [Fact(condition, "present", place, denies="location"), Fact(condition, "absent", place)]
@@ -62,7 +65,8 @@ def statements(condition: str, ontology: Ontology) -> list[Fact]:
 def _other_places(fact: Fact, logic: Logic) -> list[str]:
     """Places that the condition can have and that exclude its own: mirror, neighbours, rest in file order."""
     here = logic.ontology.place_by_name[str(fact.location)]
-    possible = logic.ontology.condition_by_name[fact.condition].places
+    condition = logic.ontology.condition_by_name[fact.condition]
+    possible = [p for p in condition.places if p not in condition.unsaid_places]
     ranked = [p for p in (here.mirror, *here.neighbours, *possible) if p is not None]
     return [
         p

@@ -28,6 +28,9 @@ class Atlas:
         self._touching = {
             frozenset((r.name, other)) for r in ontology.regions for other in (*r.overlaps, *r.within)
         }
+        self._superimposed = {
+            frozenset((r.name, other)) for r in ontology.regions for other in r.superimposed
+        }
         self._parts: dict[tuple[str, str | None], frozenset[str]] = {}
         for side in ("left", "right", None):
             for region in self._above:
@@ -66,6 +69,21 @@ class Atlas:
         if mine & theirs:
             return False
         return not any(frozenset((x, y)) in self._touching for x in mine for y in theirs)
+
+    def superimposed(self, a: Spot, b: Spot) -> bool:
+        """Whether two spots are regions of one side that lie over one another on a frontal image."""
+        if a[0] is not None and b[0] is not None and a[0] != b[0]:
+            return False
+        return a[1] is not None and b[1] is not None and frozenset((a[1], b[1])) in self._superimposed
+
+    def has_side(self, place: str) -> bool:
+        """Whether a place names a side, or both."""
+        return self._places[place].side is not None
+
+    def is_superimposed(self, place: str) -> bool:
+        """Whether another region may lie over a place on a frontal image."""
+        region = self._places[place].region
+        return any(region in pair for pair in self._superimposed)
 
     def is_exclusive(self, a: str, b: str) -> bool:
         """Whether a finding that is in one place only cannot be in the other, and vice versa."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.families import Family
-from nastdata.design.contextual.groups import Groups
-from nastdata.design.contextual.study_states import CARRIED, StudyTable
+from nastdata.design.contextual.study_states import CARRIED, Codes, StudyTable
 from nastdata.design.contextual.truth_table import ATTRIBUTES, Sheet
-from nastdata.records import SPLITS, Fact
+from nastdata.records import Fact
 from nastdata.seeded import draw_int, mix_codes
 
 CLAIM_COLUMNS = (
@@ -32,7 +32,9 @@ def claim_rows(table: StudyTable, sheet: Sheet, families: list[Family], groups: 
     """Lay out claim sets, K rows a group, in hashed order within each split.
 
     The answer's place runs through 0..K-1 within a group, in an order of its own, and the false claims
-    stand in hashed order: neither tells anything about the claim that stands there.
+    stand in hashed order: neither tells anything about the claim that stands there. Rows of a group are
+    together, in hashed order. Ids are hashes of the group's statements and studies; which claim is true has
+    no part in them.
     """
     facts = fact_frame(sheet.facts)
     names = pl.Series([*ATTRIBUTES], dtype=pl.String)
@@ -61,7 +63,8 @@ def claim_rows(table: StudyTable, sheet: Sheet, families: list[Family], groups: 
             pl.DataFrame(
                 {
                     "study": g.studies.ravel(),
-                    "member": np.tile(np.arange(k, dtype=np.uint8), n),
+                    "set": set_codes(table, families, g).ravel(),
+                    "group": np.repeat(group_codes(table, families, g), k),
                     "order": np.repeat(g.draw, k),
                     "family": family,
                     "kind": np.repeat(g.split, k),
@@ -74,13 +77,13 @@ def claim_rows(table: StudyTable, sheet: Sheet, families: list[Family], groups: 
         )
     if not parts:
         return _empty(facts)
-    frame = pl.concat(parts).sort("kind", "order", "family", "member")
-    number = ((pl.col("member") == 0).cum_sum().over("kind")).cast(pl.String).str.zfill(6)
-    name = pl.Series("name", [*SPLITS]).gather(frame["kind"])
-    frame = frame.with_columns(("claims-" + name + "-" + frame.select(number).to_series()).alias("group_id"))
+    frame = pl.concat(parts).sort("kind", "order", "group", "set")
+    frame = frame.with_columns(
+        name_codes("group", frame["group"]).alias("group_id"), name_codes("set", frame["set"]).alias("set_id")
+    )
     studies = table.studies[frame["study"].to_numpy()]
     return frame.hstack(studies).select(
-        (pl.col("group_id") + "-" + pl.col("member").cast(pl.String)).alias("set_id"),
+        "set_id",
         *CARRIED,
         "condition",
         "negation_type",
@@ -94,6 +97,23 @@ def claim_rows(table: StudyTable, sheet: Sheet, families: list[Family], groups: 
         "answer",
         "group_id",
     )
+
+
+def group_codes(table: StudyTable, families: list[Family], g: Groups) -> Codes:
+    """Return a hashed code for each group: of its statements and its studies, in no order."""
+    wording = np.array([draw_int(0, "group", *map(str, f.claims)) for f in families], np.uint64)[g.family]
+    return mix_codes(mix_codes(table.draw[g.studies], draw_int(0, "group member")).sum(axis=1), wording)
+
+
+def set_codes(table: StudyTable, families: list[Family], g: Groups) -> Codes:
+    """Return a hashed code for each set, G x K: of its group and its study."""
+    group = mix_codes(group_codes(table, families, g), draw_int(0, "set"))
+    return mix_codes(np.repeat(group[:, None], g.studies.shape[1], axis=1), table.draw[g.studies])
+
+
+def name_codes(prefix: str, codes: pl.Series) -> pl.Series:
+    """Return ids such as ``set-0f3a...``: a prefix and sixteen hexadecimal digits."""
+    return pl.Series([f"{prefix}-{code:016x}" for code in codes.to_list()], dtype=pl.String)
 
 
 def _arrange(g: Groups) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,8 @@
 """How many groups each (triple, plane) can hold, and which studies serve as which truth, in one split.
 
-Studies with equal label vectors are interchangeable, so the problem is stated over *types* (distinct
-vectors). ``x[t, m]`` studies of type ``t`` serve as member ``m`` (a cell and one of its four truths), and
+Studies that fit the same questions are interchangeable, so the problem is stated over *types*: what sets of
+questions studies fit. ``x[t, m]`` studies of type ``t`` serve as member ``m`` (a cell and one of its four
+truths), and
 ``n[c]`` groups are made of cell ``c``::
 
     maximise   sum_c n[c]
@@ -52,8 +53,8 @@ def balance_split(types: Types, cells: Sequence[Cell], *, per_study: int, share:
     """Find the largest balanced design of one split.
 
     Args:
-        types: The split's eligible studies by label vector.
-        cells: Usable (triple, plane) cells.
+        types: The split's eligible studies by what they can serve as.
+        cells: Usable (triple, plane) cells, as ``types.fits`` counts them.
         per_study: Items that one study may serve.
         share: Highest share of the split's items that one triple may have; None for no cap.
     """

@@ -8,23 +8,29 @@ often.
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from nastdata.design.mednega.balance import Balance, balance_split
-from nastdata.design.mednega.integer_program import Types
-from nastdata.design.mednega.items import Item, name_item, place_options
+from nastdata.design.mednega.balance import Balance, balance_split, relax_share
+from nastdata.design.mednega.denials import Denials, Evidence, list_denials, pick_phrase, weigh_evidence
+from nastdata.design.mednega.items import Item, draw_wording, name_item, place_options
 from nastdata.design.mednega.label_masks import Studies
-from nastdata.design.mednega.planes import Cell, CellList, list_cells
+from nastdata.design.mednega.planes import Cell, CellList, list_cells, split_labels
+from nastdata.design.mednega.serving import sort_into_types
+from nastdata.design.mednega.strata import sort_into_strata
+from nastdata.engines.base import count_cores
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
 from nastdata.records import SPLITS
 from nastdata.seeded import Key, draw_int, shuffle
 
-MOST_TYPES = 7_000
-"""Label vectors of one problem; CheXpert's largest split has 6,078. More are solved in parts."""
+MOST_VECTORS = 15_000
+"""Label vectors of one problem, the uncertain labels with them. More are solved in parts."""
+WORDINGS_TOGETHER = 4
+"""Wordings of three conditions that prefer the same phrases, so that a language model is asked for few."""
 
 Group = tuple[int, int, int, int]
 """Rows of four studies, by member."""
@@ -44,28 +50,40 @@ def draw_balanced_items(
             where="limit",
             how="use a limit of 4 or more, or design=paper",
         )
-    cells = list_cells(
-        ontology, avoid_contradictions=recipe.avoid_contradictions, avoid_clashes=recipe.avoid_clashes
-    )
+    denials = list_denials(ontology, hierarchy=recipe.avoid_contradictions, phrases=recipe.avoid_clashes)
+    cells = list_cells(denials)
     eligible = studies.select(studies.fit(recipe.eligibility))
+    evidence = weigh_evidence(eligible, denials, strict=recipe.equivalents == "strict")
+    strata = sort_into_strata(eligible.frame) if recipe.match_visits else np.zeros(len(eligible.frame))
     groups: dict[str, list[tuple[Cell, Group]]] = {}
     reports: dict[str, dict[str, Any]] = {}
+
+    def solve(part: Any) -> tuple[Balance, list[list[int]]]:
+        types, of_type = sort_into_types(evidence, part, cells.usable, denials)
+        per_study, share = recipe.items_per_study, recipe.triple_share
+        return balance_split(types, cells.usable, per_study=per_study, share=share), of_type
+
+    parts: list[tuple[str, Any]] = []
     for split in SPLITS:
         rows = np.flatnonzero((eligible.frame["split"] == split).to_numpy())
-        parts = _cut_up(eligible, rows, recipe.seed)
+        for stratum in np.unique(strata[rows]):
+            cut = _cut_up(eligible, rows[strata[rows] == stratum], recipe.seed)
+            parts += [(split, part) for part in cut]
+    # the solver leaves the interpreter free while it works; results come in the order of the parts
+    with ThreadPoolExecutor(max_workers=min(len(parts) or 1, count_cores())) as pool:
+        all_solved = list(pool.map(solve, (part for _, part in parts)))
+    for split in SPLITS:
         by_cell: dict[Cell, list[Group]] = defaultdict(list)
         told = []
-        for part in parts:
-            types, of_type = _sort_into_types(eligible, part)
-            solved = balance_split(
-                types, cells.usable, per_study=recipe.items_per_study, share=recipe.triple_share
-            )
+        for (of_split, part), (solved, of_type) in zip(parts, all_solved, strict=True):
+            if of_split != split:
+                continue
             ordered = _order_by_hash(eligible, of_type, recipe.seed)
             for cell, found in _pick_studies(solved, ordered, eligible, recipe.seed).items():
                 by_cell[cell] += found
-            told.append(_describe(solved, len(part), len(types.size)))
-        groups[split] = _spread(by_cell, recipe.seed)
-        reports[split] = told[0] if len(told) == 1 else _add_up(told, by_cell, recipe.items_per_study)
+            told.append(_describe(solved, len(part), len(of_type)))
+        groups[split] = _trim(_spread(by_cell, recipe.seed), recipe.triple_share)
+        reports[split] = _add_up(told, by_cell)
     if recipe.limit is not None:
         quotas = _share_out({s: len(g) for s, g in groups.items()}, recipe.limit // 4)
         groups = {s: g[: quotas[s]] for s, g in groups.items()}
@@ -76,7 +94,7 @@ def draw_balanced_items(
         i
         for g in groups.values()
         for cell, group in g
-        for i in _lay_out(cell, group, eligible, ontology, recipe)
+        for i in _lay_out(cell, group, eligible, ontology, recipe, denials, evidence)
     ]
     report = {
         "eligible": len(eligible.frame),
@@ -84,19 +102,20 @@ def draw_balanced_items(
         "bound": sum(r["bound"] for r in reports.values()),
         "reached": sum(r["reached"] for r in reports.values()),
         "cells": _describe_cells(cells, eligible),
+        "labels_not_stated": _describe_conflicts(eligible, evidence, ontology),
         "splits": reports,
     }
     return items, report
 
 
 def _cut_up(studies: Studies, rows: Any, seed: int) -> list[Any]:
-    """Deal a split's studies into parts of at most about ``MOST_TYPES`` label vectors, by hash.
+    """Deal studies into parts of at most about ``MOST_VECTORS`` label vectors, by hash.
 
     A part that is balanced in itself adds up with the others to a balanced whole, so a corpus with very many
     distinct label vectors takes time in proportion to them, at the price of a bound that is no longer tight.
     """
-    vectors = len(np.unique((studies.present[rows] << 31) | studies.absent[rows]))
-    count = max(1, -(-vectors // MOST_TYPES))
+    masks = np.stack([studies.present[rows], studies.absent[rows], studies.uncertain[rows]], axis=1)
+    count = max(1, -(-len(np.unique(masks, axis=0)) // MOST_VECTORS))
     if count == 1:
         return [rows]
     keys = studies.frame.select("source", "patient_id", "study_id").rows()
@@ -104,45 +123,28 @@ def _cut_up(studies: Studies, rows: Any, seed: int) -> list[Any]:
     return [np.array(sorted(ordered[i::count]), dtype=np.int64) for i in range(count)]
 
 
-def _add_up(told: list[dict[str, Any]], by_cell: dict[Cell, list[Group]], per_study: int) -> dict[str, Any]:
-    """Sum the reports of a split's parts; the bound of the whole is that every item needs a study."""
-    eligible = sum(t["eligible"] for t in told)
-    reached = sum(t["reached"] for t in told)
-    bound = eligible * per_study // 4 * 4
+def _add_up(told: list[dict[str, Any]], by_cell: dict[Cell, list[Group]]) -> dict[str, Any]:
+    """Sum the reports of a split's parts; groups never cross parts, so that bounds add up too."""
+    shares = [t["triple_share"] for t in told if t["triple_share"] is not None]
+    caps = [t["triple_cap"] for t in told if t["triple_cap"] is not None]
     return {
-        "eligible": eligible,
-        "label_vectors": sum(t["label_vectors"] for t in told),
+        **{k: sum(t[k] for t in told) for k in ("eligible", "kinds_of_studies", "bound", "reached")},
+        "optimal": all(t["optimal"] for t in told),
         "parts": len(told),
-        "bound": bound,
-        "reached": reached,
-        "optimal": reached == bound,
         "triples": len({c.triple for c in by_cell}),
         "cells": len(by_cell),
-        "triple_share": max((t["triple_share"] or 0 for t in told), default=0) or None,
-        "triple_cap": None,
+        "triple_share": max(shares, default=None),
+        "triple_cap": sum(caps) if caps else None,
     }
 
 
-def _sort_into_types(studies: Studies, rows: Any) -> tuple[Types, dict[int, list[int]]]:
-    """Group rows by label vector: the types in ascending order, and type -> its rows."""
-    key = (studies.present[rows] << 31) | studies.absent[rows]
-    vectors, kind, size = np.unique(key, return_inverse=True, return_counts=True)
-    of_type: dict[int, list[int]] = defaultdict(list)
-    for k, row in zip(kind.tolist(), rows.tolist(), strict=True):
-        of_type[k].append(row)
-    return Types(vectors >> 31, vectors & ((1 << 31) - 1), size.astype(np.int64)), of_type
-
-
-def _order_by_hash(studies: Studies, of_type: dict[int, list[int]], seed: int) -> dict[int, list[int]]:
+def _order_by_hash(studies: Studies, of_type: list[list[int]], seed: int) -> list[list[int]]:
     keys = studies.frame.select("source", "patient_id", "study_id").rows()
-    return {
-        k: sorted(rows, key=lambda r: (draw_int(seed, "study", *keys[r]), keys[r]))
-        for k, rows in of_type.items()
-    }
+    return [sorted(rows, key=lambda r: (draw_int(seed, "study", *keys[r]), keys[r])) for rows in of_type]
 
 
 def _pick_studies(
-    solved: Balance, of_type: dict[int, list[int]], studies: Studies, seed: int
+    solved: Balance, of_type: list[list[int]], studies: Studies, seed: int
 ) -> dict[Cell, list[Group]]:
     """Name the studies that serve each member, and match the k-th of each of the four into group k.
 
@@ -180,6 +182,25 @@ def _spread(by_cell: dict[Cell, list[Group]], seed: int) -> list[tuple[Cell, Gro
     return [(cell, group) for _, cell, group in sorted(ranked)]
 
 
+def _trim(groups: list[tuple[Cell, Group]], share: float | None) -> list[tuple[Cell, Group]]:
+    """Leave out groups until no triple has more than its share of a split that was solved in parts.
+
+    Each part may have a group of any triple, so that many small parts can have more of one in all.
+    """
+    while share is not None and groups:
+        most = max(1, int(relax_share(share, len({c.triple for c, _ in groups})) * len(groups) + 1e-9))
+        counts: dict[tuple[int, int, int], int] = defaultdict(int)
+        kept = []
+        for cell, group in groups:
+            counts[cell.triple] += 1
+            if counts[cell.triple] <= most:
+                kept.append((cell, group))
+        if len(kept) == len(groups):
+            break
+        groups = kept
+    return groups
+
+
 def _share_out(sizes: dict[str, int], total: int) -> dict[str, int]:
     """Split ``total`` in proportion to sizes by largest remainders."""
     whole = sum(sizes.values())
@@ -194,7 +215,13 @@ def _share_out(sizes: dict[str, int], total: int) -> dict[str, int]:
 
 
 def _lay_out(
-    cell: Cell, group: Group, studies: Studies, ontology: Ontology, recipe: MednegaRecipe
+    cell: Cell,
+    group: Group,
+    studies: Studies,
+    ontology: Ontology,
+    recipe: MednegaRecipe,
+    denials: Denials,
+    evidence: Evidence,
 ) -> list[Item]:
     """Make the four items of a group; each has its answer at another letter, so that letters are balanced."""
     conditions = tuple(ontology.conditions[i].name for i in cell.triple)
@@ -202,20 +229,82 @@ def _lay_out(
     ids = [name_item("mn", "balanced", *row[:3], *conditions, str(cell.plane)) for row in rows]
     group_id = name_item("mg", *ids)
     positions = shuffle(range(4), recipe.seed, "positions", group_id)
+    phrases = _choose_phrases(cell, group, group_id, recipe, denials, evidence)
     items = []
     for member, row in enumerate(rows):
-        others = [m for k, m in enumerate(cell.members) if k != member]
-        options = place_options(
-            cell.members[member], shuffle(others, recipe.seed, "options", ids[member]), positions[member]
+        others = [m for m in range(4) if m != member]
+        shown = place_options(member, shuffle(others, recipe.seed, "options", ids[member]), positions[member])
+        items.append(
+            Item(
+                ids[member],
+                group_id,
+                row,
+                conditions,
+                tuple(cell.members[m] for m in shown),
+                positions[member],
+                tuple(phrases[m] for m in shown),
+                _is_strict(cell, member, phrases[member], int(evidence.unknown[group[member]]), denials),
+            )
         )
-        items.append(Item(ids[member], group_id, row, conditions, options, positions[member]))
     return items
+
+
+def _choose_phrases(
+    cell: Cell, group: Group, group_id: str, recipe: MednegaRecipe, denials: Denials, evidence: Evidence
+) -> list[tuple[int, int, int]]:
+    """Choose the affirmative phrase of each condition for each of the four options, by member.
+
+    All that counts is what the options say and which four studies they are about, and all four items show
+    the same texts: so the choice tells nothing about which of the four is right.
+    """
+    chosen = [[0, 0, 0] for _ in range(4)]
+    together = draw_wording(recipe, group_id) // WORDINGS_TOGETHER
+    options = [split_labels(cell.triple, m) for m in cell.members]
+    for at, i in enumerate(cell.triple):
+        members = [m for m, (_, missing) in enumerate(options) if i in missing]
+        uses = [(options[m][0], int(evidence.kept[group[m]])) for m in members]
+        masks = denials.by_phrase[i]
+        preferred = shuffle(range(len(masks)), recipe.seed, "phrase", i, *cell.triple, together)
+        found = pick_phrase(masks, uses, preferred)
+        if found is None:
+            raise AssertionError(f"no affirmative phrase fits {cell} of group {group_id}")
+        for m in range(4):
+            chosen[m][at] = found[members.index(m)] if m in members else found[0]
+    return [(a, b, c) for a, b, c in chosen]
+
+
+def _is_strict(
+    cell: Cell, member: int, phrases: tuple[int, int, int], unknown: int, denials: Denials
+) -> bool:
+    """Return whether all that the right option denies, in either wording, is known to be absent."""
+    return not any(
+        unknown & (denials.by_phrase[i][p] | denials.by_name[i])
+        for i, label, p in zip(cell.triple, cell.members[member], phrases, strict=True)
+        if not label
+    )
+
+
+def _describe_conflicts(studies: Studies, evidence: Evidence, ontology: Ontology) -> dict[str, Any]:
+    """Count labels of eligible studies that no option states since others contradict them."""
+    lost = {
+        "present": studies.present & ~evidence.present,
+        "absent": studies.absent & ~evidence.absent,
+    }
+    by_condition = {
+        f"{c.name} {state}": int((m >> i & 1).sum())
+        for i, c in enumerate(ontology.conditions)
+        for state, m in lost.items()
+    }
+    return {
+        "studies": int(((lost["present"] | lost["absent"]) != 0).sum()),
+        "labels": {k: n for k, n in by_condition.items() if n},
+    }
 
 
 def _describe(solved: Balance, eligible: int, types: int) -> dict[str, Any]:
     return {
         "eligible": eligible,
-        "label_vectors": types,
+        "kinds_of_studies": types,
         "bound": 4 * int(solved.bound + 1e-6),
         "reached": 4 * solved.reached,
         "optimal": solved.proved,

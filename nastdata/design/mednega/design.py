@@ -78,6 +78,7 @@ def design_mednega(labels: pl.DataFrame, ontology: Ontology, recipe: MednegaReci
             },
         },
         **report,
+        "equivalents": describe_phrases(items, ontology),
         "left_out_by_min_items_per_triple": small,
     }
     return Design(make_frame(items, recipe.design), pl.DataFrame(schema=REJECTS_SCHEMA), report)
@@ -94,6 +95,18 @@ def drop_small_triples(items: list[Item], least: int) -> tuple[list[Item], dict[
     return kept, {"items": len(items) - len(kept), "triples": small}
 
 
+def describe_phrases(items: list[Item], ontology: Ontology) -> dict[str, Any]:
+    """Count the strict items, and how often each affirmative phrase is used in right options."""
+    used = {f"{c.name}: {a.text}": 0 for c in ontology.conditions for a in c.affirmative}
+    for item in items:
+        labels, phrases = item.options[item.answer], item.phrases[item.answer]
+        for name, label, phrase in zip(item.conditions, labels, phrases, strict=True):
+            if not label:
+                used[f"{name}: {ontology.condition_by_name[name].affirmative[phrase].text}"] += 1
+    known = [i.strict for i in items if i.strict is not None]
+    return {"strict_items": sum(known) if known else None, "used_in_right_options": used}
+
+
 def _advise(recipe: MednegaRecipe) -> str:
     if recipe.design == "paper":
         return "A study needs two findings present and three absent. Add studies, or set eligibility=any"
@@ -102,7 +115,9 @@ def _advise(recipe: MednegaRecipe) -> str:
         for name, given in (
             ("eligibility=any", recipe.eligibility != "any"),
             ("avoid_contradictions=false", recipe.avoid_contradictions),
-            ("avoid_clashes=false", recipe.avoid_clashes),
+            ("equivalents=open", recipe.equivalents == "strict"),
+            ("match_visits=false", recipe.match_visits),
+            ("avoid_clashes=false", recipe.avoid_clashes and recipe.equivalents == "open"),
         )
         if given
     ]

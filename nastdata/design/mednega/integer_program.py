@@ -15,21 +15,19 @@ NODE_LIMIT = 50
 """Branch-and-bound nodes of one solve; the CheXpert splits need 1 to 40 to prove the optimum."""
 GAP = 0.0005
 """Relative gap at which a solve stops: one group in two thousand."""
-CHUNK = 4096
-"""Types compared with all members at once, to keep memory flat."""
-
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Types:
-    """Distinct label vectors of a split's studies: bit ``i`` of a mask is condition ``i``."""
+    """Studies by what they can serve as: those that can serve as the same members are of one type."""
 
-    present: IntArray
-    absent: IntArray
+    fits: BoolArray
+    """(types, 4 x cells): what each may serve as; member ``4 * c + k`` is the k-th truth of cell c."""
     size: IntArray
-    """Studies that have this vector."""
+    """Studies of each type."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +75,7 @@ class Solved:
 
 def state_problem(types: Types, cells: Sequence[Cell], per_study: int) -> Problem:
     """List which types can serve as which members, leaving out cells that lack one."""
-    masks = np.array([_masks(c, k) for c in cells for k in range(4)], dtype=np.int64).reshape(-1, 2)
-    rows, cols = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for start in range(0, len(types.size), CHUNK):
-        present = types.present[start : start + CHUNK, None]
-        absent = types.absent[start : start + CHUNK, None]
-        fits = ((present & masks[:, 0]) == masks[:, 0]) & ((absent & masks[:, 1]) == masks[:, 1])
-        row, col = np.nonzero(fits)
-        rows.append(row + start)
-        cols.append(col)
-    of_type, of_member = np.concatenate(rows), np.concatenate(cols)
+    of_type, of_member = np.nonzero(types.fits)
     supplied = np.bincount(of_member, minlength=4 * len(cells)).reshape(-1, 4).min(axis=1) > 0
     kept = np.flatnonzero(supplied)
     position = np.full(len(cells), -1, dtype=np.int64)
@@ -95,11 +84,6 @@ def state_problem(types: Types, cells: Sequence[Cell], per_study: int) -> Proble
     of_type, of_member = of_type[inside], of_member[inside]
     of_member = position[of_member // 4] * 4 + of_member % 4
     return Problem(tuple(cells[i] for i in kept.tolist()), of_type, of_member, types.size, per_study)
-
-
-def _masks(cell: Cell, member: int) -> tuple[int, int]:
-    pairs = list(zip(cell.triple, cell.members[member], strict=True))
-    return sum(1 << i for i, v in pairs if v), sum(1 << i for i, v in pairs if not v)
 
 
 def relax(problem: Problem, cap: int | None) -> Relaxed:

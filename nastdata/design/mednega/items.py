@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
+from nastdata.recipe import MednegaRecipe
 from nastdata.records import LETTERS
+from nastdata.seeded import draw_int
+
+T = TypeVar("T")
 
 ITEM_SCHEMA: dict[str, pl.DataType] = {
     "item_id": pl.String(),
@@ -24,8 +29,11 @@ ITEM_SCHEMA: dict[str, pl.DataType] = {
     "conditions": pl.List(pl.String()),
     "choice_labels": pl.List(pl.List(pl.Int64())),
     "answer": pl.String(),
+    "choice_phrases": pl.List(pl.List(pl.Int64())),
 }
-"""Columns of ``Design.frame``: the ``mednega`` config without its texts, and ``split``."""
+"""Columns of ``Design.frame``: the ``mednega`` config without texts, ``split``, and the phrases to use."""
+ITEM_WORDINGS = 2**31
+"""With ``per_item``: so many that no two items share one."""
 STUDY_FIELDS = ("source", "patient_id", "study_id", "image_id", "image", "split")
 TRIPLE_FIELDS = ("first", "second", "third")
 SPLIT_ORDER = {"train": 0, "validation": 1, "test": 2}
@@ -42,6 +50,16 @@ class Item:
     options: tuple[tuple[int, ...], ...]
     """Four label vectors in the order in which they are shown."""
     answer: int
+    phrases: tuple[tuple[int, ...], ...] = ((0, 0, 0),) * 4
+    """For each option and condition, which affirmative phrase stands for its absence (see ``records``)."""
+    strict: bool | None = None
+    """Whether all that the right option denies is known to be absent; None if the design doesn't ask."""
+
+
+def draw_wording(recipe: MednegaRecipe, group_id: str) -> int:
+    """Return which wording of its three conditions a group takes; what shares a group shares it."""
+    wordings = ITEM_WORDINGS if recipe.writer.per_item else recipe.writer.wordings
+    return draw_int(recipe.seed, "wording", group_id) % wordings
 
 
 def name_item(prefix: str, *parts: str) -> str:
@@ -49,12 +67,10 @@ def name_item(prefix: str, *parts: str) -> str:
     return f"{prefix}-{hashlib.blake2b(chr(31).join(parts).encode(), digest_size=8).hexdigest()}"
 
 
-def place_options(
-    truth: Sequence[int], others: Sequence[Sequence[int]], answer: int
-) -> tuple[tuple[int, ...], ...]:
+def place_options(truth: T, others: Sequence[T], answer: int) -> tuple[T, ...]:
     """Return the options in shown order: the truth at ``answer``, the others in the order given."""
-    shown = [tuple(o) for o in others]
-    shown.insert(answer, tuple(truth))
+    shown = list(others)
+    shown.insert(answer, truth)
     return tuple(shown)
 
 
@@ -72,8 +88,10 @@ def make_frame(items: Iterable[Item], design: str) -> pl.DataFrame:
         "answer": [LETTERS[i.answer] for i in ordered],
     }
     options = pl.Series("choice_labels", np.array([i.options for i in ordered], dtype=np.int64))
+    phrases = pl.Series("choice_phrases", np.array([i.phrases for i in ordered], dtype=np.int64))
     frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String())).with_columns(
         pl.concat_list(*TRIPLE_FIELDS).alias("conditions"),
         options.cast(ITEM_SCHEMA["choice_labels"]),
+        phrases.cast(ITEM_SCHEMA["choice_phrases"]),
     )
     return frame.select(list(ITEM_SCHEMA))

@@ -13,26 +13,29 @@ from nastdata.ontology import Ontology
 
 KEYS = ["source", "patient_id", "study_id"]
 NO_FINDING = "No Finding"
-MOST_CONDITIONS = 31
-"""Two masks of a study share one 64-bit number."""
+MOST_CONDITIONS = 62
+"""Bits of a mask."""
 
 
 @dataclass(frozen=True)
 class Studies:
     """Studies in the order of their keys.
 
-    ``present`` and ``absent`` are int64 masks, one a study: bit ``i`` is condition ``i`` of the ontology.
+    ``present``, ``absent`` and ``uncertain`` are int64 masks, one a study: bit ``i`` is condition ``i`` of
+    the ontology.
     """
 
     frame: pl.DataFrame
     present: NDArray[np.int64]
     absent: NDArray[np.int64]
+    uncertain: NDArray[np.int64]
     normal: NDArray[np.bool_]
     """Labelled as showing nothing, where the corpus says so."""
 
     def select(self, rows: NDArray[np.bool_]) -> Studies:
         """Return the studies of a row mask."""
-        return Studies(self.frame.filter(rows), self.present[rows], self.absent[rows], self.normal[rows])
+        present, absent, uncertain = (m[rows] for m in (self.present, self.absent, self.uncertain))
+        return Studies(self.frame.filter(rows), present, absent, uncertain, self.normal[rows])
 
     def fit(self, eligibility: str) -> NDArray[np.bool_]:
         """Return which studies are eligible: ``any`` or ``paper`` (see ``MednegaRecipe.eligibility``)."""
@@ -60,12 +63,14 @@ def read_studies(labels: pl.DataFrame, ontology: Ontology) -> Studies:
         raise UserError("study stands twice among the labels", where="/".join(str(twice[k]) for k in KEYS))
     present = np.zeros(len(frame), dtype=np.int64)
     absent = np.zeros(len(frame), dtype=np.int64)
+    uncertain = np.zeros(len(frame), dtype=np.int64)
     for i, name in enumerate(names):
         present |= _equals(frame, name, 1).astype(np.int64) << i
         absent |= _equals(frame, name, 0).astype(np.int64) << i
+        uncertain |= _equals(frame, name, -1).astype(np.int64) << i
     given = NO_FINDING in frame.columns
     normal = _equals(frame, NO_FINDING, 1) if given else np.zeros(len(frame), dtype=np.bool_)
-    return Studies(frame.select(*KEYS, "image_id", "image", "split"), present, absent, normal)
+    return Studies(frame.select(*KEYS, "image_id", "image", "split"), present, absent, uncertain, normal)
 
 
 def _equals(frame: pl.DataFrame, column: str, value: int) -> NDArray[np.bool_]:

@@ -6,14 +6,16 @@ middle of its own flips, and conditions differ in prevalence (``docs/designs.md`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from nastdata.design.mednega.denials import Denials, list_denials
 from nastdata.design.mednega.items import Item, name_item, place_options
 from nastdata.design.mednega.label_masks import Studies
-from nastdata.design.mednega.planes import clashes, contradicts
+from nastdata.design.mednega.planes import contradicts, split_labels
 from nastdata.ontology import Ontology
 from nastdata.recipe import MednegaRecipe
 from nastdata.seeded import choose, draw_int, shuffle
@@ -28,7 +30,8 @@ def draw_paper_items(
     """Draw one item from every study with >= 2 present and >= 3 absent findings that isn't normal.
 
     With a ``limit`` the studies of the lowest hash are kept, so that a smaller build is part of a larger one.
-    Hierarchy contradictions and clashes are left in, as in the paper, and counted.
+    Every finding has one affirmative phrase, the first of the ontology. Hierarchy contradictions and clashes
+    are left in, as in the paper, and counted.
     """
     seed, limit = recipe.seed, recipe.limit
     names = [c.name for c in ontology.conditions]
@@ -59,11 +62,12 @@ def draw_paper_items(
                 answer=answer,
             )
         )
+    denials = list_denials(ontology, hierarchy=True, phrases=True)
     report = {
         "eligible": len(rows),
         "eligible_patients": eligible.frame.select("source", "patient_id").n_unique(),
-        "items_with_contradictions": _count(items, ontology, contradicts),
-        "items_with_clashes": _count(items, ontology, clashes),
+        "items_with_contradictions": _count(items, ontology, denials, contradicts),
+        "items_with_clashes": _count(items, ontology, denials, _clashes),
     }
     return items, report
 
@@ -85,6 +89,13 @@ def draw_flips(seed: int, *key: str) -> list[tuple[int, ...]]:
     return flips
 
 
-def _count(items: list[Item], ontology: Ontology, is_bad: Any) -> int:
-    bad = np.array([any(is_bad(ontology, i.conditions, o) for o in i.options) for i in items], dtype=np.bool_)
-    return int(bad.sum())
+def _clashes(denials: Denials, triple: Sequence[int], labels: Sequence[int]) -> bool:
+    present, absent = split_labels(triple, labels)
+    return any(denials.by_phrase[i][0] & present for i in absent)
+
+
+def _count(items: list[Item], ontology: Ontology, denials: Denials, is_bad: Any) -> int:
+    bad = [
+        any(is_bad(denials, [ontology.order[c] for c in i.conditions], o) for o in i.options) for i in items
+    ]
+    return int(np.array(bad, dtype=np.bool_).sum())

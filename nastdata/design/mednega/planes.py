@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from nastdata.ontology import Ontology
+from nastdata.design.mednega.denials import Denials
 
 Labels = tuple[int, int, int]
 PLANES: tuple[tuple[Labels, Labels, Labels, Labels], ...] = (
@@ -44,42 +44,41 @@ class CellList:
     contradicting: tuple[Cell, ...]
     """Left out: an option has a child finding present and its ancestor absent."""
     clashing: tuple[Cell, ...]
-    """Left out: the affirmative phrase of an absent finding misleads beside a present one."""
+    """Left out: no affirmative phrase of an absent finding fits beside the present ones."""
 
 
-def list_cells(ontology: Ontology, *, avoid_contradictions: bool, avoid_clashes: bool) -> CellList:
+def list_cells(denials: Denials) -> CellList:
     """Sort every (triple, plane) of an ontology into usable, contradicting and clashing.
 
     One bad option spoils its plane, since all four members must serve as truth equally often. A cell that
-    both contradicts and clashes counts as contradicting. What isn't avoided is usable.
+    both contradicts and clashes counts as contradicting.
     """
-    names = [c.name for c in ontology.conditions]
     usable, contradicting, clashing = [], [], []
-    for triple in combinations(range(len(names)), 3):
+    for triple in combinations(range(len(denials.above)), 3):
         for plane, members in enumerate(PLANES):
             cell = Cell(triple, plane)
-            three = [names[i] for i in triple]
-            if avoid_contradictions and any(contradicts(ontology, three, m) for m in members):
+            if any(contradicts(denials, triple, m) for m in members):
                 contradicting.append(cell)
-            elif avoid_clashes and any(clashes(ontology, three, m) for m in members):
+            elif any(clashes(denials, triple, m) for m in members):
                 clashing.append(cell)
             else:
                 usable.append(cell)
     return CellList(tuple(usable), tuple(contradicting), tuple(clashing))
 
 
-def contradicts(ontology: Ontology, conditions: Sequence[str], labels: Sequence[int]) -> bool:
-    """Return whether a finding is present while one that it implies is absent (label hierarchy)."""
-    present, absent = _split(conditions, labels)
-    return any(ontology.ancestors[child] & absent for child in present)
+def contradicts(denials: Denials, triple: Sequence[int], labels: Sequence[int]) -> bool:
+    """Return whether a finding is present while another's absence denies it (label hierarchy)."""
+    present, absent = split_labels(triple, labels)
+    return any(denials.by_name[i] & present for i in absent)
 
 
-def clashes(ontology: Ontology, conditions: Sequence[str], labels: Sequence[int]) -> bool:
-    """Return whether the affirmative phrase of an absent finding misleads beside a present one."""
-    present, absent = _split(conditions, labels)
-    return any(k.absent in absent and k.present in present for k in ontology.clashes)
+def clashes(denials: Denials, triple: Sequence[int], labels: Sequence[int]) -> bool:
+    """Return whether every affirmative phrase of an absent finding denies a present one."""
+    present, absent = split_labels(triple, labels)
+    return any(not denials.narrowest(i, present) for i in absent)
 
 
-def _split(conditions: Sequence[str], labels: Sequence[int]) -> tuple[set[str], set[str]]:
-    pairs = list(zip(conditions, labels, strict=True))
-    return {c for c, v in pairs if v == 1}, {c for c, v in pairs if v == 0}
+def split_labels(triple: Sequence[int], labels: Sequence[int]) -> tuple[int, list[int]]:
+    """Return an option's present conditions as a mask, and its absent ones in order."""
+    present = sum(1 << i for i, v in zip(triple, labels, strict=True) if v)
+    return present, [i for i, v in zip(triple, labels, strict=True) if not v]

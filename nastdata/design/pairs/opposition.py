@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
+from nastdata.design.contextual.rows import name_codes
 from nastdata.design.contextual.states import logic_of
 from nastdata.design.contextual.study_states import Ints, StudyTable, tabulate_studies
+from nastdata.design.pairs.evening import CELL, even_out
 from nastdata.design.pairs.prompts import Polarity, Style, retrieval_prompts
 from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
@@ -25,7 +27,8 @@ def design_opposition(facts: pl.DataFrame, ontology: Ontology, recipe: Oppositio
     """Design quadruplets: one for each (study, definite condition, style).
 
     The distractor is a study of the opposite state of that condition, of another patient, in the same split
-    and source; the hash chooses it. Its prompt is of the same style and says the opposite.
+    and source; the hash chooses it. Its prompt is of the same style and says the opposite. With ``balanced``,
+    each condition has as many positive prompts as negative ones in each split and source.
 
     Args:
         facts: ``frames.FACTS_SCHEMA`` plus ``split``.
@@ -56,8 +59,24 @@ def design_opposition(facts: pl.DataFrame, ontology: Ontology, recipe: Oppositio
             left_out["no study of the opposite state in its source and split"] += lacking
         for style in recipe.styles:
             parts.append(_word_rows(table, own, other, shown, style, name, ontology, recipe.seed))
-    frame = pl.concat(parts) if parts else pl.DataFrame(schema={**SCHEMA, "order": pl.UInt64()})
-    frame = _number(frame, recipe.limit)
+    frame = (
+        pl.concat(parts)
+        if parts
+        else pl.DataFrame(schema={**SCHEMA, "code": pl.UInt64(), "order": pl.UInt64()})
+    )
+    frame, uneven = even_out(
+        frame,
+        "polarity",
+        cell=(*CELL, "style"),
+        balanced=recipe.balanced,
+        limit=recipe.limit,
+        shares=recipe.splits.by_name,
+    )
+    if uneven:
+        left_out["no prompt of the other polarity in its split, source and condition"] += uneven
+    frame = frame.with_columns(name_codes("opposition", frame["code"]).alias("pair_id")).sort(
+        "split", "pair_id"
+    )
     report = {
         "studies": len(table.studies),
         "quadruplets": len(frame),
@@ -126,7 +145,8 @@ def _word_rows(
         )
         for polarity in POLARITIES
     }
-    order = mix_codes(table.draw[own], draw_int(seed, "opposition", name, style))
+    code = mix_codes(table.draw[own], draw_int(seed, "opposition", name, style))
+    order = mix_codes(code, draw_int(seed, "opposition order"))
     prompts = {}
     for column, studies in (("prompt", own), ("distractor_prompt", other)):
         pick = mix_codes(order, draw_int(seed, column))
@@ -141,16 +161,7 @@ def _word_rows(
         pl.lit(name).alias("condition"),
         pl.lit(style).alias("style"),
         pl.Series("polarity", np.where(shown[own] == 1, "positive", "negative"), pl.String),
+        pl.Series("code", code),
         pl.Series("order", order),
     )
-    return rows.select(*(c for c in SCHEMA if c != "pair_id"), "order")
-
-
-def _number(frame: pl.DataFrame, limit: int | None) -> pl.DataFrame:
-    """Number the rows in hashed order; a limit takes evenly from conditions, styles and polarities."""
-    if limit is not None:
-        turn = pl.col("order").rank("ordinal").over("condition", "style", "polarity")
-        frame = frame.with_columns(turn.alias("turn")).sort("turn", "order").head(limit)
-    number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(7)
-    frame = frame.sort("split", "order", "condition", "style")
-    return frame.with_columns(("opposition-" + pl.col("split") + "-" + number).alias("pair_id"))
+    return rows.select(*(c for c in SCHEMA if c != "pair_id"), "code", "order")

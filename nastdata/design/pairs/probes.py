@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
+from nastdata.design.contextual.rows import name_codes
 from nastdata.design.contextual.states import ConditionState, Logic, logic_of
 from nastdata.design.contextual.study_states import StudyTable, tabulate_studies
+from nastdata.design.pairs.evening import even_out
 from nastdata.design.pairs.tokens import CountTokens
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Condition, Ontology
@@ -19,6 +21,8 @@ from nastdata.recipe import ProbesRecipe
 from nastdata.seeded import draw_int, mix_codes
 
 Side = Literal["correct", "foil"]
+VISIBLE = "visible"
+"""What stands before a plural, where "no" stands in the other caption."""
 SCHEMA = pl.Schema({**config_schema("probes"), "split": pl.String()})
 
 
@@ -33,8 +37,8 @@ def design_probes(
 ) -> Design:
     """Design pairs for causal tracing, in both directions.
 
-    An absent finding makes the negated caption correct; a present one makes it the foil. With a
-    ``present_word`` ("severe") a present finding counts if its grade on record is the highest of its
+    An absent finding makes the negated caption correct; a present one makes it the foil. Where the caption
+    says a ``present_word`` ("severe"), a present finding counts if its grade on record is the highest of its
     scale, or if its source never grades that finding; a lower or missing grade is left out and counted.
 
     Args:
@@ -43,8 +47,12 @@ def design_probes(
         recipe: ``present_word``, limit, seed.
         count_tokens: of the tokenizer in use.
 
+    With ``balanced``, each condition has as many pairs of both directions in each split and source, so that
+    none of these tells which caption is correct.
+
     Returns:
-        Rows of ``probes`` plus ``split``. Conditions whose two texts differ in length are left out; the
+        Rows of ``probes`` plus ``split``, in hashed order. Conditions whose two texts differ in length are
+        left out; the
         report counts their pairs.
     """
     logic = logic_of(ontology)
@@ -52,11 +60,14 @@ def design_probes(
     graded = _graded_by_source(facts)
     left_out: Counter[str] = Counter()
     unequal: Counter[str] = Counter()
+    words: dict[str, str | None] = {}
     parts = []
     for c, name in enumerate(table.conditions):
         condition = ontology.condition_by_name[name]
-        texts = write_pair(condition, recipe.present_word)
-        sides = _choose_sides(table, c, logic, recipe, graded, left_out)
+        word = fit_word(condition, recipe.present_word, ontology)
+        texts = write_pair(condition, word)
+        words[name] = word
+        sides = _choose_sides(table, c, logic, word, graded, left_out)
         equal = count_tokens(texts.present) == count_tokens(texts.absent)
         for side in ("correct", "foil"):
             studies = np.flatnonzero(sides == side)
@@ -65,11 +76,21 @@ def design_probes(
                 continue
             parts.append(_pairs(table, studies, name, texts, side, recipe.seed))
     frame = pl.concat(parts) if parts else _pairs(table, np.zeros(0, np.int64), "", _Texts("", ""), "foil", 0)
-    frame = _spread(frame, recipe.limit)
+    frame, uneven = even_out(
+        frame,
+        "negation_in",
+        balanced=recipe.balanced,
+        limit=recipe.limit,
+        shares=recipe.splits.by_name,
+    )
+    if uneven:
+        left_out["no pair of the other direction in its split, source and condition"] = uneven
+    frame = frame.with_columns(name_codes("probe", frame["code"]).alias("pair_id")).sort("split", "pair_id")
     report = {
         "studies": len(table.studies),
         "pairs": len(frame),
         "present_word": recipe.present_word,
+        "words": dict(sorted(words.items())),
         "unequal_token_counts": dict(sorted(unequal.items())),
         "left_out": dict(sorted(left_out.items())),
         "contradictory_states": table.contradictory,
@@ -79,14 +100,26 @@ def design_probes(
     return Design(frame.select(list(SCHEMA)).cast(SCHEMA), pl.DataFrame(schema=REJECTS_SCHEMA), report)
 
 
-def write_pair(condition: Condition, present_word: str | None) -> _Texts:
-    """Word the two captions of a condition.
+def fit_word(condition: Condition, present_word: str | None, ontology: Ontology) -> str | None:
+    """Return the present word as it goes with a condition, None if it doesn't.
 
-    With a present word, no article ("There is severe pneumothorax." / "There is no pneumothorax.", as in the
-    paper); without it, the noun's own ("There is a pneumothorax." / "There is no pneumothorax.").
+    It goes with a noun that takes no article ("severe edema", in place of "no edema") and that has this
+    grade; nobody says "severe fracture". The ontology may have another word for the grade (``grade_words``).
+    """
+    fits = present_word in ontology.grades(condition.name) and condition.number == "singular"
+    if present_word is None or not fits or condition.article is not None:
+        return None
+    return ontology.word_grade(condition.name, present_word)
+
+
+def write_pair(condition: Condition, word: str | None) -> _Texts:
+    """Word the two captions of a condition, in equally many words.
+
+    With a word as in the paper: "There is severe edema." / "There is no edema."; without one the noun's
+    article: "There is a pneumothorax." / "There is no pneumothorax."; a plural has neither, and is "visible".
     """
     verb = "are" if condition.number == "plural" else "is"
-    word = present_word or condition.article
+    word = word or condition.article or (VISIBLE if condition.number == "plural" else None)
     said = f"{word} {condition.text}" if word else condition.text
     return _Texts(f"There {verb} {said}.", f"There {verb} no {condition.text}.")
 
@@ -101,7 +134,7 @@ def _choose_sides(
     table: StudyTable,
     c: int,
     logic: Logic,
-    recipe: ProbesRecipe,
+    word: str | None,
     graded: set[tuple[str, str]],
     left_out: Counter[str],
 ) -> np.ndarray:
@@ -115,7 +148,7 @@ def _choose_sides(
         if state.existence == "absent":
             out[i] = "correct"
         elif state.records:
-            if recipe.present_word is None or (sources[i], name) not in graded or _is_top(state, top):
+            if word is None or (sources[i], name) not in graded or _is_top(state, top):
                 out[i] = "foil"
             else:
                 left_out["grade unknown or not the highest"] += 1
@@ -132,21 +165,12 @@ def _pairs(
     table: StudyTable, studies: np.ndarray, condition: str, texts: _Texts, side: Side, seed: int
 ) -> pl.DataFrame:
     correct, foil = (texts.absent, texts.present) if side == "correct" else (texts.present, texts.absent)
-    order = mix_codes(table.draw[studies], draw_int(seed, "probe", condition, side))
+    code = mix_codes(table.draw[studies], draw_int(seed, "probe", condition))
     return table.studies[studies].with_columns(
         pl.lit(condition).alias("condition"),
         pl.lit(correct).alias("correct"),
         pl.lit(foil).alias("foil"),
         pl.lit(side).alias("negation_in"),
-        pl.Series("order", order),
+        pl.Series("code", code),
+        pl.Series("order", mix_codes(code, draw_int(seed, "probe order"))),
     )
-
-
-def _spread(frame: pl.DataFrame, limit: int | None) -> pl.DataFrame:
-    """Number the pairs in hashed order; a limit takes evenly from conditions and directions."""
-    if limit is not None:
-        turn = pl.col("order").rank("ordinal").over("condition", "negation_in")
-        frame = frame.with_columns(turn.alias("turn")).sort("turn", "order").head(limit)
-    number = pl.int_range(1, pl.len() + 1).over("split").cast(pl.String).str.zfill(6)
-    frame = frame.sort("split", "order", "condition")
-    return frame.with_columns(("probe-" + pl.col("split") + "-" + number).alias("pair_id"))

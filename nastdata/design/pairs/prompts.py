@@ -17,7 +17,7 @@ Polarity = Literal["positive", "negative"]
 PATTERNS: dict[tuple[Style, Polarity], tuple[str, ...]] = {
     ("structured", "positive"): (
         *("{t}", "{t}: present", "{t}: yes", "{t}: positive", "{t}: seen", "{t}: noted"),
-        *("{t} present", "{t} seen", "{t} noted", "{t} (present)", "{t} = present", "{t} - present"),
+        *("{t} present", "{t} seen", "{t} noted", "{t} (present)", "{t}: identified", "{t} - present"),
         *("positive for {t}", "evidence of {t}", "signs of {t}", "with {t}"),
         *(
             "Findings: {t}",
@@ -38,7 +38,14 @@ PATTERNS: dict[tuple[Style, Polarity], tuple[str, ...]] = {
             "{t}: not seen",
             "{t}: not present",
         ),
-        *("{t} absent", "{t} not seen", "{t} (absent)", "{t} = absent", "{t} - absent", "negative for {t}"),
+        *(
+            "{t} absent",
+            "{t} not seen",
+            "{t} (absent)",
+            "{t}: not identified",
+            "{t} - absent",
+            "negative for {t}",
+        ),
         *("no evidence of {t}", "no signs of {t}", "without {t}", "absence of {t}", "free of {t}"),
         *("Findings: no {t}", "Findings: {t} absent", "Findings: negative for {t}"),
         *("Impression: no {t}", "Impression: {t} absent", "Impression: no evidence of {t}"),

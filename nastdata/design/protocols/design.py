@@ -24,6 +24,7 @@ from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
 from nastdata.ontology import Ontology
 from nastdata.recipe import ProtocolsRecipe
+from nastdata.records import SPLITS
 from nastdata.seeded import draw_int, shuffle
 
 SCHEMA = pl.Schema({**config_schema("protocols"), "split": pl.String()})
@@ -78,20 +79,16 @@ def design_protocols(
     bank = read_bank(statements) if statements is not None else {}
     quoted = {source for source, _ in bank}
     groups: list[Group] = []
+    wanted = [make for name, make in MAKERS if name in recipe.protocols]
     for pool in pools:
         if recipe.design == "unpaired":
             groups += _unpaired(pool, ontology, recipe, conditions)
             continue
-        if "presence" in recipe.protocols:
-            groups += _yes_no(pool, ontology, recipe, conditions)
-            groups += _which(pool, ontology, recipe, conditions)
-        if "two_way" in recipe.protocols:
-            groups += _two_way(pool, ontology, recipe, conditions)
-        if "report_alignment" in recipe.protocols:
-            if pool.frame["source"][0] in quoted:
-                groups += _quote_reports(pool, bank, ontology, recipe, conditions)
+        for part, make in zip(pool.divide(recipe.seed, len(wanted)), wanted, strict=True):
+            if make is _reports and part.frame.height and part.frame["source"][0] in quoted:
+                groups += _quote_reports(part, bank, ontology, recipe, conditions)
             else:
-                groups += _reports(pool, ontology, recipe, conditions)
+                groups += make(part, ontology, recipe, conditions)
     frame = _lay_out(_limit(groups, recipe), recipe)
     without: Counter[str] = Counter()
     for pool in pools:
@@ -179,19 +176,17 @@ def _reports(
         others = [o for o in conditions if o != c and _unrelated(ontology, c, o)]
         if len(others) < OTHERS:
             continue
-        used: set[int] = set()
         made = 0
         for lap in range(TRIES):
             shared = sorted(
                 shuffle(others, recipe.seed, "report", c, lap)[:OTHERS], key=ontology.order.__getitem__
             )
-            open_ = np.ones(len(pool.labels), dtype=bool)
-            open_[sorted(used)] = False
+            open_ = pool.is_fresh((c, *shared))
             around = pool.labels[:, [pool.column[o] for o in shared]]
             open_ &= (around != UNKNOWN).all(axis=1)
             own = pool.labels[:, pool.column[c]]
             for values in product((0, 1), repeat=OTHERS):
-                here = open_ & (around == values).all(axis=1)
+                here = open_ & pool.is_fresh((c, *shared)) & (around == values).all(axis=1)
                 having, lacking = np.flatnonzero(here & (own == 1)), np.flatnonzero(here & (own == 0))
                 left = None if recipe.per_condition is None else recipe.per_condition - made
                 if left is not None and left <= 0:
@@ -204,8 +199,8 @@ def _reports(
                     say.write_report(ontology, [*said[:at], (c, present), *said[at:]])
                     for present in (True, False)
                 )
+                pool.mark([s for pair in pairs for s in pair], (c, *shared))
                 for a, b in pairs:
-                    used |= {a, b}
                     made += 1
                     yield Group(
                         *("report_alignment", c, None, "mixed", say.REPORT_QUESTION, texts),
@@ -224,12 +219,24 @@ def _quote_reports(
 ) -> Iterator[Group]:
     """A report in the corpus's own sentences, and the same with one finding denied."""
     for found in align_reports(pool, bank, ontology, recipe, conditions):
+        # Its sentences state other findings of both patients, who are asked no more.
+        pool.mark((found.having, found.lacking), tuple(pool.column))
         yield Group(
             *("report_alignment", found.condition, None, "mixed", say.REPORT_QUESTION, found.texts),
             ((found.condition, True), (found.condition, False)),
             pool,
             ((found.having, 0), (found.lacking, 1)),
         )
+
+
+MAKERS = (
+    ("presence", _yes_no),
+    ("presence", _which),
+    ("two_way", _two_way),
+    ("report_alignment", _reports),
+)
+"""Protocol -> what makes its questions. Each has patients of its own: a report states findings that another
+question asks about."""
 
 
 def _unpaired(
@@ -258,13 +265,18 @@ def _unpaired(
 
 
 def _pair_states(pool: Pool, recipe: ProtocolsRecipe, name: str, c: str) -> list[tuple[int, int]]:
-    return pool.pair(recipe.seed, name, pool.find({c: 1}), pool.find({c: 0}), recipe.per_condition)
+    pairs = pool.pair(recipe.seed, name, pool.find({c: 1}), pool.find({c: 0}), recipe.per_condition)
+    pool.mark([s for pair in pairs for s in pair], (c,))
+    return pairs
 
 
 def _pair_opposites(
     pool: Pool, ontology: Ontology, recipe: ProtocolsRecipe, conditions: list[str], name: str
 ) -> Iterator[tuple[str, str, list[tuple[int, int]]]]:
-    """For each two unrelated findings, pair images that have the one only with such that have the other."""
+    """For each two unrelated findings, pair images that have the one only with such that have the other.
+
+    A patient is set against another once for each finding.
+    """
     most = recipe.per_condition
     if most is not None:
         most = max(1, most // max(len(conditions) - 1, 1))
@@ -272,7 +284,9 @@ def _pair_opposites(
         if not _unrelated(ontology, x, y):
             continue
         first, second = pool.find({x: 1, y: 0}), pool.find({x: 0, y: 1})
-        yield x, y, pool.pair(recipe.seed, f"{name}|{x}|{y}", first, second, most)
+        pairs = pool.pair(recipe.seed, f"{name}|{x}|{y}", first, second, most)
+        pool.mark([s for pair in pairs for s in pair], (x, y))
+        yield x, y, pairs
 
 
 def _unrelated(ontology: Ontology, x: str, y: str) -> bool:
@@ -301,21 +315,25 @@ def _limit(groups: list[Group], recipe: ProtocolsRecipe) -> list[Group]:
 
 
 def _lay_out(groups: list[Group], recipe: ProtocolsRecipe) -> pl.DataFrame:
-    """Turn groups into rows; the options of a group stand in one order, drawn for the group."""
+    """Turn groups into rows; the options of a group are in one order, drawn for the group.
+
+    Ids are hashes of texts and studies, in which the answer has no part; rows are in their order.
+    """
     rows: list[dict[str, Any]] = []
-    counts: Counter[str] = Counter()
     for g in groups:
-        split = g.pool.row(g.members[0][0])["split"]
-        counts[f"{g.protocol}-{split}"] += 1
-        group = f"{g.protocol}-{split}-{counts[f'{g.protocol}-{split}']:06d}"
+        studies = [g.pool.row(study) for study, _ in g.members]
+        keys = sorted((r["source"], r["patient_id"], r["study_id"]) for r in studies)
+        said = (g.protocol, g.question, *g.options, *(part for key in keys for part in key))
+        group = f"group-{draw_int(recipe.seed, 'protocol group', *said):016x}"
         order = list(range(len(g.options)))
         if g.options != say.YES_NO:
             order = shuffle(order, recipe.seed, "options", group)
-        for n, (study, answer) in enumerate(g.members):
+        for study, (_, answer) in zip(studies, g.members, strict=True):
+            own = (study["source"], study["patient_id"], study["study_id"])
             rows.append(
                 {
-                    **g.pool.row(study),
-                    "item_id": f"{group}-{n + 1}",
+                    **study,
+                    "item_id": f"item-{draw_int(recipe.seed, 'protocol item', group, *own):016x}",
                     "protocol": g.protocol,
                     "design": recipe.design,
                     "group_id": group,
@@ -328,6 +346,7 @@ def _lay_out(groups: list[Group], recipe: ProtocolsRecipe) -> pl.DataFrame:
                     "answer": order.index(answer),
                 }
             )
+    rows.sort(key=lambda r: (SPLITS.index(r["split"]), r["protocol"], r["group_id"], r["item_id"]))
     return pl.DataFrame(rows, schema=SCHEMA, orient="row").select(list(SCHEMA))
 
 

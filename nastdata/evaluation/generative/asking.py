@@ -258,7 +258,7 @@ class _Runner:
 
     def _describe(self, asked: Asked) -> Request:
         s = self.settings
-        image = "none" if asked.image is None else self.images.encode(asked.image)[1]
+        image = "+".join(self.images.encode(i)[1] for i in asked.images) or "none"
         system = (("system", s.system),) if s.system else ()
         return Request(
             provider=self.model.identity,

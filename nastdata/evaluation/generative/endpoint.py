@@ -126,8 +126,8 @@ class Endpoint:
     def _call(self, asked: Asked) -> Answer:
         s = self._settings
         content: list[dict[str, Any]] = []
-        if asked.image is not None:
-            png, _ = self._images.encode(asked.image)
+        for image in asked.images:
+            png, _ = self._images.encode(image)
             content.append({"type": "image_url", "image_url": {"url": to_data_url(png)}})
         content.append({"type": "text", "text": asked.prompt})
         body: dict[str, Any] = {

@@ -57,8 +57,8 @@ class LocalModel:
         """See ``VisionModel``."""
         torch, start = self._torch, time.monotonic()
         content: list[dict[str, Any]] = []
-        if asked.image is not None:
-            content.append({"type": "image", "image": self._images.load(asked.image).convert("RGB")})
+        for image in asked.images:
+            content.append({"type": "image", "image": self._images.load(image).convert("RGB")})
         content.append({"type": "text", "text": asked.prompt})
         try:
             inputs = self._processor.apply_chat_template(

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import polars as pl
+
 from nastdata.errors import UserError
 from nastdata.evaluation.outcomes import find_strangers
 from nastdata.images.store import ImageKey
 from nastdata.llm.answers.questions import CLAIM_QUESTION, INSTRUCTION, word_question
 from nastdata.models.dataset_rows import Data
-from nastdata.seeded import shuffle
+from nastdata.seeded import draw_int, shuffle
 
 Control = Literal["image", "text_only", "swapped"]
 """What is shown: the question's own image, none, or another patient's."""
@@ -21,6 +23,9 @@ NOT_ASKED = {
     "opposition": "quadruplets are for dual encoders",
 }
 """Configs that hold no multiple-choice question, and why."""
+TWO_WAY = "two_way"
+PAIR_QUESTION = 'Two images are shown. Of which of them is this statement true: "{text}"'
+PAIR_OPTIONS = ("The first image", "The second image")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,8 @@ class VisionQuestion:
     conditions: tuple[str, ...] = ()
     labels: tuple[tuple[int, ...], ...] = ()
     """MedNega: what each option says of each condition."""
+    second: ImageKey | None = None
+    """Of a question about two images: the one that is shown second."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,12 @@ class Asked:
     """The options' numbers as shown: the first is A."""
     image: ImageKey | None
     prompt: str
+    second: ImageKey | None = None
+
+    @property
+    def images(self) -> tuple[ImageKey, ...]:
+        """The images that are shown, in their order."""
+        return tuple(i for i in (self.image, self.second) if i is not None)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -79,6 +92,8 @@ def read_questions(
         if without:
             notes.append(f"{config}: {without:,} rows without an image are left out")
         out += [q for row in frame.iter_rows(named=True) for q in _read_row(config, row)]
+        if config == "protocols":
+            out += _pair_images(frame.filter(pl.col("protocol") == TWO_WAY))
     if not out:
         raise UserError(
             "no questions for a generative model",
@@ -160,6 +175,39 @@ def _read_row(config: str, row: dict[str, Any]) -> Iterator[VisionQuestion]:
         )
 
 
+def _pair_images(frame: pl.DataFrame) -> Iterator[VisionQuestion]:
+    """Text to image: for each statement of a group of two, which of its two images fits it.
+
+    Both statements meet the images in one order, drawn by a hash of the group: "the first" is right once.
+    """
+    for _, part in frame.group_by("group_id", maintain_order=True):
+        rows = part.to_dicts()
+        if len(rows) != 2 or None in (rows[0]["image"], rows[1]["image"]):
+            continue
+        images = [(r["source"], r["image"]) for r in rows]
+        group = rows[0]["group_id"]
+        first = draw_int(0, "first-image", group) % 2
+        for option, text in enumerate(rows[0]["choices"]):
+            own = 0 if rows[0]["answer"] == option else 1
+            fact = rows[0]["choice_facts"][option]
+            yield VisionQuestion(
+                key=f"{group}/{option}",
+                metric=f"{TWO_WAY}_text_to_image",
+                image=images[first],
+                second=images[1 - first],
+                question=PAIR_QUESTION.format(text=text),
+                options=PAIR_OPTIONS,
+                answer=0 if own == first else 1,
+                patient=f"{rows[own]['source']}/{rows[own]['patient_id']}",
+                group=group,
+                strata={
+                    "polarity": rows[0]["polarity"],
+                    "condition": rows[own]["condition"],
+                    "text": "affirmative" if fact["existence"] == "present" else "negated",
+                },
+            )
+
+
 def put_questions(
     questions: Sequence[VisionQuestion],
     *,
@@ -184,6 +232,7 @@ def put_questions(
         shown: list[tuple[Control, ImageKey | None]] = [("image", q.image)]
         if controls:
             shown.append(("text_only", None))
+        if controls and q.second is None:
             other = questions[int(strangers[i])]
             if other.patient == q.patient:
                 alone += 1
@@ -191,7 +240,10 @@ def put_questions(
                 shown.append(("swapped", other.image))
         for order in draw_orders(q, orders, seed):
             prompt = word_question(q.question, [q.options[k] for k in order], instruction)
-            out += [Asked(q, control, order, image, prompt) for control, image in shown]
+            out += [
+                Asked(q, control, order, image, prompt, q.second if control == "image" else None)
+                for control, image in shown
+            ]
     return out, alone
 
 

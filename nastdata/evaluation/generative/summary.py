@@ -156,6 +156,7 @@ def write_answers(path: Path, answers: Iterable[Answered]) -> int:
                 "group": q.group,
                 "patient": q.patient,
                 "image": list(a.asked.image) if a.asked.image else None,
+                **({"second_image": list(a.asked.second)} if a.asked.second else {}),
                 "prompt": a.asked.prompt,
                 "order": list(a.asked.order),
                 "answer": a.text,

@@ -46,7 +46,8 @@ def find_unreadable(ontology: Ontology, read: Read) -> list[str]:
     problems: list[str] = []
     for c in ontology.conditions:
         problems += _check_name(ontology, c, read)
-        problems += _check_affirmative(c, read)
+        for alternative in c.affirmative:
+            problems += _check_affirmative(c, alternative, read)
         if not problems:
             problems += _check_attributes(ontology, c, read)
     return problems
@@ -68,8 +69,7 @@ def _check_name(ontology: Ontology, c: Condition, read: Read) -> list[str]:
     return out
 
 
-def _check_affirmative(c: Condition, read: Read) -> list[str]:
-    a = c.affirmative
+def _check_affirmative(c: Condition, a: Phrase, read: Read) -> list[str]:
     text = f"{_name(a)} {_be(a)} seen."
     text = text[0].upper() + text[1:]
     reading = read(text)
@@ -99,7 +99,8 @@ def _check_attributes(ontology: Ontology, c: Condition, read: Read) -> list[str]
                 "phrase"
             )
     for grade in ontology.grades(c.name):
-        text = f"{grade[0].upper()}{grade[1:]} {c.text} {_be(c)} seen."
+        word = ontology.word_grade(c.name, grade)
+        text = f"{word[0].upper()}{word[1:]} {c.text} {_be(c)} seen."
         facts = [f.fact for f in read(text).facts if f.fact.condition == c.name]
         if not any(f.severity == grade and f.existence == "present" for f in facts):
             out.append(

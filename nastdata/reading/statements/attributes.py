@@ -46,6 +46,14 @@ Said = tuple[int, str, bool]
 """Position, canonical name, denied."""
 
 
+_EITHER_SIDE = frozenset(("either lung", "in either lung", "either side", "on either side"))
+
+
+def _drop_either(m: Mention, places: list[Said], either: set[int]) -> list[Said]:
+    """What is denied "in either lung" is denied of all."""
+    return [p for p in places if p[0] not in either] if m.polarity == 0 and either else places
+
+
 def _existence(m: Mention) -> Existence:
     return "present" if m.polarity is None else _EXISTENCE[m.polarity]
 
@@ -106,8 +114,11 @@ class Attributes:
         bare = {i for i, k in enumerate(kinds) if k in _PLACES and self._is_bare(symbols.entries[i].value)}
         owners = (_Followers if self._follow else _Owners)(kinds, scope, bare)
         names = {m.at for m in scope.mentions}
+        either: set[int] = set()
         for i, kind in enumerate(kinds):
             if kind in _PLACES:
+                if symbols.entries[i].text in _EITHER_SIDE:
+                    either.add(i)
                 for at in owners.find_place(i):
                     for name in symbols.entries[i].value:
                         places.setdefault(at, []).append((i, name, i in scope.denied))
@@ -119,14 +130,16 @@ class Attributes:
                 m,
                 self._combine(
                     m,
-                    places.get(m.at, []),
+                    _drop_either(m, places.get(m.at, []), either),
                     grades.get(m.at, []),
                     dropped,
                     predicate=kinds[m.at] in _PREDICATE,
                 ),
             )
             for m in mentions
-            if symbols.entries[m.at].roles is not NEEDS_PLACE or self._fits(m.condition, places.get(m.at, ()))
+            if symbols.entries[m.at].roles is not NEEDS_PLACE
+            or self._fits(m.condition, places.get(m.at, ()))
+            or any("pleura" in symbols.entries[i].text for i, _, _ in places.get(m.at, ()))
         ]
 
     def _fits(self, condition: str, places: Sequence[Said]) -> bool:

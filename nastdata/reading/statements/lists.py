@@ -19,7 +19,18 @@ Polarity = int | None
 class Mention:
     """A condition, or its affirmative alternative, at a place in the symbols."""
 
-    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "time", "turn", "unread")
+    __slots__ = (
+        "alternative",
+        "at",
+        "condition",
+        "joint",
+        "polarity",
+        "question",
+        "reason",
+        "time",
+        "turn",
+        "unread",
+    )
 
     def __init__(
         self, condition: str, at: int, polarity: Polarity, joint: str, turn: int, alternative: bool
@@ -32,6 +43,10 @@ class Mention:
         self.alternative = alternative
         self.unread: str | None = None
         """Why it is left unread, if it is."""
+        self.reason: str | None = None
+        """Why nothing is said of it, where its polarity is None."""
+        self.question = False
+        """Whether it is doubtful only because it is asked for, so that another statement decides."""
         self.time: Time = "now"
 
 
@@ -161,7 +176,8 @@ class Lists:
         group = self._group
         if polarity == PRESENT:
             joint = group[-1].joint
-            either = any(_OR in m.joint or _NOR in m.joint for m in group[1:]) or _OR in self._joint
+            either = any(_OR in m.joint or _NOR in m.joint or _SLASH in m.joint for m in group[1:])
+            either = either or _OR in self._joint
             if either or not joint:
                 return
             if len(group) == 2:

@@ -26,9 +26,9 @@ NAME_FAR = compile_pattern(
     "with there_is]{0,7} [condition alternative]"
 )
 LATER_OR = compile_pattern(
-    "[^full_stop semicolon colon contrast denial with shows there_is]{0,48}? [or nor] [filler "
-    "article grade grade_adjective place persisting sign_of adjective doubt unknown domain of]{0,7} "
-    "[condition alternative]"
+    "[^full_stop semicolon colon contrast denial with shows there_is]{0,48}?"
+    " ( [or nor] [filler article grade grade_adjective place persisting sign_of adjective doubt unknown domain"
+    " of]{0,7} [condition alternative] | comma [or versus] article? [filler unknown]{1,3} (full_stop | end) )"
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
@@ -43,11 +43,11 @@ NOT_KNOWN = compile_pattern(
 )
 NOT_STRANGE = compile_pattern("[filler auxiliary]{0,2} unknown")
 DOUBLE = compile_pattern("[filler article sign_of auxiliary there_is]{0,5} denial")
-NOT_NO = compile_pattern("[filler auxiliary article there_is]{0,6} denial")
+NOT_NO = compile_pattern("[filler auxiliary article there_is domain]{0,6} denial")
 NOT_ABSENT = compile_pattern("[filler auxiliary article]{0,4} [absent lacking]")
 NOT_EXCLUDED = compile_pattern("[filler auxiliary article]{0,4} excluded")
 NOT_EXCLUDE = compile_pattern("[filler auxiliary]{0,4} exclude")
-NOT_CHANGED = compile_pattern("[filler auxiliary]{0,4} [change persisting adjective]")
+NOT_CHANGED = compile_pattern("[filler auxiliary article]{0,4} [change persisting adjective]")
 NOT_SEEN = compile_pattern("[filler auxiliary article]{0,4} seen")
 NOT_SHOW = compile_pattern("[filler auxiliary]{0,4} shows")
 NOT_DOUBT = compile_pattern("[filler auxiliary]{0,4} doubt")
@@ -79,6 +79,14 @@ ELLIPSIS = compile_pattern(
     "[filler auxiliary article]{0,4} (?= [full_stop semicolon comma colon contrast with "
     "question_mark and or nor]| end )"
 )
+ENDS = compile_pattern(
+    "[filler auxiliary]{0,4} ([full_stop semicolon comma colon contrast question_mark] | end )"
+)
+"""Nothing more is said in the clause."""
+ENDS_AT_PLACE = compile_pattern(
+    "[filler auxiliary]{0,4} [preposition article]{0,3} [place place_adverbial]{0,2}"
+    " ([full_stop semicolon comma colon contrast question_mark] | end )"
+)
 EXCEPTED = compile_pattern(
     "[preposition article filler of]{0,4} [place place_adverbial]"
     " ([comma and or nor]{1,2} [preposition article filler]{0,3} [place place_adverbial]){0,6}"
@@ -92,7 +100,7 @@ AT_PLACE = compile_pattern(
     "([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)"
 )
 OTHER_SUBJECT = compile_pattern(
-    "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} auxiliary"
+    "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} [auxiliary shows]"
 )
 """A clause about something that is no finding, before the denial."""
 SECOND_PLACE = compile_pattern(
@@ -107,6 +115,8 @@ HEADED = compile_pattern(
 WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
 AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
-ANSWER = compile_pattern("[denial absent seen lacking not]")
+ANSWER = compile_pattern(
+    "[denial none absent seen lacking not persisting one] | [grade grade_adjective place place_adverbial]{1,3} full_stop"
+)
 BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))
 """What may stand between a subject and its adjective without a verb: "mediastinum not widened"."""

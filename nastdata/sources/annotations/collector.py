@@ -12,7 +12,7 @@ from nastdata.frames import FACTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded
-from nastdata.sources.denials import find_conflict
+from nastdata.sources.denials import find_conflict, is_plain
 from nastdata.sources.studies import KEYS, reject_rows, report_facts, report_labels, sort_facts
 
 NOTHING_USABLE = "no definite finding"
@@ -28,6 +28,7 @@ class StudyKeys:
     image_id: str
     image: str | None
     own_split: str | None = None
+    view: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class _Study:
     present: tuple[Fact, ...]
     absent: tuple[Fact, ...]
     doubtful: frozenset[str]
+    unsettled: tuple[Fact, ...]
+    """Uncertain facts: doubts, and what a loosely fitting label speaks of."""
     why_empty: str
 
 
@@ -47,6 +50,8 @@ class Collector:
     source: str
     ontology: Ontology
     files: tuple[InputFile, ...] = ()
+    view: str | None = None
+    """Of all images of the corpus, where a study does not say it."""
     rejects: list[tuple[str, str, str | None]] = field(default_factory=list)
     """(reason, key, text) of units that were refused."""
     left_out: Counter[str] = field(default_factory=Counter)
@@ -64,6 +69,7 @@ class Collector:
         present: Sequence[Fact],
         absent: Sequence[Fact] = (),
         doubtful: Iterable[str] = (),
+        unsettled: Iterable[Fact] = (),
         *,
         touched: Iterable[str] = (),
         units: int = 1,
@@ -76,6 +82,7 @@ class Collector:
             present: Facts.
             absent: Facts; those that another fact speaks against are dropped and counted.
             doubtful: Conditions of which nobody knows.
+            unsettled: Uncertain facts, of which a place may be known.
             touched: Conditions that a loosely fitting label speaks of: neither stated nor denied.
             units: How many units of the input it stands for (rows, images).
             why_empty: Reason to report if nothing usable is left.
@@ -83,7 +90,9 @@ class Collector:
         present = tuple(dict.fromkeys(present))
         stated = {f.condition for f in present}
         unsure = frozenset(c for c in doubtful if c not in stated)
-        others = [*present, *(Fact(c, "uncertain") for c in (*unsure, *touched))]
+        doubts = [Fact(c, "uncertain") for c in sorted({*unsure, *touched})]
+        doubts = list(dict.fromkeys([*doubts, *unsettled]))
+        others = [*present, *doubts]
         kept = []
         for fact in dict.fromkeys(absent):
             why = find_conflict(fact, others, self.ontology) if others else None
@@ -91,14 +100,14 @@ class Collector:
                 self.counts[why] += 1
             else:
                 kept.append(fact)
-        self._studies.append(_Study(keys, units, present, tuple(kept), unsure, why_empty))
+        self._studies.append(_Study(keys, units, present, tuple(kept), unsure, tuple(doubts), why_empty))
 
     def as_facts(self) -> Loaded:
         """Return the facts as a fact frame."""
         rows = [
-            (*self._name(s), f.condition, f.existence, f.location, f.severity)
+            (*self._name(s), f.condition, f.existence, f.location, f.severity, f.qualifier)
             for s in self._studies
-            for f in (*s.present, *s.absent)
+            for f in (*s.present, *s.absent, *s.unsettled)
         ]
         frame = sort_facts(pl.DataFrame(rows, schema=FACTS_SCHEMA, orient="row"), self.ontology)
         return self._account(frame, [bool(s.present or s.absent) for s in self._studies], report_facts(frame))
@@ -109,10 +118,12 @@ class Collector:
         rows, used = [], []
         for s in self._studies:
             labels = dict.fromkeys(s.doubtful, -1)
-            labels |= {f.condition: 0 for f in s.absent if f.location is None and f.severity is None}
+            labels |= {f.condition: 0 for f in s.absent if is_plain(f)}
             labels |= {f.condition: 1 for f in s.present}
             used.append(bool(labels))
             if labels:
+                open_ = {f.condition for f in s.unsettled if f.qualifier is None} - labels.keys()
+                labels |= dict.fromkeys(open_, -1)
                 rows.append((*self._name(s), *(labels.get(n) for n in names)))
         frame = pl.DataFrame(rows, schema=labels_schema(self.ontology), orient="row")
         frame = frame.sort("patient_id", "study_id")
@@ -127,6 +138,7 @@ class Collector:
             "image_id": k.image_id,
             "image": k.image,
             "own_split": k.own_split,
+            "view": k.view or self.view,
         }
         return tuple(by_name[c] for c in KEYS)
 

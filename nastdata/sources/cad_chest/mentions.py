@@ -60,6 +60,11 @@ class MentionReader:
             for row in read_map("cad_diseases")
             if row["strength"] in strength and row["condition"] in ontology.condition_by_name
         }
+        self._loose = {
+            row["disease"]: row["condition"]
+            for row in read_map("cad_diseases")
+            if row["strength"] not in strength and row["condition"] in ontology.condition_by_name
+        }
         self._levels = {row["level"]: row["grade"] for row in read_map("cad_levels")}
         self._scores = {row["word"]: int(row["score"]) for row in read_map("cad_probabilities")}
         self._read: dict[tuple[str, ...], tuple[Mention, tuple[str, ...]]] = {}
@@ -82,7 +87,10 @@ class MentionReader:
         condition = self._conditions.get(" ".join(said["entity_name"]))
         if condition is None:
             notes.append("not a condition of the ontology")
-            return NOTHING
+            loose = self._loose.get(" ".join(said["entity_name"]))
+            value = self._find_score(" ".join(said["probability_score"] or said["probability"]))
+            # what is near to a condition keeps it from being denied
+            return Mention((), (Fact(loose, "uncertain"),)) if loose and value != -3 else NOTHING
         value = self._find_score(" ".join(said["probability_score"] or said["probability"]))
         if value is None or abs(value) != 3:
             notes.append("unknown certainty" if value is None else "uncertain")
@@ -99,7 +107,9 @@ class MentionReader:
             elif grade is not None:
                 notes.append("absent with a grade: only that grade is denied")
             else:
-                facts += [Fact(condition, "absent", place) for place in places]
+                # "no acute fracture" is less than "no fracture"
+                how = " ".join(grades) or None
+                facts += [Fact(condition, "absent", place, qualifier=how) for place in places]
         return Mention(tuple(dict.fromkeys(facts)), ())
 
     def _find_score(self, text: str) -> int | None:

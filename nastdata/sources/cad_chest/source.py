@@ -16,7 +16,7 @@ from nastdata.ontology import Ontology
 from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded, Options, Source
 from nastdata.sources.cad_chest.mentions import MentionReader, list_entities, tidy_id
-from nastdata.sources.denials import find_conflict
+from nastdata.sources.denials import says_something, settle
 from nastdata.sources.json_stream import RecordStream
 from nastdata.sources.locate import list_places, tell_missing, walk_tables
 from nastdata.sources.mimic.labels import Files, find_tables, load_images
@@ -146,18 +146,9 @@ class _Collected:
 
 
 def _settle(mentions: list[Any], counts: Counter[str], ontology: Ontology) -> list[Fact]:
-    """Return a study's facts without the denials that its other mentions contradict."""
-    facts = list(dict.fromkeys(f for m in mentions for f in m.facts))
-    others = [f for f in facts if f.existence == "present"]
-    others += [f for m in mentions for f in m.doubtful]
-    kept = []
-    for fact in facts:
-        conflict = find_conflict(fact, others, ontology) if fact.existence == "absent" else None
-        if conflict:
-            counts[conflict] += 1
-        else:
-            kept.append(fact)
-    return kept
+    """Return a study's facts without contradicted denials; nothing if none is definite."""
+    facts = settle([f for m in mentions for f in (*m.facts, *m.doubtful)], ontology, counts)
+    return facts if says_something(facts) else []
 
 
 def _join(collected: _Collected, images: pl.DataFrame | None) -> pl.DataFrame:
@@ -175,8 +166,9 @@ def _join(collected: _Collected, images: pl.DataFrame | None) -> pl.DataFrame:
     )
     if images is None:
         own = own.with_columns(
-            named.alias("image_id"), path.alias("image"), pl.lit(None, pl.String).alias("own_split")
-        )
+            named.alias("image_id"), path.alias("image"), pl.lit(None, pl.String).alias("own_split"),
+            pl.lit(None, pl.String).alias("view"),
+        )  # fmt: skip
     else:
         own = own.join(images, on=["patient_id", "study_id"], how="left", maintain_order="left")
         own = own.with_columns(pl.col("image").fill_null(path), pl.col("image_id").fill_null(named))
@@ -184,8 +176,8 @@ def _join(collected: _Collected, images: pl.DataFrame | None) -> pl.DataFrame:
         pl.lit(SOURCE.name).alias("source"), pl.col("image_id").fill_null(pl.col("study_id"))
     )
     kinds = pl.DataFrame(
-        [(f.condition, f.existence, f.location, f.severity) for f in collected.facts],
-        schema={c: FACTS_SCHEMA[c] for c in ("condition", "existence", "location", "severity")},
+        [(f.condition, f.existence, f.location, f.severity, f.qualifier) for f in collected.facts],
+        schema={c: FACTS_SCHEMA[c] for c in ("condition", "existence", "location", "severity", "qualifier")},
         orient="row",
     ).with_row_index("#fact")
     pairs = pl.DataFrame(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nastdata.errors import UserError
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, Fact
 from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector, StudyKeys
 from nastdata.sources.annotations.geometry import Spot, find_spot, name_places, scale_box
 from nastdata.sources.annotations.label_maps import LabelMap
@@ -61,7 +61,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
     if not found:
         raise tell_missing("RSNA pneumonia", data, looked, NEEDS)
     table = read_table(found["labels"][0], [IMAGE, TARGET, *BOX])
-    collector = Collector(SOURCE.name, ontology, (table.file,))
+    collector = Collector(SOURCE.name, ontology, (table.file,), view=FRONTAL)
     normal: set[str] = set()
     for path in found.get("classes", ())[:1]:
         classes = read_table(path, [IMAGE, "class"])

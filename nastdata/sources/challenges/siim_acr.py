@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, Fact
 from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector, StudyKeys
 from nastdata.sources.annotations.geometry import CLEAR, LUNG_AREA, name_place
 from nastdata.sources.annotations.run_lengths import MaskArea, measure_runs
@@ -61,7 +61,7 @@ def _collect(data: Path | None, ontology: Ontology) -> Collector:
     if not files:
         raise tell_missing("SIIM-ACR pneumothorax", data, looked, NEEDS)
     table = read_table(files[0], [IMAGE, PIXELS], rename=lambda cells: [c.strip() for c in cells])
-    collector = Collector(SOURCE.name, ontology, (table.file,))
+    collector = Collector(SOURCE.name, ontology, (table.file,), view=FRONTAL)
     masks: dict[str, MaskArea | None] = {}
     units: dict[str, int] = {}
     for row, image, pixels in table.frame.select(ROW, IMAGE, PIXELS).iter_rows():

@@ -25,7 +25,7 @@ from nastdata.sources.studies import (
 )
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import CHEXPERT
-from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, Views
+from nastdata.sources.views import AP, FRONTAL, LATERAL, PA, UNKNOWN, Views
 
 NEEDS = (
     "train.csv or valid.csv of CheXpert (plain or .gz), or their folder",
@@ -148,10 +148,11 @@ def name_paths(table: Table, frame: pl.DataFrame, column: str) -> pl.DataFrame:
 
 
 def rank_views(side: pl.Expr, view: pl.Expr) -> pl.Expr:
-    """Return the rank of an image within its study: PA, AP, another frontal view, any."""
-    frontal = side.str.to_lowercase().str.starts_with("f").fill_null(pl.col("#view").str.contains("frontal"))
-    said = pl.when(~frontal).then(LATERAL).when(view == "PA").then(PA).when(view == "AP").then(AP)
-    return said.otherwise(FRONTAL).cast(pl.Int8)
+    """Return the rank of an image within its study: PA, AP, another frontal view, not said, lateral."""
+    named = pl.col("#view").str.extract("(frontal|lateral)")
+    seen = pl.coalesce(side.str.to_lowercase().str.head(1), named.str.head(1)).fill_null("")
+    said = pl.when(seen == "l").then(LATERAL).when(view == "PA").then(PA).when(view == "AP").then(AP)
+    return said.when(seen == "f").then(FRONTAL).otherwise(UNKNOWN).cast(pl.Int8)
 
 
 SOURCE = Source(

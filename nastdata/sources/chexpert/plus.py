@@ -65,7 +65,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     whole = pl.col(WHOLE) if WHOLE in rows.columns else pl.lit(None, pl.String)
     rows = rows.with_columns(pl.when(joined != "").then(joined).otherwise(whole).alias("#text"))
     studies, refused = collapse_studies(rows, [], SOURCE.name, "#rank", keep=("#text",), views=options.views)
-    reader = ReportReader(ontology, texts=options.reader, seed=options.seed)
+    reader = ReportReader(ontology, texts=options.reader, seed=options.seed, strength=options.strength)
     loaded = load_reports(
         studies, "#text", reader, ontology, files=(table.file,), rejects=refused, report={"images": len(rows)}
     )

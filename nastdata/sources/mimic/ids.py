@@ -46,16 +46,16 @@ class ImageList:
     def __init__(self, place: Path | None) -> None:
         tables = find_mimic(place)
         self.files: tuple[InputFile, ...] = ()
-        self._known: dict[str, tuple[str, str | None, str | None]] = {}
+        self._known: dict[str, tuple[str, str | None, str | None, str | None]] = {}
         self._patients: dict[str, str] = {}
         self.there = tables is not None
         if tables is None:
             return
         frame, self.files = load_images(tables)
-        for patient, study, image_id, image, own in frame.select(
-            "patient_id", "study_id", "image_id", "image", "own_split"
+        for patient, study, image_id, image, own, view in frame.select(
+            "patient_id", "study_id", "image_id", "image", "own_split", "view"
         ).iter_rows():
-            self._known[study] = (image_id, image, own)
+            self._known[study] = (image_id, image, own, view)
             self._patients[study] = patient
 
     def find_patient(self, study: str) -> str | None:
@@ -64,13 +64,13 @@ class ImageList:
 
     def name(self, patient: str, study: str, dicom: str | None = None) -> StudyKeys:
         """Return the keys of a study; ``dicom`` is the image that the corpus names, if it names one."""
-        image_id, image, own = self._known.get(study, (dicom or study, None, None))
+        image_id, image, own, view = self._known.get(study, (dicom or study, None, None, None))
         if image is None and dicom:
             image = f"files/{patient[:3]}/{patient}/{study}/{dicom}.jpg"
-        return StudyKeys(patient, study, image_id, image, own)
+        return StudyKeys(patient, study, image_id, image, own, view)
 
     def frame(self) -> pl.DataFrame:
-        """Return study_id, patient_id, image_id, image, own_split of all known studies."""
+        """Return study_id, patient_id, image_id, image, own_split, view of all known studies."""
         rows = [(s, self._patients[s], *known) for s, known in self._known.items()]
-        names = ("study_id", "patient_id", "image_id", "image", "own_split")
+        names = ("study_id", "patient_id", "image_id", "image", "own_split", "view")
         return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")

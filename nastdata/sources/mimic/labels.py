@@ -21,7 +21,19 @@ from nastdata.sources.studies import (
 )
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import MIMIC_CXR
-from nastdata.sources.views import AP, FRONTAL, LATERAL, NO_VIEW, PA, RANK, UNKNOWN, Views, choose_views
+from nastdata.sources.views import (
+    AP,
+    FRONTAL,
+    LATERAL,
+    NO_VIEW,
+    PA,
+    RANK,
+    UNKNOWN,
+    VIEW,
+    Views,
+    choose_views,
+    name_views,
+)
 
 NEEDS = (
     "mimic-cxr-2.x.0-chexpert.csv.gz (or -negbio), in PhysioNet's folder or any other",
@@ -111,21 +123,22 @@ def load_images(files: Files, views: str = "frontal") -> tuple[pl.DataFrame, tup
         read.append(table.file)
         blank = pl.lit(None, pl.String)
         view = pl.col("ViewPosition") if "ViewPosition" in table.frame.columns else blank
-        frames.append(_name_ids(table, ["dicom_id"], [view.str.to_uppercase().alias("view")]))
+        frames.append(_name_ids(table, ["dicom_id"], [view.str.to_uppercase().alias("#said")]))
     if not frames:
-        columns = ("patient_id", "study_id", "image_id", "image", "own_split")
+        columns = ("patient_id", "study_id", "image_id", "image", "own_split", VIEW)
         empty = pl.DataFrame(schema={**dict.fromkeys(columns, pl.String), "images": pl.UInt32})
         return empty, ()
     keys = ["patient_id", "study_id", "dicom_id"]
     rows = frames[0] if len(frames) == 1 else frames[0].join(frames[1], on=keys, how="full", coalesce=True)
-    for column in ("own_split", "view"):
+    for column in ("own_split", "#said"):
         if column not in rows.columns:
             rows = rows.with_columns(pl.lit(None, pl.String).alias(column))
-    view = pl.col("view").fill_null("")
+    view = pl.col("#said").fill_null("")
     lateral = view.str.contains("LAT") | view.is_in(["LL", "RL"])
     frontal = view.str.contains("^(PA|AP)")
     rank = pl.when(view == "PA").then(PA).when(view == "AP").then(AP).when(frontal).then(FRONTAL)
     rows = rows.with_columns(rank.when(lateral).then(LATERAL).otherwise(UNKNOWN).alias(RANK))
+    rows = rows.with_columns(name_views())
     if views in NO_VIEW:
         rows = choose_views(rows, views).filter(pl.col(RANK).is_not_null())
     images = (
@@ -137,6 +150,7 @@ def load_images(files: Files, views: str = "frontal") -> tuple[pl.DataFrame, tup
             .alias("image_id"),
             pl.col("own_split").drop_nulls().first(),
             pl.len().alias("images"),
+            pl.col(VIEW).first(),
         )
     )
     if views == "all":

@@ -18,11 +18,12 @@ from nastdata.sources.mimic.ids import FAMILY
 from nastdata.sources.studies import account_facts, account_labels, collapse_studies
 from nastdata.sources.tables import ROW, Table, parse_labels, read_table, reject_cell
 from nastdata.sources.terms import CXR_LT
+from nastdata.sources.views import AP, LATERAL, PA, UNKNOWN
 
 IDS = ("subject_id", "study_id", "dicom_id")
 PATHS = ("fpath", "path")
 NORMAL = ("normal", "no finding")
-RANKS = {"PA": 0, "AP": 1}
+RANKS = {"PA": PA, "AP": AP, "LATERAL": LATERAL, "LL": LATERAL, "RL": LATERAL}
 NEEDS = (
     "train_labeled.csv, development_labeled_task1.csv ... of CXR-LT 2024, or train.csv ... of 2023 (plain or "
     ".gz), or their folder",
@@ -111,7 +112,7 @@ def _read_rows(table: Table, labels: LabelMap, ontology: Ontology, options: Opti
         (usual if path is None else pl.coalesce(path, usual)).alias("image"),
         own.replace({"val": "validation", "validate": "validation"}).alias("own_split"),
         *columns,
-        view.replace_strict(RANKS, default=3, return_dtype=pl.Int8).alias("#rank"),
+        view.replace_strict(RANKS, default=UNKNOWN, return_dtype=pl.Int8).alias("#rank"),
     )
 
 

@@ -68,10 +68,10 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
             continue
         seen.add(study)
         k = images.name(patient, study)
-        studies.append((SOURCE.name, k.patient, k.study, k.image_id, k.image, k.own_split, text))
+        studies.append((SOURCE.name, k.patient, k.study, k.image_id, k.image, k.own_split, k.view, text))
     schema = dict.fromkeys((*KEYS, "#text"), pl.String())
     frame = pl.DataFrame(studies, schema=schema, orient="row").sort("patient_id", "study_id")
-    reader = ReportReader(ontology, texts=options.reader, seed=options.seed)
+    reader = ReportReader(ontology, texts=options.reader, seed=options.seed, strength=options.strength)
     return load_reports(
         frame,
         "#text",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, Fact
 from nastdata.sources.annotations.collector import Collector
 from nastdata.sources.annotations.label_maps import LabelMap
 from nastdata.sources.base import Loaded, Options, Source
@@ -57,7 +57,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
         raise tell_missing("adjudicated NIH labels", data, looked, NEEDS)
     labels = LabelMap("nih_adjudicated", ontology, options.strength)
     tables = [read_table(f, [IMAGE, *FINDINGS], [SET], rename=expand_brackets) for f in files]
-    collector = Collector(SOURCE.name, ontology, tuple(t.file for t in tables))
+    collector = Collector(SOURCE.name, ontology, tuple(t.file for t in tables), view=FRONTAL)
     yes = dict.fromkeys(FINDINGS, 0)
     seen: set[str] = set()
     for table in tables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, Fact
 from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector, StudyKeys
 from nastdata.sources.annotations.geometry import Spot, find_spot, name_places, scale_box
 from nastdata.sources.annotations.label_maps import LabelMap
@@ -58,7 +58,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
     table = read_table(files[0], [IMAGE, LABEL, *BOX], rename=expand_brackets)
     labels = LabelMap("nih_labels", ontology, options.strength)
     places = PlaceIndex(ontology)
-    collector = Collector(SOURCE.name, ontology, (table.file,))
+    collector = Collector(SOURCE.name, ontology, (table.file,), view=FRONTAL)
     studies: dict[StudyKeys, dict[str, list[Spot]]] = {}
     units: dict[StudyKeys, int] = {}
     for row, image, label, *corners in table.frame.select(ROW, IMAGE, LABEL, *BOX).iter_rows():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from nastdata.records import FRONTAL
 from nastdata.sources.annotations.collector import StudyKeys
 from nastdata.sources.locate import Wanted
 
@@ -24,7 +25,7 @@ def name_image(name: str, own_split: str | None = None) -> StudyKeys | None:
     if match is None:
         return None
     study = f"{match[1]}_{match[2]}"
-    return StudyKeys(match[1], study, study, name, own_split)
+    return StudyKeys(match[1], study, study, name, own_split, FRONTAL)
 
 
 def read_own_split(found: dict[str, list[Path]]) -> dict[str, str]:

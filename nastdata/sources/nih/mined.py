@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, Fact
 from nastdata.sources.annotations.collector import UNKNOWN_LABEL, Collector
 from nastdata.sources.annotations.label_maps import LabelMap, fold
 from nastdata.sources.base import InputFile, Loaded, Options, Source
@@ -63,7 +63,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
     labels = LabelMap("nih_labels", ontology, options.strength)
     splits = read_own_split(found)
     read = tuple(InputFile.of(p) for kind in SPLITS for p in found.get(kind, ())[:1])
-    collector = Collector(SOURCE.name, ontology, (table.file, *read))
+    collector = Collector(SOURCE.name, ontology, (table.file, *read), view=FRONTAL)
     absent = [Fact(c, "absent") for c in labels.find_deniable(_list_mined(labels))]
     tally: Counter[str] = Counter()
     seen: set[str] = set()

@@ -23,6 +23,7 @@ MAX_BYTES = 4_000_000
 """Of one report; the real ones have some 10,000."""
 SECTIONS = ("FINDINGS", "IMPRESSION")
 SPACES = re.compile(r"\s+")
+PAIR = re.compile(r"\blat(eral)?\b|\b(2|two)[- ]?v(iews?)?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Report:
     images: tuple[str, ...]
     headings: tuple[str, ...]
     texts: tuple[str, ...]
+    has_lateral: bool = False
+    """Whether its examination is said to have a lateral view beside a frontal one."""
 
 
 def read_members(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -112,6 +115,7 @@ def read_report(data: bytes) -> Report:
         tuple(i for i in images if i),
         tuple(h for h in headings if h),
         tuple(t for t in texts if t),
+        len(images) > 1 and any(PAIR.search("".join(c.itertext())) for c in root.iter("caption")),
     )
 
 

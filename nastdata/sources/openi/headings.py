@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from nastdata.ontology import Ontology
+from nastdata.records import KIN
 from nastdata.sources.places import PlaceIndex, combine_sides, find_grade, read_map
 
 LOBES = ("upper lobe", "middle lobe", "lower lobe", "lingula")
@@ -21,6 +22,8 @@ class HeadingFact:
     certain: bool
     location: str | None
     severity: str | None
+    qualifier: str | None = None
+    """``records.KIN`` where the heading's finding may show as the condition, and a plain denial stands."""
 
 
 @dataclass
@@ -53,6 +56,11 @@ class HeadingReader:
                 meanings.append(meaning)
         for (head, _), meanings in self._known.items():
             heads.setdefault(head, set()).add(tuple(sorted((c, s) for c, s, _ in meanings)))
+        self._kin: dict[str, list[tuple[str, str, str]]] = {}
+        for row in read_map("openi_kin"):
+            if row["condition"] in ontology.condition_by_name:
+                kin = (row["qualifier"], row["condition"], row["strength"])
+                self._kin.setdefault(row["head"].lower(), []).append(kin)
         self._by_head = {head: [(c, s, True) for c, s in min(m)] for head, m in heads.items() if len(m) == 1}
 
     def read(self, heading: str, tally: HeadingTally) -> list[HeadingFact]:
@@ -78,6 +86,12 @@ class HeadingReader:
             )
         if not out:
             tally.unmapped[heading] += 1
+        said = {f.condition for f in out}
+        for wanted, condition, strength in self._kin.get(head, ()):
+            if condition not in said and (not wanted or wanted in qualifiers):
+                place = self._find_place(condition, words, HeadingTally())
+                kin = KIN if strength == "kin" else None
+                out.append(HeadingFact(condition, strength, False, place, None, kin))
         return out
 
     def _find_place(self, condition: str, words: list[tuple[str, str]], tally: HeadingTally) -> str | None:

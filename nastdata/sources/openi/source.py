@@ -1,12 +1,12 @@
-"""Open-i (Indiana University): present facts from MeSH headings, absent ones from the report's text.
+"""Open-i (Indiana University): present facts from MeSH headings, absent ones from the text.
 
+Each is held against the other (``witness``).
 Patients can't be linked across reports, so that one report counts as one patient.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
@@ -15,14 +15,14 @@ import polars as pl
 from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.reading.parse import Reading
-from nastdata.records import Fact, ParsedFact
+from nastdata.records import Fact
 from nastdata.sources.base import InputFile, Loaded, Options, Source
-from nastdata.sources.denials import find_conflict
+from nastdata.sources.denials import says_something
 from nastdata.sources.locate import find_in_torchxrayvision, list_places, tell_missing
 from nastdata.sources.openi.files import Report, hash_input, read_members, read_report
 from nastdata.sources.openi.headings import HeadingReader, HeadingTally
-from nastdata.sources.openi.image_views import pick_images, read_views
+from nastdata.sources.openi.image_views import NO_TABLE, pick_images, read_views
+from nastdata.sources.openi.witness import Witnesses
 from nastdata.sources.report_sentences import read_statements
 from nastdata.sources.studies import pivot_labels, reject_rows, report_facts, sort_facts
 from nastdata.sources.terms import OPENI
@@ -32,7 +32,7 @@ NEEDS = (
     "NLMCXR_reports.tgz, or the folder of its XML files",
     "or the Python package torchxrayvision, which has it",
 )
-REDACTED = "XXXX"
+UNCERTAIN, WEAK = "uncertain headings (borderline)", "headings not of the chosen strength"
 
 
 def find(data: Path | None) -> tuple[list[Path], list[str]]:
@@ -66,8 +66,15 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     tally, counts = HeadingTally(), Counter[str]()
     left_out = Counter[str]()
     rejects: list[tuple[str, str, str | None]] = []
-    rows: list[tuple[str, str, str, Fact]] = []
-    known = read_views() if options.views in NO_VIEW else {}
+    rows: list[tuple[str, str, str, str | None, Fact]] = []
+    known, tables = read_views(found[0])
+    if not known and options.views in NO_VIEW:
+        raise UserError(
+            "Open-i's reports do not say which images are frontal",
+            where="images.views",
+            how="pip install --no-deps torchxrayvision (it has the headers), or --set images.views=all",
+        )
+    witnesses = Witnesses(ontology, options.strength)
     names: set[str] = set()
     reports: list[Report] = []
     total = 0
@@ -84,20 +91,23 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
         names.add(report.name)
         reports.append(report)
     texts = [text for report in reports for text in report.texts]
-    readings = dict(zip(texts, options.read_texts(texts, ontology, report=False), strict=True))
+    readings = dict(zip(texts, options.read_texts(texts, ontology), strict=True))
     for report in reports:
-        facts = _read_facts(report, reader, readings, ontology, options, tally, counts)
+        said = [fact for heading in report.headings for fact in reader.read(heading, tally)]
+        counts[UNCERTAIN] += sum(not f.certain and f.strength in options.strength for f in said)
+        counts[WEAK] += sum(f.strength not in options.strength and f.strength != "kin" for f in said)
+        facts = witnesses.judge(said, [(text, readings[text]) for text in report.texts])
         if not report.images:
             left_out["report without an image"] += 1
-        elif not facts:
+        elif not says_something(facts):
             left_out["no definite fact"] += 1
         else:
-            chosen = pick_images(report.images, options.views, known)
+            chosen = pick_images(report.images, options.views, known, report.has_lateral)
             if not chosen:
                 left_out[NO_VIEW[options.views]] += 1
-            for image in chosen:
+            for image, view in chosen:
                 study = f"{report.name}/{image}" if options.views == "all" else report.name
-                rows += [(report.name, study, image, fact) for fact in facts]
+                rows += [(report.name, study, image, view, fact) for fact in facts]
     if not names:
         reason = f" (the first: {rejects[0][1]}, {rejects[0][2]})" if rejects else ""
         raise UserError(f"no report in it{reason}", where=str(found[0]), how=f"needed: {NEEDS[0]}")
@@ -106,7 +116,7 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
     return Loaded(
         frame=facts_frame,
         rejects=reject_rows(sorted(rejects), SOURCE.name),
-        files=(InputFile(found[0], hash_input(found[0]), total),),
+        files=(InputFile(found[0], hash_input(found[0]), total), *tables),
         rows_in=total,
         rows_out=total - len(rejects) - sum(left_out.values()),
         left_out=dict(sorted(left_out.items())),
@@ -118,9 +128,11 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
                 "sides contradict one another (headings)": tally.contradictory_sides,
                 "several places for one finding (headings)": tally.several_places,
             },
-            "not_used": dict(sorted(counts.items())),
+            "not_used": dict(sorted((counts + witnesses.agreement.counts).items())),
+            "second_witness": witnesses.agreement.report(ontology),
             "headings_not_used": dict(tally.unmapped.most_common(20)),
         },
+        notes=() if known else (NO_TABLE,),
     )
 
 
@@ -129,68 +141,17 @@ def load_labels(data: Path | None, ontology: Ontology, options: Options) -> Load
     return pivot_labels(load_facts(data, ontology, options), ontology)
 
 
-def _read_facts(
-    report: Report,
-    reader: HeadingReader,
-    readings: Mapping[str, Reading],
-    ontology: Ontology,
-    options: Options,
-    tally: HeadingTally,
-    counts: Counter[str],
-) -> list[Fact]:
-    said = [fact for heading in report.headings for fact in reader.read(heading, tally)]
-    counts["uncertain headings (borderline)"] += sum(not f.certain for f in said)
-    counts["headings not of the chosen strength"] += sum(f.strength not in options.strength for f in said)
-    present = [
-        Fact(f.condition, "present", f.location, f.severity)
-        for f in said
-        if f.certain and f.strength in options.strength
-    ]
-    absent = _read_absences(report, readings, counts)
-    # a broad heading is too far from its condition to overrule the report's own words
-    others = [Fact(f.condition, "present", f.location, f.severity) for f in said if f.strength != "broad"]
-    kept = []
-    for fact in absent:
-        conflict = find_conflict(fact, others, ontology)
-        if conflict:
-            counts[f"text and headings: {conflict}"] += 1
-        else:
-            kept.append(fact)
-    return list(dict.fromkeys([*present, *kept]))
-
-
-def _read_absences(report: Report, readings: Mapping[str, Reading], counts: Counter[str]) -> list[Fact]:
-    """Return what the text denies, but for what it states or doubts elsewhere."""
-    absent: list[Fact] = []
-    stated: set[str] = set()
-    for text in report.texts:
-        for parsed in readings[text].facts:
-            fact = parsed.fact
-            if fact.existence != "absent":
-                stated.add(fact.condition)
-            elif _is_redacted(text, parsed):
-                counts["absent in the text, with a redacted word before the finding"] += 1
-            else:
-                absent.append(fact)
-    kept = [a for a in absent if a.condition not in stated]
-    counts["absent in the text, but stated or doubted elsewhere in it"] += len(absent) - len(kept)
-    return kept
-
-
-def _is_redacted(text: str, parsed: ParsedFact) -> bool:
-    """Whether the word before the finding was blacked out: it may have been a place or a grade.
-
-    A model names the sentence only, so that any redaction in it counts.
-    """
-    if (parsed.start, parsed.end) == parsed.sentence_span:
-        return REDACTED in text[parsed.start : parsed.end]
-    return text[: parsed.start].rstrip().endswith(REDACTED)
-
-
-def _make_frame(rows: list[tuple[str, str, str, Fact]], ontology: Ontology) -> pl.DataFrame:
+def _make_frame(rows: list[tuple[str, str, str, str | None, Fact]], ontology: Ontology) -> pl.DataFrame:
     cells = [
-        (SOURCE.name, n, s, i, f"{i}.png", None, f.condition, f.existence, f.location, f.severity)
-        for n, s, i, f in rows
+        (
+            *(SOURCE.name, n, s, i, f"{i}.png", None, v),
+            f.condition,
+            f.existence,
+            f.location,
+            f.severity,
+            f.qualifier,
+        )
+        for n, s, i, v, f in rows
     ]
     return sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
 

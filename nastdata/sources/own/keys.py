@@ -72,6 +72,10 @@ def read_keys(frame: pl.DataFrame, settings: OwnSettings) -> pl.DataFrame:
         parts = [pl.col(n) for n in c.view.columns]
         view = pl.concat_str(parts, separator="/", ignore_nulls=True) if len(parts) > 1 else _join(c.view)
         view = view.str.to_lowercase()
+    elif c.image:
+        # a file's name may say it: "0001_lateral.png", "17-PA.dcm"
+        name = pl.col("#image").str.to_lowercase().str.split("/").list.last()
+        view = name.str.extract(r"(?:^|[_\-. ])(pa|ap|lat|lateral|frontal)(?:[_\-. \d]|$)", 1)
     lateral = view.str.contains("lat") | view.is_in(["ll", "rl", "l", "seitlich"])
     rank = (
         pl.when(view.str.contains(r"(^|/)p\.?a\.?$|postero"))

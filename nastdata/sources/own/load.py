@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from nastdata.frames import REJECTS_SCHEMA, labels_schema
+from nastdata.frames import FACTS_SCHEMA, REJECTS_SCHEMA, labels_schema
 from nastdata.ontology import Ontology
 from nastdata.sources.base import Loaded, Options
 from nastdata.sources.own.files.text_tables import ROW
@@ -26,7 +26,7 @@ from nastdata.sources.studies import (
     sort_facts,
     take_definite_facts,
 )
-from nastdata.sources.views import NO_VIEW, RANK, choose_views
+from nastdata.sources.views import NO_VIEW, RANK, choose_views, name_views
 
 SEE_REJECTS = " (see rejects.parquet, or nastdata sources check)"
 """Where a build's user finds the rows that can't be used."""
@@ -73,8 +73,9 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
     facts = take_definite_facts(studies, ontology)
     keys = ["patient_id", "study_id", "condition", "existence"]
     there = placed.filter(pl.col("existence") == "present")
-    facts = facts.drop("location", "severity").join(there, on=keys, how="left")
+    facts = facts.drop("location", "severity").join(there, on=keys, how="left").select(list(FACTS_SCHEMA))
     denied = placed.filter(pl.col("existence") == "absent").join(facts.select(keys), on=keys, how="anti")
+    denied = denied.with_columns(pl.lit(None, pl.String).alias("qualifier"))
     denied = denied.join(studies.drop(*[c.name for c in ontology.conditions]), on=["patient_id", "study_id"])
     denied, dropped = _drop_opposed(denied, facts, ontology)
     columns = facts.columns
@@ -104,10 +105,10 @@ def _drop_opposed(denied: pl.DataFrame, facts: pl.DataFrame, ontology: Ontology)
         return denied, 0
     studies = denied.select("patient_id", "study_id").unique()
     here: dict[tuple[str, str], list[Fact]] = {}
-    present = facts.filter(pl.col("existence") == "present").join(studies, on=["patient_id", "study_id"])
+    others = facts.filter(pl.col("existence") != "absent").join(studies, on=["patient_id", "study_id"])
     columns = ("patient_id", "study_id", "condition", "location", "severity")
-    for p, s, c, place, grade in present.select(columns).iter_rows():
-        here.setdefault((p, s), []).append(Fact(c, "present", place, grade))
+    for p, s, c, place, grade, existence in others.select(*columns, "existence").iter_rows():
+        here.setdefault((p, s), []).append(Fact(c, existence, place, grade))
     kept = [
         find_conflict(Fact(c, "absent", place, grade), here.get((p, s), ()), ontology) is None
         for p, s, c, place, grade in denied.select(columns).iter_rows()
@@ -117,7 +118,7 @@ def _drop_opposed(denied: pl.DataFrame, facts: pl.DataFrame, ontology: Ontology)
 
 def _fold(settings: OwnSettings, base: Path, ontology: Ontology, options: Options) -> _Folded:
     table = read_rows(settings, base, ontology)
-    rows = choose_views(table.rows, options.views)
+    rows = choose_views(table.rows.with_columns(name_views()), options.views)
     lacking = pl.col(RANK).is_null().all().over("patient_id", "study_id")
     left_out = (
         {NO_VIEW.get(options.views, "no view"): n} if (n := int(rows.select(lacking.sum()).item())) else {}

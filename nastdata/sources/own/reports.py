@@ -13,7 +13,7 @@ import polars as pl
 from nastdata.errors import UserError
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, PAIR, Fact
 from nastdata.sources.base import InputFile, Loaded, Options
 from nastdata.sources.own import report_files
 from nastdata.sources.own.files import tables
@@ -29,9 +29,11 @@ from nastdata.sources.own.settings import OwnSettings
 from nastdata.sources.own.table_rows import FILE, refuse_too_many, reject_broken, reject_marked
 from nastdata.sources.report_facts import IN_LANGUAGE, ReportReader, list_sentences
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows, report_facts, sort_facts
+from nastdata.sources.views import LATERAL, VIEW, name_views
 
 NO_TEXT, NO_FACT = "no report text", "no definite finding in the report"
 STUDY = ["patient_id", "study_id"]
+VIEW_AT = KEYS.index(VIEW)
 Keys = tuple[Any, ...]
 """The values of ``studies.KEYS``."""
 
@@ -61,7 +63,11 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
     """
     assert settings.reports is not None
     reader = ReportReader(
-        ontology, language=settings.reports.language, texts=options.reader, seed=options.seed
+        ontology,
+        language=settings.reports.language,
+        texts=options.reader,
+        seed=options.seed,
+        strength=options.strength,
     )
     read = _Read()
     if settings.reports.folder is not None:
@@ -72,7 +78,9 @@ def load_facts(settings: OwnSettings, base: Path, ontology: Ontology, options: O
     rejects = pl.concat([reject_rows([], settings.name), *read.rejects])
     refuse_too_many(rejects, read.rows_in, settings)
     cells = [
-        (*keys, f.condition, f.existence, f.location, f.severity) for keys, facts in read.facts for f in facts
+        (*keys, f.condition, f.existence, f.location, f.severity, f.qualifier)
+        for keys, facts in read.facts
+        for f in facts
     ]
     frame = sort_facts(pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row"), ontology)
     account = reader.account()
@@ -111,7 +119,7 @@ def _read_folder(settings: OwnSettings, base: Path, reader: ReportReader, read: 
             continue
         seen.setdefault((patient or study, study), []).append(text or "")
     for (patient, study), texts in sorted(seen.items()):
-        keys = (settings.name, patient, study, study, None, None)
+        keys = (settings.name, patient, study, study, None, None, None)
         _use(keys, texts, len(texts), reader, read)
     read.rejects.append(reject_rows(rejected, settings.name))
     read.files.append(InputFile(folder, report_files.hash_texts(folder, names), len(names)))
@@ -142,7 +150,7 @@ def _read_table(settings: OwnSettings, base: Path, reader: ReportReader, read: _
         read.rejects.append(reject_marked(frame.filter(pl.col(WHY).is_not_null()), settings.name))
         good = frame.filter(pl.col(WHY).is_null()).with_columns(pl.lit(settings.name).alias("source"))
         named = pl.format("{}/{}", "patient_id", "study_id") if apart else pl.col("study_id")
-        good = good.with_columns(named.alias("study_id"))
+        good = good.with_columns(named.alias("study_id")).with_columns(name_views())
         for row in good.select(*KEYS, "#rank", *(f"#text{i}" for i in range(len(texts)))).iter_rows():
             keys, rank, parts = row[: len(KEYS)], row[len(KEYS)], [t for t in row[len(KEYS) + 1 :] if t]
             study = (keys[1], keys[2].removeprefix(f"{keys[1]}/") if apart else keys[2])
@@ -154,6 +162,8 @@ def _read_table(settings: OwnSettings, base: Path, reader: ReportReader, read: _
                 held[study] = (rank, keys, parts, 1)
             else:
                 best = min((before[0], before[1]), (rank, keys), key=lambda x: (x[0], str(x[1])))
+                if LATERAL in (rank, before[0]) and best[1][VIEW_AT] == FRONTAL:
+                    best = (best[0], (*best[1][:VIEW_AT], PAIR, *best[1][VIEW_AT + 1 :]))
                 held[study] = (*best, [*before[2], *(p for p in parts if p not in before[2])], before[3] + 1)
     for _, keys, parts, rows in held.values():
         _use(keys, parts, rows, reader, read)

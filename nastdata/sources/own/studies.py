@@ -12,7 +12,7 @@ from nastdata.sources.own.keys import READER
 from nastdata.sources.own.layouts import ID
 from nastdata.sources.own.settings import Agreement
 from nastdata.sources.studies import IMAGES, KEYS, NO_FINDING
-from nastdata.sources.views import RANK
+from nastdata.sources.views import RANK, VIEW, name_views
 
 STUDY = ["patient_id", "study_id"]
 DIFFER = "rows of one study have different labels (see agreement)"
@@ -52,7 +52,8 @@ def fold_rows(
         refused = pl.concat([refused, told])
         rows = rows.join(bad, on=STUDY, how="anti")
     keys = (
-        rows.select(*STUDY, "image_id", "image", "own_split", RANK)
+        (rows if VIEW in rows.columns else rows.with_columns(name_views()))
+        .select(*STUDY, "image_id", "image", "own_split", RANK, VIEW)
         .with_columns(pl.len().over(STUDY).alias(IMAGES))
         .sort(*STUDY, RANK, "image_id", "image", nulls_last=[False, False, True, False, False])
         .unique(STUDY, keep="first", maintain_order=True)

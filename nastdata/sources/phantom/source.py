@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from nastdata.frames import FACTS_SCHEMA, labels_schema
+from nastdata.frames import labels_schema
 from nastdata.ontology import Ontology
+from nastdata.records import DRAWN
 from nastdata.sources.base import Loaded, Options, Source
 from nastdata.sources.phantom.truth import (
     BLANK,
@@ -31,7 +32,14 @@ from nastdata.sources.phantom.truth import (
     order_children_first,
     tell_labels,
 )
-from nastdata.sources.studies import KEYS, NO_FINDING, reject_rows, report_facts, report_labels
+from nastdata.sources.studies import (
+    KEYS,
+    NO_FINDING,
+    complete_facts,
+    reject_rows,
+    report_facts,
+    report_labels,
+)
 from nastdata.sources.terms import PHANTOM
 
 GRADE_SHARES = (0.4, 0.35, 0.25)
@@ -75,7 +83,7 @@ def draw_phantoms(ontology: Ontology, seed: int, patients: int) -> Phantoms:
     facts = _draw_facts(ontology, u, truth, labels, keys)
     return Phantoms(
         labels=frame.select(*labels_schema(ontology), NO_FINDING),
-        facts=facts.select(list(FACTS_SCHEMA)),
+        facts=complete_facts(facts),
         told=facts["#told"],
         drawn=facts["#drawn"],
     )
@@ -218,6 +226,7 @@ def _name_studies(patient: npt.NDArray[np.int64], study: npt.NDArray[np.int64]) 
         pl.col("study_id").alias("image_id"),
         pl.format("phantom/{}.png", "study_id").alias("image"),
         pl.lit(None, pl.String).alias("own_split"),
+        pl.lit(DRAWN).alias("view"),
     ).select(KEYS)
 
 

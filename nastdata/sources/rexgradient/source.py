@@ -17,12 +17,17 @@ from nastdata.sources.report_facts import ReportReader, load_reports
 from nastdata.sources.studies import KEYS, pivot_labels, reject_rows
 from nastdata.sources.tables import read_bytes, read_table, unpack
 from nastdata.sources.terms import REXGRADIENT
+from nastdata.sources.views import AP, LATERAL, PA, UNKNOWN, name_view
 
 SECTIONS = ("Findings", "Impression")
 STUDY, PATIENT = "StudyInstanceUid", "PatientID"
 PREFIX = "../deid_png/"
 SPLITS = {"train": "train", "valid": "validation", "val": "validation", "test": "test"}
-RANKS = {"PA": 0, "POSTERO_ANTERIOR": 0, "AP": 1, "ANTERO_POSTERIOR": 1, "AP AXIAL": 1}
+RANKS = {
+    **dict.fromkeys(("PA", "POSTERO_ANTERIOR"), PA),
+    **dict.fromkeys(("AP", "ANTERO_POSTERIOR", "AP AXIAL"), AP),
+    **dict.fromkeys(("LATERAL", "LL", "RL", "LEFT_LATERAL", "RIGHT_LATERAL"), LATERAL),
+}
 NEEDS = (
     "metadata/train_metadata_view_position.json (and valid_, test_) of ReXGradient-160K, or their folder",
     "or train_metadata.json or train_metadata.csv: the same without the images' views",
@@ -32,7 +37,7 @@ WANTED = {
     "plain": Wanted(r"(train|val|valid|test)_metadata\.json(\.gz)?"),
     "table": Wanted(r"(train|val|valid|test)_metadata\.csv(\.gz)?", columns=SECTIONS),
 }
-Row = tuple[str, str, str | None, str | None, str]
+Row = tuple[str, str, str | None, str | None, str | None, str]
 """Patient, study, preferred image, own split, text."""
 
 
@@ -71,13 +76,13 @@ def load_facts(data: Path | None, ontology: Ontology, options: Options) -> Loade
             elif row[1] in rows:
                 rejects.append(("a second record of the same study", row[1], path.name))
             else:
-                patient, study, image, own, text = row
+                patient, study, image, own, view, text = row
                 name = Path(image).stem if image else study
-                rows[study] = (SOURCE.name, patient, study, name, image, own, text)
+                rows[study] = (SOURCE.name, patient, study, name, image, own, view, text)
         read.append(InputFile.of(path, count))
     schema = dict.fromkeys((*KEYS, "#text"), pl.String())
     frame = pl.DataFrame(list(rows.values()), schema=schema, orient="row").sort("patient_id", "study_id")
-    reader = ReportReader(ontology, texts=options.reader, seed=options.seed)
+    reader = ReportReader(ontology, texts=options.reader, seed=options.seed, strength=options.strength)
     return load_reports(
         frame,
         "#text",
@@ -104,16 +109,19 @@ def _read_study(record: object, split: str | None) -> Row | None:
         text = record.get(section)
         if isinstance(text, str) and text.strip() and text.strip().lower() not in ("none", "nan"):
             parts.append(f"{section.upper()}: {text.strip()}")
-    return patient, study, _pick_image(record), split, "\n\n".join(parts)
+    image, view = _pick_image(record)
+    return patient, study, image, split, view, "\n\n".join(parts)
 
 
-def _pick_image(record: dict[str, Any]) -> str | None:
+def _pick_image(record: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Return the preferred image of a study and its view."""
     paths = [p for p in _as_list(record.get("ImagePath")) if isinstance(p, str)]
     views = [str(v).upper() for v in _as_list(record.get("ImageViewPosition"))]
-    ranked = sorted(
-        range(len(paths)), key=lambda i: (RANKS.get(views[i], 3) if i < len(views) else 3, paths[i])
-    )
-    return paths[ranked[0]].removeprefix(PREFIX) if ranked else None
+    ranks = [RANKS.get(views[i], UNKNOWN) if i < len(views) else UNKNOWN for i in range(len(paths))]
+    ranked = sorted(range(len(paths)), key=lambda i: (ranks[i], paths[i]))
+    if not ranked:
+        return None, None
+    return paths[ranked[0]].removeprefix(PREFIX), name_view(ranks[ranked[0]], LATERAL in ranks)
 
 
 def _as_list(value: object) -> list[Any]:

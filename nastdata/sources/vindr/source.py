@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from nastdata.ontology import Ontology
-from nastdata.records import Fact
+from nastdata.records import FRONTAL, Fact
 from nastdata.sources.annotations.agreement import count_votes, judge_votes
 from nastdata.sources.annotations.collector import Collector, StudyKeys
 from nastdata.sources.annotations.geometry import Spot, agree_on_spots, name_places
@@ -76,7 +76,7 @@ def _collect(data: Path | None, ontology: Ontology, options: Options) -> Collect
     labels = LabelMap("vindr_labels", ontology, options.strength)
     size_tables = [read_table(p) for p in found.get("sizes", ())]
     sizes = read_sizes(iter(size_tables))
-    collector = Collector(SOURCE.name, ontology)
+    collector = Collector(SOURCE.name, ontology, view=FRONTAL)
     images: dict[str, ImageReadings] = {}
     tables = list(size_tables)
     voted = set()

@@ -39,10 +39,10 @@ _SAID: tuple[tuple[str, str, str], ...] = (
 # Without a place after it, an absent finding can be denied behind its name as well. With one, "not seen in
 # the right lower lobe" and "not in the right lower lobe" would be too near to one another.
 _SAID_AFTER: tuple[tuple[str, str, str], ...] = (
-    ("post-present", "{np} {be} present", "{np} {be} absent"),
-    ("post-seen", "{np} {be} seen", "{np} {be} not seen"),
-    ("post-identified", "{np} {be} identified", "{np} {be} not identified"),
-    ("post-evident", "{np} {be} evident", "{np} {be} not evident"),
+    ("post-present", "{NP} {be} present", "{NP} {be} absent"),
+    ("post-seen", "{NP} {be} seen", "{NP} {be} not seen"),
+    ("post-identified", "{NP} {be} identified", "{NP} {be} not identified"),
+    ("post-evident", "{NP} {be} evident", "{NP} {be} not evident"),
     ("post-bare", "{np} present", "{np} absent"),
 )
 _FRONTED: tuple[tuple[str, str, str], ...] = (
@@ -51,36 +51,47 @@ _FRONTED: tuple[tuple[str, str, str], ...] = (
 )
 # A located finding, and the denial of its place. {the} is the noun phrase with "the".
 _PLACED: tuple[tuple[str, str, str], ...] = (
-    ("np-is", "{np} {be} {place}", "{np} {be} not {place}"),
+    ("np-is", "{NP} {be} {place}", "{NP} {be} not {place}"),
     ("the-is", "the {np} {be} {place}", "the {np} {be} not {place}"),
     ("located", "the {np} {be} located {place}", "the {np} {be} not located {place}"),
-    ("np-located", "{np} {be} located {place}", "{np} {be} not located {place}"),
+    ("np-located", "{NP} {be} located {place}", "{NP} {be} not located {place}"),
     ("situated", "the {np} {be} situated {place}", "the {np} {be} not situated {place}"),
     ("lies", "the {np} {lie} {place}", "the {np} {do} not lie {place}"),
     ("there", "there {be} {NP}, and {it_is} {place}", "there {be} {NP}, but not {place}"),
-    ("present", "{np} {be} present, {place}", "{np} {be} present, but not {place}"),
-    ("seen", "{NP} {be} seen, {place}", "{NP} {be} seen, but not {place}"),
-    ("noted", "{NP} {be} noted, {place}", "{NP} {be} noted, although not {place}"),
-    ("shows", "the {subject} shows {NP}, {place}", "the {subject} shows {NP}, but not {place}"),
-    ("bare", "{np}, {place}", "{np}, but not {place}"),
+    ("present", "{NP} {be} present {place}", "{NP} {be} present, but not {place}"),
+    ("seen", "{NP} {be} seen {place}", "{NP} {be} seen, but not {place}"),
+    ("noted", "{NP} {be} noted {place}", "{NP} {be} noted, although not {place}"),
+    ("shows", "the {subject} shows {NP} {place}", "the {subject} shows {NP}, but not {place}"),
+    ("bare", "{np} {place}", "{np}, but not {place}"),
     ("here", "on this {subject}, the {np} {be} {place}", "on this {subject}, the {np} {be} not {place}"),
     ("seen-here", "the {np} seen here {be} {place}", "the {np} seen here {be} not {place}"),
 )
 # A graded finding, and the denial of its grade.
 _GRADED: tuple[tuple[str, str, str], ...] = (
     ("the-is", "the {np} {be} {grade}", "the {np} {be} not {grade}"),
-    ("np-is", "{np} {be} {grade}", "{np} {be} not {grade}"),
-    ("degree", "the {np} {be} {grade} in degree", "the {np} {be} not {grade} in degree"),
-    ("present", "{np} {be} present and {grade}", "{np} {be} present but not {grade}"),
-    ("seen", "{np} {be} seen and {be} {grade}", "{np} {be} seen but {be} not {grade}"),
-    ("noted", "{np} {be} noted and {be} {grade}", "{np} {be} noted but {be} not {grade}"),
-    ("evident", "{np} {be} evident and {grade}", "{np} {be} evident, although not {grade}"),
+    ("np-is", "{NP} {be} {grade}", "{NP} {be} not {grade}"),
+    ("degree", "the {np} {be} {grade} in {measure}", "the {np} {be} not {grade} in {measure}"),
+    ("present", "{NP} {be} present and {grade}", "{NP} {be} present but not {grade}"),
+    ("seen", "{NP} {be} seen and {be} {grade}", "{NP} {be} seen but {be} not {grade}"),
+    ("noted", "{NP} {be} noted and {be} {grade}", "{NP} {be} noted but {be} not {grade}"),
+    ("evident", "{NP} {be} evident and {grade}", "{NP} {be} evident, although not {grade}"),
     ("there", "there {be} {NP}, and {it_is} {grade}", "there {be} {NP}, but {it_is} not {grade}"),
     ("there-not", "there {be} {NP} that {be} {grade}", "there {be} {NP} that {be} not {grade}"),
     ("shows", "the {subject} shows {NP} that {be} {grade}", "the {subject} shows {NP} that {be} not {grade}"),
     ("bare", "{np}, {grade}", "{np}, not {grade}"),
     ("here", "on this {subject}, the {np} {be} {grade}", "on this {subject}, the {np} {be} not {grade}"),
     ("seen-here", "the {np} seen here {be} {grade}", "the {np} seen here {be} not {grade}"),
+)
+
+
+# The same of a noun that begins with a participle, whose grade is an adverb: "mildly enlarged ...".
+_GRADED_ADVERB: tuple[tuple[str, str, str], ...] = (
+    ("head-is", "the {head} {be} {adverb} {verb}", "the {head} {be} {verb}, but not {adverb}"),
+    (
+        "head-here",
+        "on this {subject}, the {head} {be} {adverb} {verb}",
+        "on this {subject}, the {head} {be} {verb}, but not {adverb}",
+    ),
 )
 
 
@@ -109,6 +120,7 @@ class FactGrammar:
     def __init__(self, ontology: Ontology) -> None:
         self._ontology = ontology
         self._subject = ontology.subject.text
+        self._measures = {scale.name: scale.measure for scale in ontology.scales}
         self._adverbs = {
             (scale.name, grade): f"{grade}ly"
             for scale in ontology.scales
@@ -141,8 +153,11 @@ class FactGrammar:
         if fact.denies == "location" or (place is not None and column == 1):
             yield from self._tell_place(condition, fact.severity, _require(place), column)
         if fact.denies == "severity" or (fact.severity is not None and column == 1):
+            if adverb := self._find_adverb(condition, str(fact.severity)):
+                yield from self._tell_adverb(condition, adverb, column)
+                return
             noun = next(self._make_nouns(condition, None, place))
-            yield from self._tell_grade(noun, str(fact.severity), column)
+            yield from self._tell_grade(condition, noun, str(fact.severity), column)
 
     def _say(self, noun: _Noun, column: int) -> Iterator[tuple[str, str]]:
         frames = _SAID if noun.at else (*_SAID, *_SAID_AFTER)
@@ -171,12 +186,34 @@ class FactGrammar:
             if not (bare_both and any(word in frame[column] for word in ("located", "situated", "lie"))):
                 yield f"place-{frame[0]}", frame[column].format_map(slots)
 
-    def _tell_grade(self, noun: _Noun, grade: str, column: int) -> Iterator[tuple[str, str]]:
-        slots = {**self._slots(noun), "grade": grade}
+    def _tell_grade(
+        self, condition: Condition, noun: _Noun, grade: str, column: int
+    ) -> Iterator[tuple[str, str]]:
+        measure = self._measures.get(str(condition.scale))
+        word = self._ontology.word_grade(condition.name, grade)
+        slots = {**self._slots(noun), "grade": word, "measure": measure or ""}
         slots["np"] += noun.at
         slots["NP"] += noun.at
         for frame in _GRADED:
+            if measure is None and "{measure}" in frame[column]:
+                continue
             yield f"grade-{frame[0]}.{noun.style}", frame[column].format_map(slots)
+
+    def _tell_adverb(self, condition: Condition, adverb: str, column: int) -> Iterator[tuple[str, str]]:
+        verb, _, head = condition.text.partition(" ")
+        slots = {
+            **self._slots(self._make_noun(condition, None)),
+            "head": head,
+            "verb": verb,
+            "adverb": adverb,
+        }
+        for frame in _GRADED_ADVERB:
+            yield f"grade-{frame[0]}.plain", frame[column].format_map(slots)
+
+    def _find_adverb(self, condition: Condition, grade: str) -> str | None:
+        """Return the grade as an adverb if the name begins with a participle ("enlarged ...")."""
+        verb, _, head = condition.text.partition(" ")
+        return self._adverbs.get((str(condition.scale), grade)) if head and verb.endswith("ed") else None
 
     def _slots(self, noun: _Noun) -> dict[str, str]:
         many = noun.plural
@@ -228,11 +265,10 @@ class FactGrammar:
         """
         plural = find_plural(condition) if many else None
         name = plural or condition.text
-        adverb = self._adverbs.get((str(condition.scale), str(grade)))
-        if adverb and name.split(" ")[0].endswith("ed"):
+        if adverb := self._find_adverb(condition, str(grade)):
             words = [adjective, adverb, name]
         else:
-            words = [grade, adjective, name]
+            words = [grade and self._ontology.word_grade(condition.name, grade), adjective, name]
         bare = " ".join(w for w in words if w)
         counted = condition.article is not None and not many
         articled = f"{choose_article(bare)} {bare}" if counted else bare

@@ -16,7 +16,12 @@ from nastdata.writing.grammar.phrasings import Kind
 
 @dataclass(frozen=True, slots=True)
 class SegmentFrame:
-    """One segment a condition. ``contrast`` replaces the joiner at the first change of polarity."""
+    """One segment a condition.
+
+    With a ``contrast``, what is present and what is absent stand together, the polarity of the first segment
+    first: the contrast joins the two sides, ``pair`` two segments of one side. ``first`` and ``last`` join
+    three segments of one polarity, or any three where there is no contrast.
+    """
 
     kind: Kind
     first: str
@@ -24,14 +29,20 @@ class SegmentFrame:
     contrast: str | None = None
     opener: str = ""
 
+    @property
+    def pair(self) -> str:
+        """What joins two segments of the same polarity beside a contrast."""
+        return self.first if self.first.startswith(";") else " and "
+
 
 @dataclass(frozen=True, slots=True)
 class GroupFrame:
     """Two lists, one of what is present and one of what is absent.
 
     Slots of the present list: ``{p}`` joined by "and", ``{P}`` with articles, ``{pbe}`` its verb, ``{pf}``
-    the verb of its first item (after "there"). Of the absent list: ``{n}`` joined by "and", ``{o}`` by
-    "or", ``{neither}``, verbs ``{nbe}``, ``{nf}`` (first), ``{nl}`` (last). Of the affirmative
+    the verb of its first item (after "there"). Of the absent list: ``{n}`` joined by "and", ``{N}`` with
+    articles, ``{o}`` by "or", ``{neither}`` and ``{Neither}`` (with articles), verbs ``{nbe}``, ``{nf}``
+    (first), ``{nl}`` (last). Beside a verb the lists have articles. Of the affirmative
     alternatives: ``{a}``, ``{abe}``, ``{af}``. ``{v}`` and ``{w}`` are words of ``cues.SEEN``.
     """
 
@@ -93,10 +104,10 @@ SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
 
 _NO = "[no {o}|{a}]"
 _WITHOUT = "[without {o}|with {a}]"
-_ARE_ABSENT = "[{n} {nbe} absent|{a} {abe} seen]"
-_ARE_NOT = "[{n} {nbe} not {w}|{a} {abe} {w}]"
+_ARE_ABSENT = "[{N} {nbe} absent|{a} {abe} seen]"
+_ARE_NOT = "[{Neither} {nl} {w}|{a} {abe} {w}]"
 _ABSENT = "[{n} absent|{a} seen]"
-_ARE = "{p} {pbe} {v}"
+_ARE = "{P} {pbe} {v}"
 _PRESENCE, _ABSENCE = "presence of {p}", "[absence of {n}|presence of {a}]"
 _NEGATIVE = "[negative for {o}|showing {a}]"
 _NO_EVIDENCE = "[no evidence of {o}|{a}]"
@@ -136,14 +147,14 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame(_ARE + ", whereas " + _ARE_NOT, _ARE, _ARE_NOT),
     GroupFrame(_ARE + ", although " + _ARE_ABSENT, _ARE, _ARE_ABSENT),
     GroupFrame(_ARE + ", [but no {o} {nl} {w}|and {a} {abe} {w}]", _ARE, "[no {o} {nl} {w}|{a} {abe} {w}]"),
-    GroupFrame(_ARE + ", [but {n} {nbe} not|as {abe} {a}]", _ARE, _ARE_NOT),
+    GroupFrame(_ARE + ", [but {N} {nbe} not|as {abe} {a}]", _ARE, _ARE_NOT),
     GroupFrame("while " + _ARE + ", " + _ARE_ABSENT, _ARE, _ARE_ABSENT),
     GroupFrame("although " + _ARE + ", " + _ARE_NOT, _ARE, _ARE_NOT),
     GroupFrame("whereas " + _ARE + ", " + _ARE_ABSENT, _ARE, _ARE_ABSENT),
     GroupFrame(
         _ON + _ARE + ", and [no {o} {nl}|{a} {abe}] {w}", _ON + _ARE, _ON + "[no {o} {nl}|{a} {abe}] {w}"
     ),
-    GroupFrame(_ARE + "; [{neither} {nl}|{a} {abe}] {w}", _ARE, "[{neither} {nl}|{a} {abe}] {w}"),
+    GroupFrame(_ARE + "; [{Neither} {nl}|{a} {abe}] {w}", _ARE, "[{Neither} {nl}|{a} {abe}] {w}"),
     GroupFrame("present: {p}. [Absent: {n}|Also seen: {a}]", "present: {p}", _LISTED),
     GroupFrame(
         "{subject} with {p}, [free of {o}|showing {a}]",
@@ -180,12 +191,12 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame("[no {o}, but|{a}, and] {p} {v}", "{p} {v}", _NO),
     GroupFrame("[no evidence of {o}|{a}]; {p} {v}", "{p} {v}", _NO_EVIDENCE),
     GroupFrame("[no sign of {o}|{a}]; evidence of {p}", "evidence of {p}", "[no sign of {o}|{a}]"),
-    GroupFrame("[{neither} {nl}|{a} {abe}] {w}, with {p} {v}", "{p} {v}", "[{neither} {nl}|{a} {abe}] {w}"),
-    GroupFrame("[{neither} {nl}|{a} {abe}] {w}, while " + _ARE, _ARE, "[{neither} {nl}|{a} {abe}] {w}"),
+    GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, with {p} {v}", "{p} {v}", "[{Neither} {nl}|{a} {abe}] {w}"),
+    GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, while " + _ARE, _ARE, "[{Neither} {nl}|{a} {abe}] {w}"),
     GroupFrame(_WITHOUT + ", showing {p}", "showing {p}", _WITHOUT),
     GroupFrame("[without {o}, but|with {a}, and] with {p}", "with {p}", _WITHOUT),
     GroupFrame(_ABSENT + ", with {p} {v}", "{p} {v}", _ABSENT),
-    GroupFrame("[{n} not {w}|{a} {w}], with {p} {v}", "{p} {v}", "[{n} not {w}|{a} {w}]"),
+    GroupFrame("[{neither} {w}|{a} {w}], with {p} {v}", "{p} {v}", "[{neither} {w}|{a} {w}]"),
     GroupFrame(
         "[absence of {n}|presence of {a}]; presence of {p}",
         "presence of {p}",
@@ -222,9 +233,9 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "the {subject} [is free of {o}|shows {a}]",
     ),
     GroupFrame(
-        "the {subject} [lacks {o} but|shows {a} and] demonstrates {P}",
+        "the {subject} [lacks any {o} but|shows {a} and] demonstrates {P}",
         "the {subject} demonstrates {P}",
-        "the {subject} [lacks {o}|shows {a}]",
+        "the {subject} [lacks any {o}|shows {a}]",
     ),
     GroupFrame(
         "the {subject} [is negative for {o} but|shows {a} and] is positive for {p}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from nastdata.ontology import Condition, Ontology, Phrase, Review
+from nastdata.ontology import Alternative, Condition, Ontology, Phrase, Review
 from nastdata.writing.grammar.grammar import FRAMES, GroupFrame
 from nastdata.writing.grammar.options import OptionGrammar
 from nastdata.writing.grammar.plans import ORDERS, Plan, count_cues
@@ -55,9 +55,7 @@ def list_patterns() -> list[tuple[str, str]]:
 
 
 def _abstract_ontology() -> Ontology:
-    conditions = tuple(
-        Condition(name=n, text=n, affirmative=Phrase(text=f"{n}'", number="singular")) for n in NAMES
-    )
+    conditions = tuple(Condition(name=n, text=n, affirmative=(Alternative(text=f"{n}'"),)) for n in NAMES)
     return Ontology(
         name="abstract",
         version=1,

@@ -49,12 +49,23 @@ def finish_texts(pieces: Sequence[Piece]) -> tuple[str, str, tuple[tuple[str, st
     Sentence starts get capitals and the end a full stop.
 
     Returns:
-        (negated text, affirmative text, spans); ``spans`` are the differing pieces in order, without
-        the words that both begin with. Everything outside the spans is the same to the letter.
+        (negated text, affirmative text, spans); ``spans`` are the differing pieces in order, without the
+        words that both begin with unless these are needed to find a piece (its first occurrence after the
+        one before it). Everything outside the spans is the same to the letter.
     """
-    left, left_spans = _join([p[0] for p in pieces])
-    right, right_spans = _join([p[1] for p in pieces])
-    spans = [_trim(a, b) for a, b in zip(left_spans, right_spans, strict=True) if a != b]
+    left, left_parts = _join([p[0] for p in pieces])
+    right, right_parts = _join([p[1] for p in pieces])
+    spans = []
+    at = {0: 0, 1: 0}
+    end = {0: 0, 1: 0}
+    for parts in zip(left_parts, right_parts, strict=True):
+        if parts[0] != parts[1]:
+            span = _trim(*parts)
+            starts = [at[side] + len(parts[side]) - len(span[side]) for side in (0, 1)]
+            found = [text.find(span[i], end[i]) == starts[i] for i, text in enumerate((left, right))]
+            spans.append(span if all(found) else parts)
+            end = {side: at[side] + len(parts[side]) for side in (0, 1)}
+        at = {side: at[side] + len(parts[side]) for side in (0, 1)}
     return f"{left}.", f"{right}.", tuple(spans)
 
 

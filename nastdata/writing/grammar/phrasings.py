@@ -3,8 +3,9 @@
 Slots: ``{x}`` the condition, ``{X}`` with its article, ``{be}`` its verb; ``{a}`` its affirmative
 alternative (with article), ``{abe}`` that one's verb. Brackets as in ``pieces``.
 
-Where conditions are joined by commas, only cues that follow the condition are used ("edema absent"): after
-"no cardiomegaly, ..." a reader would carry the "no" on to the next item.
+A cue with a verb takes the noun's article ("an effusion is seen"); one without, in the style of headings,
+none ("effusion seen"). Where conditions are joined by commas, only cues that follow the condition are used
+("edema absent"): after "no cardiomegaly, ..." a reader would carry the "no" on to the next item.
 """
 
 from __future__ import annotations
@@ -59,18 +60,18 @@ _FRAGMENT = Cues(
 )
 
 _CLAUSE = Cues(
-    present=tuple(f"{{x}} {{be}} {v}" for v in (*SEEN, "demonstrated", "observed", "detected")),
+    present=tuple(f"{{X}} {{be}} {v}" for v in (*SEEN, "demonstrated", "observed", "detected")),
     absent=(
-        "[{x} {be} absent|{a} {abe} seen]",
-        "[{x} {be} absent|{a} {abe} present]",
-        "[{x} {be} not seen|{a} {abe} seen]",
-        "[{x} {be} not present|{a} {abe} present]",
-        "[{x} {be} not identified|{a} {abe} identified]",
-        "[{x} {be} not evident|{a} {abe} evident]",
-        "[{x} {be} not visible|{a} {abe} visible]",
-        "[{x} {be} not demonstrated|{a} {abe} demonstrated]",
-        "[{x} {be} not noted|{a} {abe} noted]",
-        "[{x} {be} not detected|{a} {abe} noted]",
+        "[{X} {be} absent|{a} {abe} seen]",
+        "[{X} {be} absent|{a} {abe} present]",
+        "[{X} {be} not seen|{a} {abe} seen]",
+        "[{X} {be} not present|{a} {abe} present]",
+        "[{X} {be} not identified|{a} {abe} identified]",
+        "[{X} {be} not evident|{a} {abe} evident]",
+        "[{X} {be} not visible|{a} {abe} visible]",
+        "[{X} {be} not demonstrated|{a} {abe} demonstrated]",
+        "[{X} {be} not noted|{a} {abe} noted]",
+        "[{X} {be} not detected|{a} {abe} noted]",
     ),
 )
 
@@ -84,7 +85,7 @@ _EXISTENTIAL = Cues(
 )
 
 _SENTENCE = Cues(
-    present=(*_CLAUSE.present, *_EXISTENTIAL.present, "{X} {be} seen", "{X} {be} noted"),
+    present=(*_CLAUSE.present, *_EXISTENTIAL.present, "evidence of {x} is seen", "evidence of {x} is noted"),
     absent=(
         *_CLAUSE.absent,
         *_EXISTENTIAL.absent,
@@ -127,11 +128,11 @@ _PREDICATE = Cues(
         "[reveals no {x}|reveals {a}]",
         "[is free of {x}|shows {a}]",
         "[is negative for {x}|demonstrates {a}]",
-        "[lacks {x}|shows {a}]",
+        "[lacks any {x}|shows {a}]",
         "[is devoid of {x}|reveals {a}]",
         "[shows no evidence of {x}|shows {a}]",
         "[shows no sign of {x}|shows {a}]",
-        "[is without {x}|displays {a}]",
+        "[displays no {x}|displays {a}]",
     ),
 )
 

@@ -105,7 +105,7 @@ class BoundWriter(ModelWriter):
             reason, last = block.reasons[i], block.last[i]
             if text is not None:
                 plan = plans[i][text]
-                texts = self._options.word(plan, statement.conditions, statement.labels)
+                texts = self._options.word(plan, statement.conditions, statement.labels, statement.phrases)
                 wording = OptionWording(statement, index, plan.plan_id, *texts, by)
                 if fault := self.checks.option(wording):
                     wording, reason, last = None, fault, texts[0]

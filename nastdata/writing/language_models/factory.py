@@ -95,15 +95,15 @@ class LlmWriter(ModelWriter):
             mixed = len(set(statement.labels)) > 1
             number = index // self.per_call
             name = (
-                ("item", *statement.conditions, index)
+                ("item", *statement.conditions, *statement.phrases, index)
                 if self.settings.per_item
-                else ("options", *statement.conditions, mixed, self.per_call, number)
+                else ("options", *statement.conditions, *statement.phrases, mixed, self.per_call, number)
             )
             grouped.setdefault(name, []).append((statement, index))
         return [self._plan_option_block(name, told) for name, told in grouped.items()]
 
     def _plan_option_block(self, name: tuple[Any, ...], asked: list[Wanted]) -> tuple[Block, list[Wanted]]:
-        conditions, index = asked[0][0].conditions, asked[0][1]
+        (conditions, phrases), index = (asked[0][0].conditions, asked[0][0].phrases), asked[0][1]
         mixed = len(set(asked[0][0].labels)) > 1
         first = index - index % self.per_call
         told: list[Wanted] = []
@@ -116,7 +116,7 @@ class LlmWriter(ModelWriter):
             )
             assignments = []
             for v in shuffle(vectors, self.seed, "vectors", *map(str, name), i):
-                told.append((OptionStatement(conditions, (v[0], v[1], v[2])), i))
+                told.append((OptionStatement(conditions, (v[0], v[1], v[2]), phrases), i))
                 findings = [
                     {"text": self.ontology.condition_by_name[c].text, "state": "present" if x else "absent"}
                     for c, x in zip(conditions, v, strict=True)
@@ -131,8 +131,12 @@ class LlmWriter(ModelWriter):
 
     def plan_rewrite(self, block: Block, held: Sequence[tuple[Wanted, str, str]]) -> Block:
         """Return the question for the affirmative twins of accepted texts: (wanted, text, request key)."""
-        conditions = [self.ontology.condition_by_name[c] for c in held[0][0][0].conditions]
-        alternatives = [{"absent": c.text, "affirmative": c.affirmative.text} for c in conditions]
+        statement = held[0][0][0]
+        conditions = [self.ontology.condition_by_name[c] for c in statement.conditions]
+        alternatives = [
+            {"absent": c.text, "affirmative": c.affirmative[p].text}
+            for c, p in zip(conditions, statement.phrases, strict=True)
+        ]
         prompt = render("affirmative_rewrite", sentences=[t for _, t, _ in held], alternatives=alternatives)
 
         def judge(w: Wanted, negated: str, key: str) -> Judge:

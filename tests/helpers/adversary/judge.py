@@ -92,8 +92,8 @@ def group_by_first(tallies: dict[str, Tally]) -> dict[str, Tally]:
 
 def format_table(tallies: dict[str, Tally]) -> str:
     """Markdown: a row an operator combination, the totals last."""
-    head = ("operators", "sentences", "read exactly", "unread", "silent", "flips", "honest accepted")
-    head = (*head, "lies accepted")
+    head = ["operators", "sentences", "read exactly", "unread", "silent", "flips", "honest accepted"]
+    head.append("lies accepted")
     rows = [_row(name, t) for name, t in sorted(tallies.items())]
     rows.append(_row("**all**", total(tallies.values())))
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]

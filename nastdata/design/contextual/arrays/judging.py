@@ -92,7 +92,8 @@ class _Records:
         self._condition = states[0].condition if states else ""
         self._answers: dict[Asked, Answer] = {}
         self._absent = self._flag(lambda s: s.existence == "absent")
-        self._contradictory = self._flag(lambda s: s.existence == "contradictory")
+        self._contradictory = self._flag(lambda s: s.existence in ("contradictory", "doubtful"))
+        self._sides, self._lobes = self._flag(lambda s: s.sides), self._flag(lambda s: s.lobes)
         self._unknown = self._flag(lambda s: s.existence == "unknown")
         self._implied = self._flag(lambda s: bool(s.implied))
         self._recorded = self._flag(lambda s: bool(s.records))
@@ -100,6 +101,10 @@ class _Records:
         self._found, self._present = _incidence(
             [(*s.records, *((p, None) for p in s.implied)) for s in states]
         )
+        self._doubts, self._doubted = _incidence([s.doubts for s in states])
+        self._kin, self._near = _incidence([[(p, None) for p in s.kin] for s in states])
+        condition = logic.ontology.condition_by_name.get(self._condition)
+        self._extends = condition is not None and condition.extends
         grades = [{g for _, g in s.records} for s in states]
         self._grade = [next(iter(g)) if len(g) == 1 else None for g in grades]
         self._unplaced = self._any(self._present, [place is None for place, _ in self._found])
@@ -124,12 +129,23 @@ class _Records:
             other = np.array([g is not None and g != grade for g in self._grade], bool)
             not_so |= other & ~self._implied
         closed = self._recorded & ~self._unplaced
-        for spot in spots:
-            near = [not self._apart(p, spot) for p, _ in self._found]
-            not_so |= closed & ~self._any(self._present, near)
+        for spot in () if self._extends else spots:
+            free = [self._is_free(spot, told_apart) for told_apart in (True, False)]
+            not_so |= closed & np.where(self._lobes, *free)
         open_ = ~self._absent & ~self._contradictory & ~ruled_out & ~self._unknown
         so &= open_
-        return so, self._absent | (ruled_out & ~self._contradictory) | (open_ & ~so & not_so)
+        not_so = self._absent | (ruled_out & ~self._contradictory) | (open_ & ~so & not_so)
+        may_be = [self._logic.may_be(d, place, grade) for d in self._doubts]
+        not_so &= ~self._any(self._doubted, may_be)
+        if place is not None and self._logic.atlas.has_side(place):
+            so, not_so = so & self._sides, not_so & self._sides
+        return so, not_so
+
+    def _is_free(self, spot: Spot, lobes: bool) -> Bools:
+        """Of each state: neither its records nor what may show as them touch a spot."""
+        found = [not self._apart(p, spot, lobes) for p, _ in self._found]
+        kin = [not self._apart(p, spot, lobes) for p, _ in self._kin]
+        return ~self._any(self._present, found) & ~self._any(self._near, kin)
 
     def _covers(self, denied: Record, place: str | None, grade: str | None) -> bool:
         """Whether one denial alone makes a finding of this place and grade false."""
@@ -140,9 +156,12 @@ class _Records:
         atlas = self._logic.atlas
         return recorded is not None and any(atlas.holds(spot, half) for half in atlas.halves(recorded))
 
-    def _apart(self, recorded: str | None, spot: Spot) -> bool:
+    def _apart(self, recorded: str | None, spot: Spot, lobes: bool) -> bool:
         atlas = self._logic.atlas
-        return recorded is not None and all(atlas.apart(half, spot) for half in atlas.halves(recorded))
+        return recorded is not None and all(
+            atlas.apart(half, spot) and (lobes or not atlas.superimposed(half, spot))
+            for half in atlas.halves(recorded)
+        )
 
     def _flag(self, holds: Callable[[ConditionState], bool]) -> Bools:
         return np.array([holds(s) for s in self._states], bool)

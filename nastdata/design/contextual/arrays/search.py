@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -65,21 +65,75 @@ class Board:
         return self.weight @ self.true
 
 
-def set_board(scope: Scope, sheet: Sheet) -> Board:
-    """Take the commonest joint states of a scope (ties: the first ones)."""
-    rows = np.sort(np.argsort(-scope.counts, kind="stable")[:MOST_STATES])
+def set_board(
+    scope: Scope, sheet: Sheet, counts: Ints | None = None, apart: Bools | None = None
+) -> Board | None:
+    """Take the commonest joint states of a scope (ties: the first ones).
+
+    Args:
+        scope: whose states.
+        sheet: all statements.
+        counts: studies to count in each joint state; None: all.
+        apart: statements x statements that may not be in one set; None: any may.
+
+    Returns:
+        The board; None if there are no studies.
+    """
+    counts = scope.counts if counts is None else counts
+    rows = np.sort(np.argsort(-counts, kind="stable")[:MOST_STATES])
+    rows = rows[counts[rows] > 0]
+    if not len(rows):
+        return None
     verdicts = scope.verdicts[rows]
     owner = np.empty(len(sheet.facts), np.int32)
     for c in scope.conditions:
         owner[list(sheet.by_condition[c])] = c
+    at = np.ix_(scope.columns, scope.columns)
+    single = sheet.single[at] if len(scope.conditions) == 1 else ALL
+    if apart is not None and apart[at].any():
+        single = ~apart[at] & (single if single is not ALL else True)
     return Board(
         scope,
-        scope.counts[rows].astype(np.float32),
+        counts[rows].astype(np.float32),
         (verdicts == TRUE).astype(np.float32),
         ((verdicts != TRUE) & (verdicts != UNUSABLE)).astype(np.float32),
         tuple(sheet.negation[c] for c in scope.columns),
-        sheet.single[np.ix_(scope.columns, scope.columns)] if len(scope.conditions) == 1 else ALL,
+        single,
         owner[scope.columns],
+    )
+
+
+def prune_board(board: Board, kind: NegationType, k: int) -> Board | None:
+    """Leave out statements that cannot be in a family of K: each needs K - 1 others that exclude it.
+
+    Most statements of a scope have no such company, and a search that starts from one of them is in vain.
+
+    Returns:
+        The smaller board; None if no family can be on it.
+    """
+    allowed, wanted = _columns(board, kind)
+    weighted = board.weight[:, None] * board.true
+    alone = weighted.T @ board.false
+    fit = (alone >= 1) & (alone.T >= 1)
+    if board.single is not ALL:
+        fit &= board.single
+    keep = allowed & (board.support > 0)
+    while True:
+        company = (fit & keep).sum(axis=1)
+        left = keep & (company >= k - 1)
+        if (left == keep).all():
+            break
+        keep = left
+    if not (keep & wanted).any():
+        return None
+    return Board(
+        replace(board.scope, columns=board.scope.columns[keep], verdicts=board.scope.verdicts[:, keep]),
+        board.weight,
+        np.ascontiguousarray(board.true[:, keep]),
+        np.ascontiguousarray(board.false[:, keep]),
+        tuple(n for n, stay in zip(board.negation, keep, strict=True) if stay),
+        board.single if board.single is ALL else board.single[np.ix_(keep, keep)],
+        board.about[keep],
     )
 
 

@@ -75,7 +75,8 @@ def make_reply(m: Mutator, text: str) -> Any:
 class Stub:
     """An adapter that answers with what it is given, as the HTTP one would read it."""
 
-    provider, model, revision, endpoint = "openai", "m", None, "http://127.0.0.1:9/v1"
+    provider, model, endpoint = "openai", "m", "http://127.0.0.1:9/v1"
+    revision: str | None = None
 
     def __init__(self, m: Mutator, good: Any) -> None:
         self.m, self.good = m, good
@@ -97,7 +98,6 @@ class Stub:
 def prepare(box: Path) -> Attempt:
     """The readers of answers, and the three that ask."""
     from nastdata.assemble.checks import make_checks
-    from nastdata.records import OptionStatement
     from nastdata.evaluation.generative.endpoint import Endpoint
     from nastdata.evaluation.generative.settings import VisionSettings
     from nastdata.llm.answer_schemas import find_json, sentences_schema
@@ -108,6 +108,7 @@ def prepare(box: Path) -> Attempt:
     from nastdata.ontology import load_ontology
     from nastdata.reading.second_reader.model_reader import ModelReader
     from nastdata.recipe import SecondReaderSettings, WriterSettings
+    from nastdata.records import OptionStatement
     from nastdata.writing.language_models.factory import LlmWriter
     from nastdata.writing.template import TemplateWriter
 

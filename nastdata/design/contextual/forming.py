@@ -1,0 +1,254 @@
+"""Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
+
+- All studies of a group are of one split and one source: neither tells which claim is true.
+- A study serves in few sets. A patient never serves in two about one condition, or about two of which one
+  implies the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and is
+  often there in the next study too, so that two such sets would give each other away.
+- Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is
+  of the kind of negation that is furthest below its share, and about the conditions with the fewest sets yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nastdata.design.contextual.arrays.groups import Groups
+from nastdata.design.contextual.families import Family
+from nastdata.design.contextual.lines import Line, Pool, list_lines
+from nastdata.design.contextual.shares import find_mix
+from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
+from nastdata.design.contextual.truth_table import Bools, Sheet
+from nastdata.ontology import Ontology
+from nastdata.recipe import ContextualRecipe, SplitShares
+from nastdata.records import SPLITS, Fact
+from nastdata.seeded import draw_int, mix_codes
+
+KINDS = ("none", "existence", "location", "severity")
+MOST_USES = 4
+"""Sets that one study may serve where the recipe names no number."""
+MOST_SETS = 400_000
+"""Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
+MOST_AT_ONCE = 8
+"""Groups that a family makes before others have their turn."""
+SPARE = 1.5
+"""How much more than the limit is formed, so that shares can be met by leaving groups out."""
+LEAST_SHARE = 0.02
+"""Weight of a kind that the mix does not name, while it waits."""
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Former:
+    """Forms groups split by split, and remembers which studies are still free."""
+
+    def __init__(self, table: StudyTable, sheet: Sheet, ontology: Ontology, recipe: ContextualRecipe) -> None:
+        self.table, self.sheet, self.recipe = table, sheet, recipe
+        self.linked = link_conditions(ontology)
+        self.families: dict[Family, int] = {}
+        self.made: dict[int, list[Groups]] = {}
+        self._uses = np.zeros(len(table.studies), np.uint64)
+        patient = table.studies.select(pl.struct("source", "patient_id").rank("dense") - 1).to_series()
+        self._patient = patient.to_numpy().astype(np.int64)
+        self._taken = np.zeros(int(self._patient.max(initial=-1)) + 1, np.uint64)
+        self._most = recipe.claims.per_study or MOST_USES
+        keep = recipe.claims.hard_places == "keep"
+        self._apart = None if keep else find_hard_pairs(sheet.facts, ontology)
+
+    def form(self) -> list[Groups]:
+        """Return the groups by K."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            self._fill_splits()
+        return [_join(self.made[k]) for k in sorted(self.made)]
+
+    def _fill_splits(self) -> None:
+        wanted = share_splits(self.table.split, self.recipe.splits) * SPARE
+        wanted *= min(self.recipe.limit or MOST_SETS, MOST_SETS)
+        source = self.table.studies["source"].to_numpy()
+        for split in range(len(SPLITS)):
+            lines: list[Line] = []
+            for name in sorted(set(source[self.table.split == split].tolist())):
+                rows = np.flatnonzero((self.table.split == split) & (source == name)).astype(np.int32)
+                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe, self._apart))
+            self._fill(split, lines, int(np.ceil(wanted[split])))
+
+    def _fill(self, split: int, lines: list[Line], wanted: int) -> None:
+        """Ask lines for families until a split has what it is to have, or they have nothing left."""
+        waiting = _Waiting(lines, find_mix(self.recipe.claims.mix, KINDS), len(self.table.conditions))
+        formed = 0
+        while formed < wanted and (line := waiting.find_next()) is not None:
+            own = np.uint64(sum(1 << c for c in line.conditions))
+            offer = line.find((self._uses < self._most) & (self._taken[self._patient] & own == 0))
+            if offer is None:
+                waiting.drop(line)
+                continue
+            family, members = offer
+            k = len(family.claims)
+            most = min(MOST_AT_ONCE, -(-(wanted - formed) // k))
+            n = self._take(split, family, members, most)
+            if n == 0:
+                waiting.drop(line)
+                continue
+            waiting.count(line, n * k)
+            formed += n * k
+
+    def _take(self, split: int, family: Family, members: list[Ints], most: int) -> int:
+        """Form up to so many groups, of which no two have a patient in common; return how many."""
+        number = self.families.setdefault(family, len(self.families))
+        code = draw_int(self.recipe.seed, "claims", *map(str, family.claims))
+        picked = self._pick_apart(members, most, code)
+        n = len(picked)
+        if n == 0:
+            return 0
+        self._uses[picked] += np.uint64(1)
+        self._taken[self._patient[picked]] |= np.bitwise_or.reduce(self.linked[list(family.conditions)])
+        self.made.setdefault(len(family.claims), []).append(
+            Groups(
+                np.repeat(np.array([family.claims], np.int32), n, axis=0),
+                picked,
+                _altered(self.table, self.sheet, family, picked),
+                np.full(n, number, np.int32),
+                np.full(n, split, np.int32),
+                mix_codes(self.table.draw[picked[:, 0]], draw_int(self.recipe.seed, "group", code)),
+            )
+        )
+        return n
+
+    def _pick_apart(self, members: list[Ints], most: int, code: int) -> Ints:
+        """Return up to ``most`` x K studies of as many patients, those that served least first.
+
+        Ties are in hashed order. The claim with the fewest studies chooses first.
+        """
+        seen: set[int] = set()
+        chosen: dict[int, list[int]] = {}
+        n = most
+        for at in sorted(range(len(members)), key=lambda i: len(members[i])):
+            own: list[int] = []
+            for study in _order(members[at], 4 * most + 4 * len(members), self._uses, self.table.draw, code):
+                if len(own) == n:
+                    break
+                if (patient := int(self._patient[study])) not in seen:
+                    seen.add(patient)
+                    own.append(int(study))
+            chosen[at] = own
+            n = min(n, len(own))
+        return np.array([chosen[i][:n] for i in range(len(members))], np.int32).reshape(len(members), n).T
+
+
+class _Waiting:
+    """Which line is next."""
+
+    def __init__(self, lines: list[Line], mix: Mapping[Any, float] | None, conditions: int) -> None:
+        self._lines = lines
+        self._kind = np.array([KINDS.index(line.kind) for line in lines], np.int64)
+        self._about = np.zeros((len(lines), conditions), bool)
+        for i, line in enumerate(lines):
+            self._about[i, list(line.conditions)] = True
+        self._open = np.ones(len(lines), bool)
+        self._number = {id(line): i for i, line in enumerate(lines)}
+        self._weight = np.array([max((mix or {}).get(kind, 0.0), LEAST_SHARE) for kind in KINDS])
+        self._of_kind = np.zeros(len(KINDS))
+        self._of_condition = np.zeros(conditions)
+
+    def find_next(self) -> Line | None:
+        """Return the line that costs least of the kind that is furthest below its share.
+
+        The cost is how many sets there are about its conditions; times their number, since a set about
+        several uses its studies up for all of them.
+        """
+        there = np.bincount(self._kind[self._open], minlength=len(KINDS)) > 0
+        if not there.any():
+            return None
+        kind = int(np.where(there, self._of_kind / self._weight, np.inf).argmin())
+        at = np.flatnonzero(self._open & (self._kind == kind))
+        about = self._about[at]
+        cost = (np.where(about, self._of_condition, 0.0).max(axis=1) + 1.0) * about.sum(axis=1)
+        return self._lines[int(at[cost.argmin()])]
+
+    def drop(self, line: Line) -> None:
+        """Note that a line has nothing left."""
+        self._open[self._number[id(line)]] = False
+
+    def count(self, line: Line, sets: int) -> None:
+        """Note that a line made so many sets."""
+        about = self._about[self._number[id(line)]]
+        self._of_kind[KINDS.index(line.kind)] += sets
+        self._of_condition[about] += sets / about.sum()
+
+
+def link_conditions(ontology: Ontology) -> Codes:
+    """Return a bit mask for each condition, in ontology order: itself, what implies it, what it implies."""
+    names = tuple(ontology.order)
+    return np.array(
+        [
+            sum(1 << i for i, m in enumerate(names) if m == n or m in up[n] or n in up[m])
+            for up in [ontology.ancestors]
+            for n in names
+        ],
+        np.uint64,
+    )
+
+
+def find_hard_pairs(facts: Sequence[Fact], ontology: Ontology) -> Bools:
+    """Return statements x statements: whether they are about two regions that one image hardly tells apart.
+
+    The regions are those of ``hard_to_separate`` in the ontology, on the same side: one lobe of a lung
+    against
+    another of it.
+    """
+    kind = {r: i for i, regions in enumerate(ontology.hard_to_separate) for r in regions}
+    region, group, side = [], [], []
+    for f in facts:
+        place = ontology.place_by_name[f.location] if f.location else None
+        hard = place is not None and place.region in kind
+        region.append(str(place.region) if place and hard else "")
+        group.append(kind[str(place.region)] if place and hard else -1)
+        side.append(str(place.side) if place else "")
+    regions, groups, sides = np.array(region, "U"), np.array(group, np.int64), np.array(side, "U")
+    same = (groups[:, None] == groups) & (groups >= 0) & (sides[:, None] == sides)
+    apart: Bools = same & (regions[:, None] != regions)
+    return apart
+
+
+def share_splits(split: Ints, shares: SplitShares) -> Floats:
+    """Return (splits,) the share of the rows that each split is to have: the recipe's, as of patients.
+
+    Args:
+        split: (studies,) number of each study's split. With ``keep_own`` the studies themselves say.
+        shares: of the recipe.
+    """
+    there = np.bincount(split, minlength=len(SPLITS)).astype(np.float64)
+    wanted = there if shares.keep_own else np.array([getattr(shares, s) for s in SPLITS])
+    wanted = np.where(there > 0, wanted, 0.0)
+    return wanted / wanted.sum() if wanted.sum() > 0 else wanted
+
+
+def _order(studies: Ints, most: int, uses: Codes, draw: Codes, code: int) -> Ints:
+    """Return the first ``most`` studies: those that served least first, in hashed order."""
+    key = (uses[studies] << np.uint64(48)) | (mix_codes(draw[studies], code) >> np.uint64(16))
+    best = np.argpartition(key, most)[:most] if most < len(key) else np.arange(len(key))
+    chosen: Ints = studies[best[np.argsort(key[best], kind="stable")]]
+    return chosen
+
+
+def _altered(
+    table: StudyTable, sheet: Sheet, family: Family, picked: Ints
+) -> np.ndarray[Any, np.dtype[np.int8]]:
+    """Look up in which attribute each claim departs from each picked study: G x K x K."""
+    starts = [sheet.by_condition[c][0] for c in family.conditions]
+    owner = [max(i for i, s in enumerate(starts) if s <= claim) for claim in family.claims]
+    out = np.empty((*picked.shape, len(family.claims)), np.int8)
+    for j, (claim, i) in enumerate(zip(family.claims, owner, strict=True)):
+        condition = family.conditions[i]
+        out[:, :, j] = sheet.verdicts[condition][table.state[picked, condition], claim - starts[i]]
+    return out
+
+
+def _join(parts: list[Groups]) -> Groups:
+    fields = Groups.__dataclass_fields__
+    return Groups(*(np.concatenate([getattr(p, f) for p in parts]) for f in fields))

@@ -1,0 +1,141 @@
+"""Lines of claim families waiting for studies: one for each source, kind of negation and set of conditions.
+
+A line is asked for a family whose every member is true of some study that is still free, again and again,
+until it has none left. Which line is asked next is decided in ``forming``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nastdata.design.contextual.arrays.search import Family, prune_board, search_families, set_board
+from nastdata.design.contextual.families import match_cells
+from nastdata.design.contextual.presence import list_plain_families
+from nastdata.design.contextual.study_states import Ints, StudyTable
+from nastdata.design.contextual.truth_table import Bools, Scope, Sheet, list_scopes, open_scope
+from nastdata.recipe import ContextualRecipe
+from nastdata.records import NegationType
+from nastdata.seeded import draw_int
+
+MOST_SCOPES = 40
+"""Scopes of one size that are searched."""
+LEAST_STUDIES = 10
+"""Fewest studies that a scope is searched for."""
+TRIES_ALONE, TRIES_MIXED = 24, 8
+"""Searches side by side for each K, in a scope of one condition and of several."""
+
+Offer = tuple[Family, list[Ints]]
+"""A family, and for each claim the free studies in which it alone is true, by number."""
+
+
+class Pool:
+    """The studies of one split and source, their scopes, opened when first asked for."""
+
+    def __init__(
+        self, table: StudyTable, rows: Ints, sheet: Sheet, recipe: ContextualRecipe, apart: Bools | None
+    ) -> None:
+        self.rows = rows
+        self.part = table.take(rows)
+        self.sheet, self.recipe, self.apart = sheet, recipe, apart
+        self._scopes: dict[tuple[int, ...], Scope] = {}
+
+    def open(self, conditions: tuple[int, ...]) -> Scope:
+        """Return a scope of this pool; its studies are numbered within the whole table."""
+        if conditions not in self._scopes:
+            scope = open_scope(self.part, self.sheet, conditions)
+            self._scopes[conditions] = replace(scope, studies=self.rows[scope.studies])
+        return self._scopes[conditions]
+
+    def find_members(self, family: Family, free: Bools) -> Offer | None:
+        """Return a family with its free studies; None if one of its claims has none."""
+        scope = self.open(family.conditions)
+        members = []
+        for cell in match_cells(scope, family):
+            parts = [scope.studies[scope.starts[j] : scope.starts[j + 1]] for j in cell]
+            studies = np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.int32)
+            studies = studies[free[studies]]
+            if not len(studies):
+                return None
+            members.append(studies)
+        return family, members
+
+
+class SearchLine:
+    """Families of one scope and kind, searched for among the studies that are free at the time."""
+
+    def __init__(self, pool: Pool, conditions: tuple[int, ...], kind: NegationType) -> None:
+        self.pool, self.conditions, self.kind = pool, conditions, kind
+        self._attempt = 0
+        self._waiting: deque[Family] = deque()
+
+    def find(self, free: Bools) -> Offer | None:
+        """Return the next family with free studies for each of its claims; None if there is none left."""
+        for searched in (False, True):
+            if searched:
+                self._search(free)
+            while self._waiting:
+                family = self._waiting.popleft()
+                offer = self.pool.find_members(family, free)
+                if offer:
+                    self._waiting.append(family)
+                    return offer
+        return None
+
+    def _search(self, free: Bools) -> None:
+        """Search families of each K among the free studies, as many as searches bring."""
+        pool, claims = self.pool, self.pool.recipe.claims
+        scope = pool.open(self.conditions)
+        here = np.concatenate([[0], np.cumsum(free[scope.studies])])
+        whole = set_board(scope, pool.sheet, np.diff(here[scope.starts]).astype(np.int32), pool.apart)
+        tries = TRIES_ALONE if len(self.conditions) == 1 else TRIES_MIXED
+        found: dict[Family, None] = {}
+        for k in range(claims.k_min, claims.k_max + 1):
+            board = whole and prune_board(whole, self.kind, k)
+            if board is None:
+                break
+            attempts = range(self._attempt, self._attempt + tries)
+            families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
+            found |= dict.fromkeys(f for f in families if f is not None)
+        self._attempt += tries
+        luck = pool.recipe.seed, "family order"
+        self._waiting.extend(sorted(found, key=lambda f: (draw_int(*luck, *map(str, f.claims)), f.claims)))
+
+
+class PlainLine:
+    """Listed families of plain statements about several conditions, each until its studies are used up."""
+
+    def __init__(self, pool: Pool, conditions: tuple[int, ...], families: list[Family]) -> None:
+        self.pool, self.conditions, self.kind = pool, conditions, families[0].kind
+        self._waiting = deque(families)
+
+    def find(self, free: Bools) -> Offer | None:
+        """Return the next family with free studies for each of its claims; None if there is none left."""
+        while self._waiting:
+            offer = self.pool.find_members(self._waiting[0], free)
+            if offer:
+                self._waiting.rotate(-1)
+                return offer
+            self._waiting.popleft()
+        return None
+
+
+Line = SearchLine | PlainLine
+
+
+def list_lines(pool: Pool) -> Iterator[Line]:
+    """Give every line of a pool."""
+    recipe = pool.recipe
+    kinds: tuple[NegationType, ...] = ("none", *recipe.negation_types)
+    for conditions in list_scopes(pool.part, (1, 2, 3), MOST_SCOPES, LEAST_STUDIES, recipe.seed):
+        for kind in kinds:
+            yield SearchLine(pool, conditions, kind)
+    listed: dict[tuple[Any, ...], list[Family]] = defaultdict(list)
+    for family in list_plain_families(pool.part, pool.sheet, recipe):
+        listed[family.kind, family.conditions].append(family)
+    for (_, conditions), families in listed.items():
+        yield PlainLine(pool, conditions, families)

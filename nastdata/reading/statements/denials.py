@@ -1,0 +1,143 @@
+"""What denies: "no" before names, "not" on either side, and what a "not" is really of."""
+
+from __future__ import annotations
+
+from nastdata.reading.kinds import symbols
+from nastdata.reading.statements import lookahead as look
+from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID
+from nastdata.reading.statements.names import Names
+
+_LEADING = symbols("there_is article asks doubt_next exclude")
+_AUXILIARY_SEEN = symbols("auxiliary seen")
+_PAUSES = symbols("full_stop semicolon comma colon")
+_PLACES = symbols("place place_adverbial")
+_GRADES = symbols("grade grade_adjective")
+_FILLER_SEEN = symbols("filler seen")
+
+
+class Denials(Names):
+    """What denies: "no" before names, "not" on either side, and what a "not" is really of."""
+
+    __slots__ = ()
+
+    def _no(self, i: int) -> None:
+        kinds = self.kinds
+        if not self._group and not self._joint and i and kinds[i - 1] in _LEADING:
+            if self._polarity is UNSAID and self._opener == "asks":
+                return  # "to make sure that there is no X"
+            if self._opener == "doubt":
+                return  # "it cannot be said that there is no X"
+        double = look.DOUBLE.match(kinds, i + 1)
+        if double:
+            self._skip = double.end()
+            self._open(PRESENT, "with")
+            return
+        if (
+            self._group
+            and i + 1 < len(kinds)
+            and kinds[i + 1] in _AUXILIARY_SEEN
+            and "neither" in self.entries[i].roles
+        ):
+            self._close(ABSENT, i, whole=True)
+            self._skip = i + 3
+            return
+        if self._group and not self._joint and (i + 1 == len(kinds) or kinds[i + 1] in _PAUSES):
+            self._close(ABSENT, i)  # "Effusion: no."
+            return
+        if "contrastive" in self.entries[i].roles:
+            found = look.NOT_THERE.match(kinds, i + 1) or look.NOT_GRADE.match(kinds, i + 1)
+            own = found and look.CLAUSE_AHEAD.match(kinds, found.end())
+            if found and not own and self._deny(found, _PLACES + _GRADES):
+                return
+        pseudo = (look.PSEUDO_BARE if self._telegraphic else look.PSEUDO).match(kinds, i + 1)
+        if pseudo:
+            self._skip = pseudo.end()
+            self._open(PRESENT, "change")
+            return
+        roles = self.entries[i].roles
+        self._open(
+            ABSENT, "determiner" if "determiner" in roles else "clause" if "clause" in roles else "denial"
+        )
+
+    def _not(self, i: int) -> None:
+        kinds, at = self.kinds, i + 1
+        if self._telegraphic and self._not_told(at):
+            return
+        if found := look.NOT_NO.match(kinds, at):
+            self._skip = found.end()
+            self._open(PRESENT, "with")
+        elif found := look.NOT_ABSENT.match(kinds, at):
+            self._skip = found.end()
+            self._decide(PRESENT, found.end())
+        elif found := look.NOT_EXCLUDED.match(kinds, at):
+            self._skip = found.end()
+            self._decide(DOUBTFUL, found.end())
+        elif found := look.NOT_EXCLUDE.match(kinds, at):
+            self._skip = found.end()
+            at = found.end()
+            if at < len(self.entries) and "pronoun" in self.entries[at].roles and self.mentions:
+                for m in self._find_last_list():
+                    m.polarity = DOUBTFUL  # "does not exclude it"
+            self._open(DOUBTFUL, "doubt")
+        elif (found := look.NOT_THERE.match(kinds, at)) and self._deny(found, _PLACES):
+            pass
+        elif kinds.startswith(_FILLER_SEEN, at) and "well" in self.entries[at].roles:
+            self._skip = at + 2
+        elif (found := look.ELSEWHERE.match(kinds, at)) and self._is_elsewhere(at, found.end()):
+            self._skip = found.end()
+        elif found := look.NOT_SEEN.match(kinds, at):
+            self._skip = found.end()
+            self._decide(ABSENT, found.end())
+        elif found := look.NOT_SHOW.match(kinds, at):
+            self._skip = found.end()
+            self._open(ABSENT, "determiner")
+        elif (found := look.NOT_ADJECTIVE.match(kinds, at)) and (named := self._predicate(found.end() - 1)):
+            self._skip = found.end()
+            twice = self._opener == "clause" and not self._group
+            for condition in named:
+                self._mention(condition, found.end() - 1, PRESENT if twice else ABSENT)
+        elif (found := look.NOT_GRADE.match(kinds, at)) and self._deny(found, _GRADES):
+            pass
+        elif found := look.NOT_CHANGED.match(kinds, at):
+            self._skip = found.end()
+        elif found := look.NOT_DOUBT.match(kinds, at):
+            self._skip = found.end()
+            sure = "sure_if_denied" in self.entries[found.end() - 1].roles
+            self._decide(PRESENT if sure else ABSENT, found.end())
+        elif look.NAME_FAR.match(kinds, at):
+            self._open(ABSENT, "determiner")
+        elif self._group and not look.OTHER_SUBJECT.search(kinds, self._group[-1].at + 1, i):
+            self._close(ABSENT, i)
+        else:
+            self._open(ABSENT, "determiner")
+
+    def _not_told(self, at: int) -> bool:
+        """Read a "not" in a language whose small words may be missing; tell whether that was possible.
+
+        A verb of seeing may be on either side of what is seen, and what isn't seen may be something else:
+        "derrame no se aprecia", "cardiomegalia no se aprecian otros hallazgos". What isn't understood
+        states nothing.
+        """
+        kinds = self.kinds
+        if found := look.PSEUDO_BARE.match(kinds, at):
+            self._skip = found.end()
+            self._open(PRESENT, "change")
+        elif found := look.NOT_SHOW.match(kinds, at):
+            self._skip = found.end()
+            if look.NAME_FAR.match(kinds, found.end()):
+                self._open(ABSENT, "determiner")
+            elif look.ELLIPSIS.match(kinds, found.end()):
+                self._decide(ABSENT, found.end())
+            else:
+                self._open(UNSAID, "strange")
+        elif any(p.match(kinds, at) for p in (look.NOT_KNOWN, look.NOT_ADJECTIVE, look.ELLIPSIS)):
+            return False
+        elif look.NAME.match(kinds, at) and not look.NOT_STRANGE.match(kinds, at):
+            self._open(ABSENT, "determiner")
+        else:
+            self._open(UNSAID, "strange")
+        return True
+
+    def _is_elsewhere(self, start: int, end: int) -> bool:
+        """Tell whether what isn't seen isn't seen on another view or an earlier examination only."""
+        return any("other_view" in e.roles for e in self.entries[start : end + 1])

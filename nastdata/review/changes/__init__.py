@@ -1,0 +1,1 @@
+"""From a review to a changed dataset: rejected items leave with their groups, or are reworded."""

@@ -1,0 +1,1 @@
+"""Faults for builds that run as processes of their own, as a table: see ``benchmarks/chaos.py``."""
