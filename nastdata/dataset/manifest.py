@@ -16,12 +16,11 @@ FORMAT = 2
 """Version of the folder's layout; 1 is nastdata 0.1, without ``bindings`` and ``ontology.yaml``."""
 
 MOST_BYTES = 256 << 20
-KINDS: dict[str, type] = {
+KINDS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
     **dict.fromkeys(("recipe", "rows", "outputs", "counts", "ontology", "bindings", "libraries"), dict),
     **dict.fromkeys(("audit", "ledger", "terms", "images", "arrow_bytes"), dict),
     "sources": list,
 }
-NAMES = {dict: "object", list: "list"}
 
 Rows = dict[str, dict[str, int]]
 """Config -> split -> rows."""
@@ -73,7 +72,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise UserError("not a manifest of nastdata", where=str(path))
     for key, kind in KINDS.items():
         if data.get(key) is not None and not isinstance(data[key], kind):
-            raise UserError(f"not a manifest of nastdata: '{key}' is no {NAMES[kind]}", where=str(path))
+            wanted = "list" if kind is list else "object"
+            raise UserError(f"not a manifest of nastdata: '{key}' is no {wanted}", where=str(path))
     rows = data.get("rows") or {}
     if not all(isinstance(r, dict) and all(_is_count(n) for n in r.values()) for r in rows.values()):
         raise UserError("not a manifest of nastdata: 'rows' are no numbers of rows", where=str(path))

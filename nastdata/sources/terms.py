@@ -10,7 +10,7 @@ PHANTOM = Terms(
     may_publish="yes",
     citation="nastdata phantom: synthetic patients, drawn by the package",
     url="",
-    note="Synthetic: no row is about a real patient.",
+    note="Synthetic: no patient stands behind any row.",
 )
 CHEXPERT = Terms(
     licence="Stanford University Dataset Research Use Agreement",

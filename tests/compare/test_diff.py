@@ -45,11 +45,9 @@ def count(a: Path, b: Path, config: str) -> dict[str, int]:
     others = [c for c in found.configs if c.config != config]
     assert not any(c.changed for c in others)
     diff = next(c for c in found.configs if c.config == config)
-    assert (
-        diff.unchanged
-        + sum(diff.counts[k] for k in ("truth", "reworded", "moved", "image", "other", "removed"))
-        >= sum(diff.before.rows.values())
-    )
+    assert diff.unchanged + sum(
+        diff.counts[k] for k in ("truth", "reworded", "moved", "image", "other", "removed")
+    ) >= sum(diff.before.rows.values())
     return {k: n for k, n in diff.counts.items() if n}
 
 
