@@ -359,9 +359,9 @@ class ClaimSettings(Shares):
     """Closed families whose every member is true for some image, equally often."""
     per_study: int | None = Field(None, ge=1)
     """Highest number of sets about one study; null: 4. Never two about conditions that imply one another."""
-    hard_places: Literal["leave_out", "keep"] = "leave_out"
-    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly
-    shows."""
+    hard_places: Literal["leave_out", "paired", "keep"] = "paired"
+    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly shows: of
+    studies that have a lateral image too (paired), of all (keep) or of none."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClaimSettings:

@@ -55,8 +55,9 @@ class Former:
         self._patient = patient.to_numpy().astype(np.int64)
         self._taken = np.zeros(int(self._patient.max(initial=-1)) + 1, np.uint64)
         self._most = recipe.claims.per_study or MOST_USES
-        keep = recipe.claims.hard_places == "keep"
-        self._apart = None if keep else find_hard_pairs(sheet.facts, ontology)
+        # with "paired" the truth of a study says whether its image tells lobes apart
+        leave_out = recipe.claims.hard_places == "leave_out"
+        self._apart = find_hard_pairs(sheet.facts, ontology) if leave_out else None
 
     def form(self) -> list[Groups]:
         """Return the groups by K."""
