@@ -55,4 +55,5 @@ def _find_best(one: Sequence[str | None], other: Sequence[str | None]) -> Ints:
         n = min(int(longer.sum()), int(shorter.sum()))
         best = np.zeros(len(there), bool)
         best[np.flatnonzero(longer)[:n]] = best[np.flatnonzero(shorter)[:n]] = True
-    return np.array(there, np.int64)[best]
+    chosen: Ints = np.array(there, np.int64)[best]
+    return chosen

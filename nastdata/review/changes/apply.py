@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from nastdata.audit.run import AuditReport, audit_frames
+from nastdata.audit.run import AuditReport, audit_frames, find_promises
 from nastdata.dataset.binding import bind_rows
 from nastdata.dataset.folder import DatasetFolder, check_output, write_dataset
 from nastdata.dataset.kept import ONTOLOGY, SOURCES, load_kept_ontology
@@ -155,13 +155,11 @@ def _audit(folder: DatasetFolder, frames: dict[str, pl.DataFrame], ontology: Any
     if not (folder.manifest or {}).get("audit"):
         return None
     known = {k: v for k, v in (recipe.get("audit") or {}).items() if k in AuditSettings.model_fields}
-    balanced = (recipe.get("claims") or {}).get("balanced")
     plain = {
         c: f.drop([x for x in ("image", "distractor_image") if x in f.columns]) for c, f in frames.items()
     }
-    return audit_frames(
-        plain, AuditSettings(**known), int(recipe.get("seed") or 0), ontology, balanced_claims=balanced
-    )
+    seed = int(recipe.get("seed") or 0)
+    return audit_frames(plain, AuditSettings(**known), seed, ontology, promises=find_promises(recipe))
 
 
 def _describe_changes(
