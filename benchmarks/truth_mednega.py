@@ -151,10 +151,10 @@ def judge_study(said: dict[str, int], phrases: dict[str, str], labels: Labels) -
 
 
 def is_strict(phrases: dict[str, str], labels: Labels) -> bool:
-    """Return whether all that the phrases deny is known to be absent, by label or by an absent parent."""
+    """Return whether all that either text denies is known to be absent, by label or by an absent parent."""
     absent = {c for c, v in labels.items() if v == 0}
     absent |= {c for c, parent in PARENTS.items() if parent in absent and labels.get(c) is None}
-    return all(PHRASES[p][1] <= absent for p in phrases.values())
+    return all(PHRASES[p][1] | NAMES[c] <= absent for c, p in phrases.items())
 
 
 def check(folder: Path) -> bool:

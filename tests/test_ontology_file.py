@@ -14,6 +14,7 @@ from commands import Run
 
 from nastdata.errors import UserError
 from nastdata.ontology import (
+    Alternative,
     Clash,
     Condition,
     Ontology,
@@ -36,7 +37,7 @@ from nastdata.sources.base import Options
 
 STARTER = (find_resource("ontologies") / "starter.txt").read_text(encoding="utf-8")
 DOCS = Path(__file__).parents[1] / "docs" / "ontology.md"
-MODELS = (Ontology, Phrase, Scale, Region, Place, Predicate, Condition, Clash, Review)
+MODELS = (Ontology, Phrase, Alternative, Scale, Region, Place, Predicate, Condition, Clash, Review)
 
 
 def write(folder: Path, data: Any) -> str:

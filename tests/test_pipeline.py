@@ -184,3 +184,15 @@ def test_balanced_design_on_the_real_labels(run: Any, real_labels: Path, tmp_pat
     for (split, a, b, c, *rest), n in counts.items():
         cells[split, a, b, c, *rest[:4]].add(n)
     assert all(len(n) == 1 for n in cells.values()), "every member is the truth equally often"
+
+
+def test_a_preview_is_the_head_of_a_limited_build(run: Any, tmp_path: Path) -> None:
+    done = run("preview", "contextual", "-n", "1", "--set", "phantom_patients=300", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    settings = ("--limit", "100", "--set", "phantom_patients=300", "--set", "audit.enabled=false")
+    built = run("build", "contextual", *settings, "--out", str(out))
+    assert built.returncode == 0, built.stderr
+    (file,) = (out / "data" / "contextual_captions").glob("train-*.parquet")
+    first = pl.read_parquet(file).row(0, named=True)
+    assert first["caption"] in done.stdout and first["study_id"] in done.stdout

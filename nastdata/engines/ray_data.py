@@ -204,7 +204,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
         if not local:
             _knock(address)
         ray.init(address=address, logging_level=logging.CRITICAL, log_to_driver=False, **own)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as e:
+    except Exception as e:  # Ray raises it bare where its processes are too slow to start
         lines = [line.strip() for line in str(e).splitlines() if line.strip()]
         said = lines[0] if lines else type(e).__name__
         if local:

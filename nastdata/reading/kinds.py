@@ -329,7 +329,8 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler setting article all relative now number nearly thereby property new just definite hardly",
+    "small": "filler setting article all relative now number nearly thereby property new just definite"
+    " hardly",
     "aux": "auxiliary past modal can_be can once",
     "modifier": "filler setting article all number now property new grade grade_adjective grade_adverb place"
     " persisting unknown diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",

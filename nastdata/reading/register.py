@@ -74,6 +74,7 @@ Role = Literal[
     "finite",
     "clause",
     "question",
+    "other",
 ]
 """Finer differences within a kind:
 
@@ -87,6 +88,7 @@ Role = Literal[
 * all_but: "all but resolved" says that a rest is left; plural: a verb in the plural;
 * sure_if_denied: "not in doubt" says that it is there;
 * clause: denies a whole clause ("it is not true that"), so that a denial within it is a double one;
+* other: stands for another finding ("another is absent");
 * question: a later statement answers it;
 * finite: a verb, whose subject may be an absence ("the absence of X suggests Y");
 * explains: gives the cause of what was said; after a denial, it states nothing;

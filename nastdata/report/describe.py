@@ -159,19 +159,31 @@ def _link(url: str | None) -> str:
     return f", {url}" if url else ""
 
 
+def _tell_strict(manifest: Mapping[str, Any]) -> str:
+    """Say how many MedNega items deny only what is known to be absent, in either wording."""
+    design = (manifest.get("counts") or {}).get("design") or {}
+    strict = (design.get("equivalents") or {}).get("strict_items")
+    if strict is None:
+        return ""
+    return (
+        f" Of {design['items']:,} items, {strict:,} are strict: all that the right option excludes is known "
+        "to be absent. In the others nothing known of the study contradicts it."
+    )
+
+
 def _tell_method(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     recipe, ontology = manifest.get("recipe") or {}, manifest.get("ontology") or {}
     writer = (recipe.get("writer") or {}).get("realizer", "template")
     out = [
         f"Made by nastdata {manifest.get('nastdata')} from the recipe `{recipe.get('recipe')}`, "
-        f"seed {manifest.get('seed')}; the whole recipe stands in manifest.json.",
+        f"seed {manifest.get('seed')}; the whole recipe is in manifest.json.",
         "Labels and facts are taken from the sources; only definite ones are used.",
         f"{_tell_writers(manifest, writer)} Each text was read back by a reader that does not know how it "
         "was written, and kept only if it says exactly what the facts say.",
         "Splits are by patient.",
     ]
     if recipe.get("design"):
-        out.insert(2, f"Options follow the `{recipe['design']}` design.")
+        out.insert(2, f"Options follow the `{recipe['design']}` design.{_tell_strict(manifest)}")
     if ontology:
         out.append(
             f"Names, affirmative alternatives, places and grades: ontology `{ontology['name']}`, "

@@ -34,6 +34,8 @@ class Served:
     """Person -> links shown, the newest last."""
     lines: list[str] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
+    used: dict[str, int] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
@@ -49,12 +51,23 @@ class Served:
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
-    def enter(self, person: str) -> str:
-        """Use a person's newest link without a browser; return the cookie."""
-        self.link(person)
-        status, headers, _ = self.ask("GET", self.links[person][-1].split(str(self.port), 1)[1])
+    def fresh_link(self, person: str) -> str:
+        """Return a person's link that was not used yet; wait until it is shown."""
+        number = self.used.get(person, 0)
+        self.used[person] = number + 1
+        return self.link(person, number)
+
+    def open_link(self, person: str) -> dict[str, str]:
+        """Use a person's link without a browser; return the headers of the answer."""
+        status, headers, _ = self.ask("GET", self.fresh_link(person).split(str(self.port), 1)[1])
         assert status == 303
-        return headers["set-cookie"].partition(";")[0]
+        return headers
+
+    def enter(self, person: str) -> str:
+        """Return the cookie of a person's session."""
+        if person not in self.cookies:
+            self.cookies[person] = self.open_link(person)["set-cookie"].partition(";")[0]
+        return self.cookies[person]
 
     def ask(
         self,

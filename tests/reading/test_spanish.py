@@ -134,3 +134,16 @@ def test_a_language_is_found_and_used() -> None:
     assert parse("No effusion.").language == "en"
     assert parse("Sin derrame pleural.", language="english").labels == {}
     assert parse("derram pleural", language="es").labels == {"Pleural Effusion": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("Resoluci\u00f3n del derrame pleural izquierdo.", "resolved"),
+        ("El neumot\u00f3rax ha desaparecido.", "resolved"),
+        ("Nuevo derrame pleural derecho.", "new"),
+        ("No hay neumot\u00f3rax.", "now"),
+    ],
+)
+def test_time(read: Read, text: str, time: str) -> None:
+    assert [f.time for f in read(text).facts] == [time]

@@ -52,7 +52,7 @@ def test_two_reviewers_by_keyboard_with_a_kill_between(mednega: Path, run: Run, 
             for person, page in pages.items():
                 page.on("pageerror", lambda e: problems.append(str(e)))
                 page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-                page.goto(served.link(person))
+                page.goto(served.fresh_link(person))
             for _ in range(17):
                 for person, page in pages.items():
                     done[person].append(answer_item(page, person))
@@ -67,7 +67,7 @@ def test_two_reviewers_by_keyboard_with_a_kill_between(mednega: Path, run: Run, 
             assert any("CD (17 of 40" in x for x in served.lines)
             for person in done:
                 page = browser.new_context().new_page()
-                page.goto(served.link(person))
+                page.goto(served.fresh_link(person))
                 assert page.locator("#count").inner_text() == f"{len(done[person])} of {ITEMS} answered"
                 while page.locator("#form").count():
                     done[person].append(answer_item(page, person))

@@ -26,11 +26,12 @@ def list_plain_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecip
     vectors, counts = _count_label_vectors(table)
     bits = 1 << np.arange(vectors.shape[1], dtype=np.int64)
     known = (vectors >= 0) @ bits
-    shown = (vectors == 1) @ bits
+    shown = (vectors == 1).astype(np.int32)
     plain = _find_plain(sheet)
     ranked = []
     for k in range(recipe.claims.k_min, recipe.claims.k_max + 1):
         patterns = np.arange(1 << k)
+        weights = (1 << np.arange(k)).astype(np.int32)
         # Statement i says "present" where bit i of the pattern is set; the state that makes only statement i
         # true contradicts the pattern everywhere but there.
         states = ((1 << k) - 1 - patterns)[:, None] ^ (1 << np.arange(k))[None, :]
@@ -39,7 +40,7 @@ def list_plain_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecip
             rows = np.flatnonzero((known & want) == want)
             if len(rows) < k:
                 continue
-            code = sum(((shown[rows] >> c) & 1) << i for i, c in enumerate(scope))
+            code = shown[rows][:, scope] @ weights
             have = np.bincount(code, counts[rows], 1 << k)
             least = have[states].min(axis=1)
             for p in np.flatnonzero(least > 0):

@@ -1,7 +1,8 @@
 """The retrieval prompts of CON (arXiv 2512.17121): 99 ways to say that one finding is there, or is not.
 
 Structured prompts are the key-value and telegraphic forms of templates and headings; natural ones are
-sentences. ``{t}`` is the finding, ``{a}`` the finding with its article, ``{is}`` and ``{was}`` the verb.
+sentences. ``{t}`` is the finding, ``{a}`` and ``{A}`` the finding with its article, ``{is}`` and ``{was}``
+the verb.
 """
 
 from __future__ import annotations
@@ -52,28 +53,28 @@ PATTERNS: dict[tuple[Style, Polarity], tuple[str, ...]] = {
         "Impression: negative for {t}",
     ),
     ("natural", "positive"): (
-        *("There {is} {a}.", "There {is} evidence of {t}.", "There {was} {a}.", "{A} {is} present."),
+        *("There {is} {a}.", "There {is} evidence of {a}.", "There {was} {a}.", "{A} {is} present."),
         *("{A} {is} seen.", "{A} {is} noted.", "{A} {is} evident.", "{A} {is} visible."),
         *("The {s} shows {a}.", "The {s} demonstrates {a}.", "The {s} reveals {a}.", "This {s} shows {a}."),
-        *("This {s} is positive for {t}.", "The {s} shows evidence of {t}.", "The {s} shows signs of {t}."),
-        *("The patient has {a}.", "The image shows {a}.", "The image shows evidence of {t}."),
-        *("Evidence of {t} is seen.", "Signs of {t} are seen.", "Evidence of {t} is present."),
+        *("This {s} is positive for {t}.", "The {s} shows evidence of {a}.", "The {s} shows signs of {a}."),
+        *("The patient has {a}.", "The image shows {a}.", "The image shows evidence of {a}."),
+        *("Evidence of {a} is seen.", "Signs of {a} are seen.", "Evidence of {a} is present."),
         *("The {s} is positive for {t}.", "There {is} {a} on this {s}.", "Findings show {a}."),
         "We see {a}.",
     ),
     ("natural", "negative"): (
         *(
             "There {is} no {t}.",
-            "There is no evidence of {t}.",
+            "There is no evidence of {a}.",
             "There {was} no {t}.",
             "No {t} {is} present.",
         ),
-        *("No {t} {is} seen.", "No {t} {is} noted.", "No {t} {is} evident.", "{T} {is} not seen."),
+        *("No {t} {is} seen.", "No {t} {is} noted.", "No {t} {is} evident.", "{A} {is} not seen."),
         *("The {s} shows no {t}.", "The {s} demonstrates no {t}.", "The {s} reveals no {t}."),
-        *("This {s} shows no {t}.", "This {s} is negative for {t}.", "The {s} shows no evidence of {t}."),
-        *("The {s} shows no signs of {t}.", "The patient has no {t}.", "The image shows no {t}."),
-        *("The image shows no evidence of {t}.", "No evidence of {t} is seen.", "No signs of {t} are seen."),
-        *("{T} {is} absent.", "The {s} is negative for {t}.", "There {is} no {t} on this {s}."),
+        *("This {s} shows no {t}.", "This {s} is negative for {t}.", "The {s} shows no evidence of {a}."),
+        *("The {s} shows no signs of {a}.", "The patient has no {t}.", "The image shows no {t}."),
+        *("The image shows no evidence of {a}.", "No evidence of {a} is seen.", "No signs of {a} are seen."),
+        *("{A} {is} absent.", "The {s} is negative for {t}.", "There {is} no {t} on this {s}."),
         *("The {s} is free of {t}.", "We see no {t}."),
     ),
 }
@@ -103,7 +104,6 @@ def retrieval_prompts(ontology: Ontology, condition: str) -> list[Prompt]:
         "t": c.text,
         "a": named,
         "A": named[0].upper() + named[1:],
-        "T": c.text[0].upper() + c.text[1:],
         "s": ontology.subject.text,
         "is": "are" if plural else "is",
         "was": "were" if plural else "was",

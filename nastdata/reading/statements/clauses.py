@@ -9,6 +9,8 @@ from nastdata.reading.statements.mentions import Mentions
 
 _SAID_BEFORE = symbols("seen absent excluded doubt not lacking")
 _SEMICOLON = SYMBOL["semicolon"]
+_LONGEST = 16
+"""Joints in a row that are kept."""
 _COLON_MARK = symbols("colon")
 _WHY = symbols("asks history")
 _AUXILIARY = SYMBOL["auxiliary"]
@@ -71,13 +73,16 @@ class Clauses(Mentions):
     def _comma(self, i: int) -> None:
         if self._group and i and self.kinds[i - 1] == _AUXILIARY:
             self._close(PRESENT, i)
-        self._joint += _COMMA
+        if len(self._joint) < _LONGEST:
+            self._joint += _COMMA
 
     def _join(self, i: int) -> None:
-        self._joint += self.kinds[i]
+        if len(self._joint) < _LONGEST:
+            self._joint += self.kinds[i]
 
     def _nor(self, i: int) -> None:
-        self._joint += _NOR
+        if len(self._joint) < _LONGEST:
+            self._joint += _NOR
         if self._polarity != ABSENT and self._opener != "change":  # "no change in X nor Y"
             self._open(ABSENT, "determiner")
 

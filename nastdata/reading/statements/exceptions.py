@@ -5,7 +5,7 @@ from __future__ import annotations
 from nastdata.reading.kinds import SYMBOL, coarsen, symbols
 from nastdata.reading.statements import lookahead as look
 from nastdata.reading.statements.clauses import Clauses
-from nastdata.reading.statements.lists import ABSENT, PRESENT, UNSAID, UNSAID
+from nastdata.reading.statements.lists import ABSENT, PRESENT, UNSAID
 
 _BOUNDARIES = symbols("full_stop semicolon contrast comma and colon")
 _AT = frozenset(symbols("preposition place_adverbial"))

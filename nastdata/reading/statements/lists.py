@@ -19,7 +19,18 @@ Polarity = int | None
 class Mention:
     """A condition, or its affirmative alternative, at a place in the symbols."""
 
-    __slots__ = ("alternative", "at", "condition", "joint", "polarity", "question", "reason", "time", "turn", "unread")
+    __slots__ = (
+        "alternative",
+        "at",
+        "condition",
+        "joint",
+        "polarity",
+        "question",
+        "reason",
+        "time",
+        "turn",
+        "unread",
+    )
 
     def __init__(
         self, condition: str, at: int, polarity: Polarity, joint: str, turn: int, alternative: bool

@@ -27,12 +27,14 @@ NAME_FAR = compile_pattern(
 )
 LATER_OR = compile_pattern(
     "[^full_stop semicolon colon contrast denial with shows there_is]{0,48}?"
-    " ( [or nor] [filler article grade grade_adjective place persisting sign_of adjective doubt unknown domain"
-    " of]{0,7} [condition alternative] | comma [or versus] article? [filler unknown]{1,3} (full_stop | end) )"
+    " ( [or nor] [filler article grade grade_adjective place persisting sign_of adjective doubt unknown"
+    " domain of]{0,7} [condition alternative]"
+    " | comma [or versus] article? [filler unknown]{1,3} (full_stop | end) )"
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
-    "[filler persisting article grade grade_adjective unknown]{0,5} change [of preposition place_adverbial]"
+    "[filler persisting sign_of article grade grade_adjective unknown]{0,5} change"
+    " [of preposition place_adverbial]"
 )
 PSEUDO_BARE = compile_pattern(
     "[filler auxiliary persisting sign_of shows grade grade_adjective unknown]{0,5} change"
@@ -114,9 +116,12 @@ HEADED = compile_pattern(
 """Between a name that is a heading ("Pneumonia:") and the name again."""
 WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
-AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
+AUXILIARY = compile_pattern(
+    "[filler not article]{0,3} [auxiliary absent excluded seen change persisting lacking]"
+)
 ANSWER = compile_pattern(
-    "[denial none absent seen lacking not persisting one] | [grade grade_adjective place place_adverbial]{1,3} full_stop"
+    "[denial none absent seen lacking not persisting one]"
+    " | [grade grade_adjective place place_adverbial]{1,3} full_stop"
 )
 BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))
 """What may stand between a subject and its adjective without a verb: "mediastinum not widened"."""

@@ -11,7 +11,9 @@ from nastdata.reading.statements.lists import ABSENT, DOUBTFUL, PRESENT, UNSAID,
 
 _PLACES = symbols("place place_adverbial")
 _JOINTS = symbols("contrast comma and semicolon colon full_stop")
-_NO_SUBJECT = symbols("auxiliary filler persisting article change not grade seen shows there_is doubt absent excluded")
+_NO_SUBJECT = symbols(
+    "auxiliary filler persisting article change not grade seen shows there_is doubt absent excluded"
+)
 """What may stand between a joint and a cue without giving the cue a subject of its own."""
 _BESIDE = symbols("preposition place place_adverbial domain of previous unknown number")
 """What may stand between a finding and its verb besides: "seen on the prior study has resolved"."""
@@ -105,11 +107,13 @@ class Mentions(Lists):
             )
 
     def _refers_back(self, i: int) -> bool:
-        """Tell whether the cue at ``i``, with no list open, is about what is named before: "but has resolved"."""
+        """Tell whether the cue at ``i``, with no list open, is about what is before: "but has resolved"."""
         if not self._last or not self.mentions or look.ANY_NAME.match(self.kinds, i + 1):
             return False
         last, j, subject = self.mentions[-1].at, i - 1, False
         while j > last and self.kinds[j] not in _JOINTS:
+            if "other" in self.entries[j].roles:
+                return False
             if self.kinds[j] not in _NO_SUBJECT:
                 subject = True
                 if self.kinds[j] not in _BESIDE:

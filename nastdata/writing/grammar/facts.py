@@ -17,6 +17,8 @@ from nastdata.writing.grammar.morphology import add_article, agree, capitalize, 
 
 _SEEN = ("seen", "noted", "present", "evident", "visible", "identified", "demonstrated")
 _SHOWS = ("shows", "demonstrates", "reveals")
+_BARE = ("subject-is", "presence", "positive")
+"""Frames that leave the article out where nothing stands before the noun: "free of effusion"."""
 _LED = ("there", "is-seen", "is-noted", "is-present", "post-present", "post-seen")
 """Frames that may also begin with "On this chest radiograph,"."""
 
@@ -24,7 +26,7 @@ _LED = ("there", "is-seen", "is-noted", "is-present", "post-present", "post-seen
 # (name, present, absent); the place stands in {np} as an adjective, or in {at}.
 _SAID: tuple[tuple[str, str, str], ...] = (
     ("there", "there {be} {NP}{at}", "there {be} no {np}{at}"),
-    ("there-evidence", "there is evidence of {NP}{at}", "there is no evidence of {np}{at}"),
+    ("there-evidence", "there is evidence of {NP}{at}", "there is no evidence of {NP}{at}"),
     ("with", "{subject} with {NP}{at}", "{subject} without {np}{at}"),
     ("showing", "{subject} showing {NP}{at}", "{subject} showing no {np}{at}"),
     *((f"is-{v}", f"{{NP}} {{be}} {v}{{at}}", f"no {{np}} {{be}} {v}{{at}}") for v in _SEEN),
@@ -34,7 +36,6 @@ _SAID: tuple[tuple[str, str, str], ...] = (
     ("subject-is", "the {subject} is positive for {np}{at}", "the {subject} is free of {np}{at}"),
     ("presence", "presence of {NP}{at}", "absence of {np}{at}"),
     ("positive", "positive for {np}{at}", "negative for {np}{at}"),
-    ("findings", "findings: {np}{at}", "findings: no {np}{at}"),
 )
 # Without a place after it, an absent finding can be denied behind its name as well. With one, "not seen in
 # the right lower lobe" and "not in the right lower lobe" would be too near to one another.
@@ -146,7 +147,8 @@ class FactGrammar:
         column = 2 if fact.existence == "absent" or fact.denies else 1
         if fact.denies is None:
             for noun in self._make_nouns(condition, fact.severity, place):
-                yield from self._say(noun, column)
+                graded = fact.severity is not None and condition.article is not None
+                yield from self._say(noun, column, bare=not graded)
             if place is not None:
                 noun = self._make_noun(condition, fact.severity, many=place.side == "both")
                 yield from self._front(noun, place, column)
@@ -159,8 +161,11 @@ class FactGrammar:
             noun = next(self._make_nouns(condition, None, place))
             yield from self._tell_grade(condition, noun, str(fact.severity), column)
 
-    def _say(self, noun: _Noun, column: int) -> Iterator[tuple[str, str]]:
+    def _say(self, noun: _Noun, column: int, *, bare: bool) -> Iterator[tuple[str, str]]:
+        """Yield the frames of a finding; ``bare`` if it can stand without an article after a preposition."""
         frames = _SAID if noun.at else (*_SAID, *_SAID_AFTER)
+        if not bare:  # "free of small effusion"
+            frames = tuple(f for f in frames if f[0] not in _BARE)
         slots = {**self._slots(noun), "at": noun.at}
         for frame in frames:
             text = frame[column].format_map(slots)
@@ -243,10 +248,10 @@ class FactGrammar:
         """Whether the adjective can't stand before the name.
 
         It can't if it and the name's first words name another place ("right" + "lung lesion"), or if a word
-        would come twice ("right lung" + "lung lesion").
+        would come twice ("right upper lung zone" + "lung lesion").
         """
         words = condition.text.split(" ")
-        if str(place.adjective).split(" ")[-1] == words[0]:
+        if set(str(place.adjective).split(" ")) & set(words):
             return True
         starts = {f"{place.adjective} {' '.join(words[:n])}" for n in range(1, len(words))}
         others = (p for p in self._ontology.places if p.name != place.name)

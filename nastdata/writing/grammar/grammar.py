@@ -41,8 +41,8 @@ class GroupFrame:
 
     Slots of the present list: ``{p}`` joined by "and", ``{P}`` with articles, ``{pbe}`` its verb, ``{pf}``
     the verb of its first item (after "there"). Of the absent list: ``{n}`` joined by "and", ``{N}`` with
-    articles, ``{o}`` by "or", ``{neither}`` and ``{Neither}`` (with articles), verbs ``{nbe}``, ``{nf}``
-    (first), ``{nl}`` (last). Beside a verb the lists have articles. Of the affirmative
+    articles, ``{o}`` and ``{O}`` by "or", ``{neither}`` and ``{Neither}`` (with articles), verbs ``{nbe}``,
+    ``{nf}`` (first), ``{nl}`` (last). Beside a verb the lists have articles. Of the affirmative
     alternatives: ``{a}``, ``{abe}``, ``{af}``. ``{v}`` and ``{w}`` are words of ``cues.SEEN``.
     """
 
@@ -61,8 +61,8 @@ _FINDINGS = "findings: "
 SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
     SegmentFrame("after", ", ", ", "),
     SegmentFrame("after", ", ", ", and "),
-    SegmentFrame("after", ", ", ", and ", _WHILE),
-    SegmentFrame("after", ", ", ", and ", _WHEREAS),
+    SegmentFrame("after", "; ", "; "),
+    SegmentFrame("after", ". ", ". "),
     SegmentFrame("after", ", ", ", and ", _BUT),
     SegmentFrame("after", ", ", ", and ", opener=_FINDINGS),
     SegmentFrame("after", "; ", "; ", opener=_ON),
@@ -88,8 +88,8 @@ SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
     SegmentFrame("sentence", ". ", ". "),
     SegmentFrame("sentence", ". ", ". In addition, "),
     SegmentFrame("sentence", "; ", "; ", opener=_ON),
-    SegmentFrame("phrase", ", ", ", and "),
-    SegmentFrame("phrase", ", ", ", "),
+    SegmentFrame("with", ", ", ", and "),
+    SegmentFrame("with", ", ", ", "),
     SegmentFrame("phrase", ", ", ", and ", opener="{subject} "),
     SegmentFrame("phrase", ", ", ", and ", opener="{a_subject} "),
     SegmentFrame("phrase", ", ", ", and ", _BUT, opener="{subject} "),
@@ -99,7 +99,7 @@ SEGMENT_FRAMES: tuple[SegmentFrame, ...] = (
     SegmentFrame("predicate", ", ", ", and ", _BUT, opener="the {subject} "),
     SegmentFrame("predicate", ", ", ", and ", _YET, opener="this {subject} "),
     SegmentFrame("predicate", "; it ", "; it ", opener="the {subject} "),
-    SegmentFrame("predicate", ". It ", ". It also ", opener="the {subject} "),
+    SegmentFrame("predicate", ". It ", ". In addition, it ", opener="the {subject} "),
 )
 
 _NO = "[no {o}|{a}]"
@@ -109,7 +109,7 @@ _ARE_NOT = "[{Neither} {nl} {w}|{a} {abe} {w}]"
 _ABSENT = "[{n} absent|{a} seen]"
 _ARE = "{P} {pbe} {v}"
 _PRESENCE, _ABSENCE = "presence of {p}", "[absence of {n}|presence of {a}]"
-_NEGATIVE = "[negative for {o}|showing {a}]"
+_NEGATIVE = "{subject} [negative for {o}|showing {a}]"
 _NO_EVIDENCE = "[no evidence of {o}|{a}]"
 _LISTED = "[absent: {n}|seen: {a}]"
 
@@ -121,7 +121,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     GroupFrame("{p} {v}, [no sign of {o}|with {a}]", "{p} {v}", "[no sign of {o}|{a}]"),
     GroupFrame("{p} {v}; " + _ABSENT, "{p} {v}", _ABSENT),
     GroupFrame("{p} {v}. " + _NO, "{p} {v}", _NO),
-    GroupFrame("{p}, [but no {o}|and {a}]", "{p}", _NO),
+    GroupFrame("{p}, [but no {o}|with {a}]", "{p}", _NO),
     GroupFrame("{p} [without {o}|with {a}]", "{p}", _WITHOUT),
     GroupFrame("{p} [with no sign of {o}|with {a}]", "{p}", "[no sign of {o}|{a}]"),
     GroupFrame("{p} [with no evidence of {o}|with {a}]", "evidence of {p}", _NO_EVIDENCE),
@@ -133,12 +133,12 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         _ABSENCE,
     ),
     GroupFrame("positive for {p}, [negative for {o}|with {a}]", "positive for {p}", _NEGATIVE),
-    GroupFrame("there {pf} {P}, [but no {o}|and {a}]", "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
+    GroupFrame("there {pf} {P}, [but no {o}|with {a}]", "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
     GroupFrame("there {pf} {P}, " + _WITHOUT, "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"),
     GroupFrame(
         "there {pf} {P}, [with no evidence of {o}|with {a}]",
-        "there is evidence of {p}",
-        "there [is no evidence of {o}|{af} {a}]",
+        "there is evidence of {P}",
+        "there [is no evidence of {O}|{af} {a}]",
     ),
     GroupFrame(
         "there {pf} {P}; there [{nf} no {o}|{af} {a}]", "there {pf} {P}", "there [{nf} no {o}|{af} {a}]"
@@ -172,7 +172,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "{subject} [devoid of {o}|with {a}]",
     ),
     GroupFrame(
-        "the {subject} shows {P}, [but no {o}|and {a}]",
+        "the {subject} shows {P}, [but no {o}|with {a}]",
         "the {subject} shows {P}",
         "the {subject} shows [no {o}|{a}]",
     ),
@@ -188,12 +188,12 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
     ),
     # what is absent comes first
     GroupFrame(_NO + ", with {p}", "with {p}", _NO),
-    GroupFrame("[no {o}, but|{a}, and] {p} {v}", "{p} {v}", _NO),
+    GroupFrame("[no {o}, but|{a}, with] {p} {v}", "{p} {v}", _NO),
     GroupFrame("[no evidence of {o}|{a}]; {p} {v}", "{p} {v}", _NO_EVIDENCE),
     GroupFrame("[no sign of {o}|{a}]; evidence of {p}", "evidence of {p}", "[no sign of {o}|{a}]"),
     GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, with {p} {v}", "{p} {v}", "[{Neither} {nl}|{a} {abe}] {w}"),
     GroupFrame("[{Neither} {nl}|{a} {abe}] {w}, while " + _ARE, _ARE, "[{Neither} {nl}|{a} {abe}] {w}"),
-    GroupFrame(_WITHOUT + ", showing {p}", "showing {p}", _WITHOUT),
+    GroupFrame("{subject} " + _WITHOUT + ", showing {p}", "{subject} showing {p}", "{subject} " + _WITHOUT),
     GroupFrame("[without {o}, but|with {a}, and] with {p}", "with {p}", _WITHOUT),
     GroupFrame(_ABSENT + ", with {p} {v}", "{p} {v}", _ABSENT),
     GroupFrame("[{neither} {w}|{a} {w}], with {p} {v}", "{p} {v}", "[{neither} {w}|{a} {w}]"),
@@ -203,7 +203,7 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         _ABSENCE,
     ),
     GroupFrame(
-        "[negative for {o}, but|showing {a}, and] positive for {p}",
+        "{subject} [negative for {o}, but|showing {a}, and] positive for {p}",
         "positive for {p}",
         _NEGATIVE,
     ),
@@ -217,9 +217,9 @@ GROUP_FRAMES: tuple[GroupFrame, ...] = (
         "there [{nf} no {o}|{af} {a}]",
     ),
     GroupFrame(
-        "there [is no evidence of {o}|{af} {a}], although " + _ARE,
+        "there [is no evidence of {O}|{af} {a}], although " + _ARE,
         _ARE,
-        "there [is no evidence of {o}|{af} {a}]",
+        "there [is no evidence of {O}|{af} {a}]",
     ),
     GroupFrame("[in the absence of {o}|together with {a}], " + _ARE, _ARE, _ABSENCE),
     GroupFrame(

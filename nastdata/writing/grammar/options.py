@@ -19,7 +19,7 @@ Texts = tuple[str, str, tuple[tuple[str, str], ...]]
 # A preposition that need not be said again: "with A, with B" becomes "with A and B". Not before "no",
 # whose scope would change.
 _SHARED = re.compile(r"with (?!no |evidence )")
-_ONE_CHANGE = frozenset({"phrase"})
+_ONE_CHANGE = frozenset({"with", "phrase"})
 """Kinds of segment in which "with A, without B, with C" could be read as "without B that has C"."""
 
 
@@ -84,7 +84,7 @@ class OptionGrammar:
             joiners = [frame.contrast if i == changes[0] else frame.pair for i in range(2)]
         pieces = fill_template(frame.opener, self._subject)
         filled = [[("", "")], *(fill_template(j, {}) for j in joiners)]
-        if frame.kind == "phrase":
+        if frame.kind in _ONE_CHANGE:
             left = _share_heads([_side(j, 0) for j in filled], [_side(s, 0) for s in segments])
             right = _share_heads([_side(j, 1) for j in filled], [_side(s, 1) for s in segments])
             pieces += zip(left, right, strict=True)
@@ -138,6 +138,7 @@ def _absent_slots(absent: Sequence[Condition], instead: Sequence[Phrase]) -> dic
         "n": join_list(names, "and"),
         "N": join_list(articled, "and"),
         "o": either,
+        "O": join_list(articled, "or"),
         "neither": f"neither {join_list(names, 'nor')}" if two else f"no {either}",
         "Neither": f"neither {join_list(articled, 'nor')}" if two else f"no {either}",
         "nbe": agree_all(absent),

@@ -13,7 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["after", "fragment", "clause", "existential", "sentence", "phrase", "predicate", "group"]
+Kind = Literal[
+    "after", "fragment", "clause", "existential", "sentence", "with", "phrase", "predicate", "group"
+]
 
 SEEN = ("noted", "seen", "evident", "visible", "identified", "present")
 """How a finding is said to be there; also what an absent one is not."""
@@ -51,11 +53,7 @@ _FRAGMENT = Cues(
         "[no evidence of {x}|{a}]",
         "[no {x} seen|{a} seen]",
         "[no {x} identified|{a} identified]",
-        "[without {x}|with {a}]",
-        "[free of {x}|with {a}]",
-        "[negative for {x}|showing {a}]",
         "[absence of {x}|presence of {a}]",
-        "[lacking {x}|with {a}]",
     ),
 )
 
@@ -76,23 +74,34 @@ _CLAUSE = Cues(
 )
 
 _EXISTENTIAL = Cues(
-    present=("there {be} {X}", "there is evidence of {x}"),
+    present=("there {be} {X}", "there is evidence of {X}"),
     absent=(
         "there [{be} no {x}|{abe} {a}]",
-        "there [is no evidence of {x}|{abe} {a}]",
-        "there [is no sign of {x}|{abe} {a}]",
+        "there [is no evidence of {X}|{abe} {a}]",
+        "there [is no sign of {X}|{abe} {a}]",
     ),
 )
 
 _SENTENCE = Cues(
-    present=(*_CLAUSE.present, *_EXISTENTIAL.present, "evidence of {x} is seen", "evidence of {x} is noted"),
+    present=(*_CLAUSE.present, *_EXISTENTIAL.present, "evidence of {X} is seen", "evidence of {X} is noted"),
     absent=(
         *_CLAUSE.absent,
         *_EXISTENTIAL.absent,
         "[no {x} {be} seen|{a} {abe} seen]",
         "[no {x} {be} identified|{a} {abe} identified]",
         "[no {x} {be} present|{a} {abe} present]",
-        "[no evidence of {x} is seen|{a} {abe} seen]",
+        "[no evidence of {X} is seen|{a} {abe} seen]",
+    ),
+)
+
+_WITH = Cues(
+    present=("with {x}", "with evidence of {x}"),
+    absent=(
+        "[without {x}|with {a}]",
+        "[without evidence of {x}|with {a}]",
+        "[with no {x}|with {a}]",
+        "[with no sign of {x}|with {a}]",
+        "[with no evidence of {x}|with {a}]",
     ),
 )
 
@@ -119,7 +128,7 @@ _PREDICATE = Cues(
         "demonstrates {X}",
         "reveals {X}",
         "is positive for {x}",
-        "shows evidence of {x}",
+        "shows evidence of {X}",
         "displays {X}",
     ),
     absent=(
@@ -130,8 +139,8 @@ _PREDICATE = Cues(
         "[is negative for {x}|demonstrates {a}]",
         "[lacks any {x}|shows {a}]",
         "[is devoid of {x}|reveals {a}]",
-        "[shows no evidence of {x}|shows {a}]",
-        "[shows no sign of {x}|shows {a}]",
+        "[shows no evidence of {X}|shows {a}]",
+        "[shows no sign of {X}|shows {a}]",
         "[displays no {x}|displays {a}]",
     ),
 )
@@ -142,6 +151,7 @@ CUES: dict[Kind, Cues] = {
     "clause": _CLAUSE,
     "existential": _EXISTENTIAL,
     "sentence": _SENTENCE,
+    "with": _WITH,
     "phrase": _PHRASE,
     "predicate": _PREDICATE,
     "group": Cues(present=SEEN, absent=SEEN),

@@ -308,8 +308,8 @@ def ray_worker_killed(lab: Lab) -> Trial:
     run = lab.start(out, "--engine", "ray", "--set", "workers=2")
 
     def workers() -> list[int]:
-        return [pid for pid, _, c in list_processes() if pid not in mine and c.startswith("ray::")
-                and "run_packed" not in c and "IDLE" not in c]  # fmt: skip
+        own = [(pid, c) for pid, _, c in list_processes() if pid not in mine and c.startswith("ray::")]
+        return [pid for pid, command in own if "Map" in command]
 
     if not run.wait_for(lambda: bool(workers())):
         stop(run)
@@ -319,4 +319,5 @@ def ray_worker_killed(lab: Lab) -> Trial:
     code = run.finish()
     if code == 0:
         return Trial(True, run.in_words, True, True, lab.is_right(out))
-    return again(lab, out, in_words=run.in_words and code == 2)
+    told = run.in_words and code == 2
+    return again(lab, out, in_words=told, note="" if told else " / ".join(run.lines[-8:]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from servers import Faults, serve
 
-from chaos.builds import Lab, Run, hash_tree, stop
+from chaos.builds import Lab, Run, hash_tree, is_whole, stop
 from chaos.faults import Trial
 
 RECIPE = ("mednega", "--limit", "24", "--set", "phantom_patients=150", "--set", "audit.enabled=false",
@@ -46,7 +46,7 @@ def answers_damaged(lab: Lab) -> Trial:
         run = _start(lab, out, url, cache)
         code = run.finish(300)
         told = run.in_words and code in (0, 1, 2)
-        sound = code in (0, 1) or not out.exists()
+        sound = is_whole(out) or not out.exists()
         for path in out.parent.glob("a.sqlite*"):
             path.unlink()
         return _finish(lab, out, url, cache, told, sound)

@@ -9,11 +9,12 @@ of its records.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from nastdata.design.contextual.places import Spot
+from nastdata.design.contextual.places import Atlas, Spot
 from nastdata.design.contextual.states import ConditionState, Logic, Record
 from nastdata.records import Fact
 
@@ -118,11 +119,12 @@ class _Records:
 
     def _find(self, place: str | None, grade: str | None) -> Answer:
         ruled_out: Bools = self._any(self._denied, [self._covers(d, place, grade) for d in self._denials])
-        spots = self._logic.atlas.halves(place) if place is not None else ()
+        atlas = self._logic.atlas
+        spots = atlas.halves(place) if place is not None else ()
         fit = [grade is None or g == grade for _, g in self._found]
         so = self._any(self._present, fit)
         for spot in spots:
-            hit = [f and self._hits(p, spot) for f, (p, _) in zip(fit, self._found, strict=True)]
+            hit = [f and _hits(atlas, p, spot) for f, (p, _) in zip(fit, self._found, strict=True)]
             so = so & self._any(self._present, hit)
         not_so = np.zeros(len(self._states), bool)
         if grade is not None:
@@ -143,25 +145,15 @@ class _Records:
 
     def _is_free(self, spot: Spot, lobes: bool) -> Bools:
         """Of each state: neither its records nor what may show as them touch a spot."""
-        found = [not self._apart(p, spot, lobes) for p, _ in self._found]
-        kin = [not self._apart(p, spot, lobes) for p, _ in self._kin]
+        atlas = self._logic.atlas
+        found = [not _is_apart(atlas, p, spot, lobes) for p, _ in self._found]
+        kin = [not _is_apart(atlas, p, spot, lobes) for p, _ in self._kin]
         return ~self._any(self._present, found) & ~self._any(self._near, kin)
 
     def _covers(self, denied: Record, place: str | None, grade: str | None) -> bool:
         """Whether one denial alone makes a finding of this place and grade false."""
         alone = ConditionState(self._condition, "unknown", denied=(denied,))
         return self._logic.judge(alone, Fact(self._condition, "present", place, grade)) is False
-
-    def _hits(self, recorded: str | None, spot: Spot) -> bool:
-        atlas = self._logic.atlas
-        return recorded is not None and any(atlas.holds(spot, half) for half in atlas.halves(recorded))
-
-    def _apart(self, recorded: str | None, spot: Spot, lobes: bool) -> bool:
-        atlas = self._logic.atlas
-        return recorded is not None and all(
-            atlas.apart(half, spot) and (lobes or not atlas.superimposed(half, spot))
-            for half in atlas.halves(recorded)
-        )
 
     def _flag(self, holds: Callable[[ConditionState], bool]) -> Bools:
         return np.array([holds(s) for s in self._states], bool)
@@ -170,6 +162,21 @@ class _Records:
     def _any(incidence: Bools, wanted: list[bool]) -> Bools:
         """Of each state: does it have one of the wanted records."""
         return np.asarray(incidence[:, np.array(wanted, bool)].any(axis=1))
+
+
+@lru_cache(maxsize=65536)
+def _hits(atlas: Atlas, recorded: str | None, spot: Spot) -> bool:
+    """Whether a finding that is in ``recorded`` is surely in ``spot``."""
+    return recorded is not None and any(atlas.holds(spot, half) for half in atlas.halves(recorded))
+
+
+@lru_cache(maxsize=65536)
+def _is_apart(atlas: Atlas, recorded: str | None, spot: Spot, lobes: bool) -> bool:
+    """Whether a finding that is in ``recorded`` is seen not to be in ``spot``."""
+    return recorded is not None and all(
+        atlas.apart(half, spot) and (lobes or not atlas.superimposed(half, spot))
+        for half in atlas.halves(recorded)
+    )
 
 
 def _incidence(records: Sequence[Iterable[Record]]) -> tuple[list[Record], Bools]:
