@@ -6,7 +6,7 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: demo test lint bench chaos experiment clean
+.PHONY: demo test test-base lint bench chaos experiment docs release-check clean
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
@@ -16,6 +16,10 @@ demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: bui
 
 test: $(VENV)/.test  ## everything the tests need, then the tests
 	$(BIN)/python -m pytest -p no:cacheprovider $(PARALLEL) $(PYTEST_ARGS)
+
+test-base: $(VENV)/.base  ## what needs no extra: the base install alone, on any supported Python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pytest 'hypothesis>=6.100,<7'
+	$(BIN)/python -m pytest -p no:cacheprovider tests/base tests/reading $(PYTEST_ARGS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -32,6 +36,13 @@ chaos: $(VENV)/.test  ## builds are killed, starved and cut off; the table goes 
 
 experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python benchmarks/experiment.py  # one thread: as documented
+
+docs: $(VENV)/.test  ## the documentation site, offline, in out/site; warnings are errors
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs $(OUT)/site
+	@echo "site: $(OUT)/site/index.html"
+
+release-check:  ## sdist and wheel built twice with the same bytes, each installed alone and put to work
+	$(PYTHON) .ci/release_check.py $(if $(RELEASE),--release)
 
 # The environment is made anew when pyproject.toml changes.
 $(VENV)/.base: pyproject.toml

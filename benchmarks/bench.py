@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench_sections import PIECES, SECTIONS, SIZES
 from machine import describe_machine
-from sections import PIECES, SECTIONS, SIZES
 
 from nastdata.stages.keys import hash_parts
 

@@ -263,6 +263,8 @@ def _sides(words: frozenset[str]) -> set[str]:
 
 def _parts(words: frozenset[str], side: set[str]) -> set[str]:
     """Return the pieces that words of a place touch; none if they name no region."""
+    if words & {"lobe", "lobes"}:
+        words -= {"hilum", "hilar", "perihilar"}  # "left upper lobe, perihilar" is in that lobe
     out = {p for w in words & PARTS.keys() for p in PARTS[w].split()}
     levels = ZONES if words & {"zone", "zones", "field"} else LOBES if words & {"lobe", "lobes"} else {}
     # the left lung's upper lobe holds the lingula

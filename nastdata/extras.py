@@ -27,6 +27,10 @@ EXTRAS: dict[str, Extra] = {
     "train": Extra(
         ("torch", "open_clip", "peft", "safetensors", "matplotlib"), "evaluate, trace, train, explain"
     ),
+    "review": Extra(
+        ("starlette", "uvicorn", "statsmodels", "krippendorff", "openpyxl"),
+        "nastdata review: the page, agreement of reviewers, sheets",
+    ),
     "ray": Extra(("ray",), "--engine ray: many machines"),
     "quality": Extra(("great_expectations", "mlcroissant"), "expectation suites, Croissant checks"),
     "excel": Extra(("openpyxl",), "label tables in .xlsx files"),

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+from nastdata.errors import UserError
 
 EVERY = 20.0
 """Seconds between two lines of a stage that counts, where there is no terminal."""
@@ -59,6 +61,50 @@ class Stage:
 
 
 @dataclass
+class Log:
+    """Lines with their times, in a file once its folder is there."""
+
+    path: Path
+    lines: list[str] = field(default_factory=list)
+    failed: str = ""
+    """Why it could not be written."""
+
+    def add(self, text: str) -> None:
+        """Add lines, and write them if the folder is there."""
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        self.lines += [f"{now}  {line}\n" for line in text.splitlines() or [""]]
+        if self.path.parent.is_dir():
+            self.write_out()
+
+    def write_out(self) -> None:
+        """Write all lines."""
+        if self.failed:
+            return
+        try:
+            self.path.write_text("".join(self.lines), encoding="utf-8")
+        except OSError as e:
+            self.failed = f"{self.path}: {e.strerror or e}"
+
+    def remove(self) -> None:
+        """Take the file away."""
+        if not self.failed:
+            self.path.unlink(missing_ok=True)
+
+
+@dataclass
+class Manner:
+    """How the command line was asked to speak; the default of every ``Progress``."""
+
+    mute: bool = False
+    """Warnings only (``--quiet``)."""
+    verbose: bool = False
+
+
+MANNER = Manner()
+WARNING = "warning: "
+
+
+@dataclass
 class Progress:
     """Prints one line a stage: its name, what came of it, and how long it took.
 
@@ -71,32 +117,41 @@ class Progress:
     quiet: bool = False
     verbose: bool = False
     callback: Callback | None = None
-    log: IO[str] | None = field(default=None, repr=False)
-    """Open text file that keeps every line with its time."""
+    log: Log | None = field(default=None, repr=False)
+    """Keeps every line with its time."""
 
     def __post_init__(self) -> None:
         self.started = time.monotonic()
+        self.verbose = self.verbose or MANNER.verbose
+
+    @property
+    def _hushed(self) -> bool:
+        """Whether lines that are no warnings are left out."""
+        return self.quiet or MANNER.mute
 
     @contextmanager
     def log_to(self, path: Path) -> Iterator[None]:
-        """Keep every line, with its time, in a text file; one that can't be written is reported and left out.
+        """Keep every line, with its time, in a text file beside a result; an older one is replaced.
+
+        The file appears with the folder that it is in. Wrong use leaves none; what was interrupted does.
 
         Args:
-            path: The file; an older one is replaced.
+            path: The file.
         """
-        try:
-            self.log = path.open("w", encoding="utf-8")
-        except OSError as e:
-            self.say(f"no log file: {path}: {e.strerror or e}")
-            yield
-            return
+        self.log = Log(path)
         try:
             yield
+            self.record("done")
+            self.log.write_out()
+        except UserError:
+            self.log.remove()
+            raise
         except BaseException as e:
-            self.record(f"stopped: {type(e).__name__}: {e}")
+            self.record(f"stopped: {type(e).__name__} {e}".rstrip())
             raise
         finally:
-            self.log.close()
+            if self.log.failed:
+                self.say(f"{WARNING}no log file: {self.log.failed}")
             self.log = None
 
     @contextmanager
@@ -104,7 +159,7 @@ class Progress:
         """Announce a stage, and close its line when it ends."""
         stage, start = Stage(), time.monotonic()
         self._emit(Event(name))
-        if self.verbose and not self.quiet:
+        if self.verbose and not self._hushed:
             self._print(f"{name:<10} ...")
         with self._bar(name) as bar:
             step = 0
@@ -123,23 +178,20 @@ class Progress:
         line = f"{name:<10} {stage.said}  ({seconds:.1f} s)"
         self.record(line)
         self._emit(Event(name, stage.said, seconds=seconds, finished=True))
-        if not self.quiet:
+        if not self._hushed:
             self._print(line)
 
     def say(self, text: str) -> None:
-        """Print a line of its own."""
+        """Print a line of its own; one that begins with ``warning:`` is printed under ``--quiet`` too."""
         self.record(text)
         self._emit(Event("", text))
-        if not self.quiet:
+        if not self._hushed or (text.startswith(WARNING) and not self.quiet):
             self._print(text)
 
     def record(self, text: str) -> None:
         """Keep a line in the log file only."""
         if self.log is not None:
-            now = time.strftime("%Y-%m-%d %H:%M:%S")
-            for line in text.splitlines() or [""]:
-                self.log.write(f"{now}  {line}\n")
-            self.log.flush()
+            self.log.add(text)
 
     def _print(self, text: str) -> None:
         prefix = f"{time.monotonic() - self.started:7.1f} s  " if self.verbose else ""
@@ -152,7 +204,7 @@ class Progress:
     @contextmanager
     def _bar(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """A moving bar with rate and time left, on a terminal; elsewhere a line now and then."""
-        if self.quiet:
+        if self._hushed:
             yield lambda done, total: None
         elif sys.stderr.isatty():
             with _open_bar(name) as show:

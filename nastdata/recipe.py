@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -27,6 +27,7 @@ from pydantic import (
 from nastdata.errors import UserError, name_nearest
 from nastdata.registry import list_adapters
 from nastdata.resources import find_resource
+from nastdata.text_input.yaml_files import parse_yaml, read_yaml
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -482,10 +483,7 @@ def load_recipe(name_or_path: str, overrides: Iterable[tuple[str, str]] = ()) ->
         UserError: with every mistake in the file and the overrides.
     """
     path = find_recipe(name_or_path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as e:
-        raise UserError(f"not a readable YAML file ({str(e).splitlines()[0]})", where=str(path)) from e
+    data = read_yaml(path)
     if not isinstance(data, dict) or "recipe" not in data:
         raise UserError(
             "no 'recipe' key", where=str(path), how="known kinds: " + ", ".join(list_adapters(GROUP))
@@ -524,8 +522,8 @@ def _set_key(data: dict[str, Any], key: str, value: str) -> None:
             raise UserError(f"'{p}' holds no settings of its own", where=f"--set {key}")
         data = inner
     try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        data[last] = parse_yaml(value, f"--set {key}")
+    except UserError:
         data[last] = value
 
 
@@ -536,7 +534,16 @@ def _tell(err: Any, model: type[Settings]) -> str:
         return f"unknown key '{key}' ({name_nearest(loc[-1], _keys_at(model, loc[:-1]))})"
     message = err["msg"].removeprefix("Value error, ")
     given = f", not {err['input']!r}" if not isinstance(err["input"], dict) else ""
-    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}"
+    near = ""
+    if message.startswith("Input should be '") and isinstance(err["input"], str):
+        near = _name_near(err["input"], re.findall(r"'([^']*)'", message))
+    return f"{key or 'recipe'}: {message[0].lower()}{message[1:]}{given}{near}"
+
+
+def _name_near(word: str, known: list[str]) -> str:
+    """Return ``; did you mean 'x'?``, or nothing where none is near."""
+    near = name_nearest(word, known)
+    return f"; {near}" if near.startswith("did you mean") else ""
 
 
 def _keys_at(model: type[BaseModel], loc: list[str]) -> list[str]:

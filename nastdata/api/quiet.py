@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,10 @@ from contextlib import contextmanager
 @contextmanager
 def silence_datasets() -> Iterator[None]:
     """Switch off the progress bars of ``datasets``, and on again if they were."""
-    import datasets
+    with warnings.catch_warnings():
+        # tqdm asks for widgets that a notebook may lack
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import datasets
 
     were_off = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()

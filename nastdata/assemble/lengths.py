@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Codes = np.ndarray[Any, np.dtype[np.uint64]]
@@ -55,4 +56,5 @@ def _find_best(one: Sequence[str | None], other: Sequence[str | None]) -> Ints:
         n = min(int(longer.sum()), int(shorter.sum()))
         best = np.zeros(len(there), bool)
         best[np.flatnonzero(longer)[:n]] = best[np.flatnonzero(shorter)[:n]] = True
-    return np.array(there, np.int64)[best]
+    kept: npt.NDArray[np.int64] = np.array(there, np.int64)[best]
+    return kept

@@ -9,7 +9,7 @@ import polars as pl
 
 from nastdata.audit.choices import CONTEXT, ChoiceSet, Floats, rank_strings
 from nastdata.audit.features import compare_options, count_words, subtract_item_mean
-from nastdata.audit.intervals import bound_accuracy
+from nastdata.audit.intervals import FAMILY_Z, bound_accuracy
 from nastdata.ontology import Ontology, find_denied_beside
 from nastdata.seeded import draw_int
 
@@ -205,11 +205,12 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
     )
     fold = np.array([draw_int(seed, "caption fold", p) % folds for p in names], dtype=np.int64)[patient]
     everything = np.zeros(len(frame), dtype=np.int64)
-    base = bound_accuracy(_guess_majority(everything, negated, fold, folds), [patient])
+    # Of two values one can always guess the commoner, or either: no base rate is below a half.
+    base = max(0.5, bound_accuracy(_guess_majority(everything, negated, fold, folds), [patient])[0])
     out: dict[str, Any] = {
         "n": len(frame),
         "negated": float(negated.mean()),
-        "base_rate": base[0],
+        "base_rate": base,
         "cells": {},
     }
     keys = {
@@ -229,7 +230,8 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
     for name, key in keys.items():
         hits = _guess_majority(rank_strings(key)[1], negated, fold, folds)
         accuracy, low, high = bound_accuracy(hits, [patient])
-        out["cells"][name] = {"accuracy": accuracy, "low": low, "high": high}
+        surely = bound_accuracy(hits, [patient], FAMILY_Z)[1] > base
+        out["cells"][name] = {"accuracy": accuracy, "low": low, "high": high, "above_base": surely}
     return out
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from nastdata.audit.choices import Floats, Ints
 
 Z95 = 1.959964
-FAMILY_Z = 3.5
-"""A solver fails only if its excess over chance is beyond luck too: one-sided 0.02 %, for some twenty solvers
-of several subsets."""
+FAMILY_Z = 3.944
+"""A solver fails only if its excess over chance is beyond luck too. An audit has up to some 250 figures,
+of which
+the luckiest must not pass for a leak: one-sided 1 % for all of them together (Bonferroni), 0.004 % for
+each."""
 EXIT_Z = 2.575829
 """A trial ends early if the whole 99 % interval is below the limit, or the accuracy is above it beyond
 luck."""

@@ -300,7 +300,7 @@ def _judge(
             warnings.append(f"{config}: {found['repeated_rows']} rows repeat another's image and texts")
     captions = balance.get("contextual_captions", {})
     for cell, found in captions.get("cells", {}).items():
-        if found["low"] > captions["base_rate"] + CLAIM_MARGIN:
+        if found["above_base"] and found["accuracy"] > captions["base_rate"] + CLAIM_MARGIN:
             fails = promised.get("contextual_captions") and cell not in checks.WORDING_CELLS
             (failures if fails else warnings).append(
                 f"contextual_captions: polarity is guessed from {cell} with {found['accuracy']:.1%} "

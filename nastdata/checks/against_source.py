@@ -155,10 +155,10 @@ def _compare_facts(opened: Opened, config: str, rows: pl.DataFrame, loaded: pl.D
     """True texts are true of the study by its facts, false ones are false."""
     logic = logic_of(opened.ontology)
     facts: dict[str, list[Fact]] = {}
-    columns = ("study_id", "condition", "existence", "location", "severity")
+    columns = ("study_id", "condition", "existence", "location", "severity", "qualifier")
     wanted = loaded.filter(pl.col("study_id").is_in(rows["study_id"].unique().to_list()))
-    for study, condition, existence, place, grade in wanted.select(columns).iter_rows():
-        facts.setdefault(study, []).append(Fact(condition, existence, place, grade))
+    for study, condition, existence, place, grade, how in wanted.select(columns).iter_rows():
+        facts.setdefault(study, []).append(Fact(condition, existence, place, grade, qualifier=how))
     states: dict[str, StudyState] = {s: logic.read_study(f) for s, f in facts.items()}
     judged: dict[tuple[Any, Fact], bool | None] = {}
     bad = []

@@ -12,7 +12,7 @@ import polars as pl
 from nastdata import __version__
 from nastdata.checks.verdicts import Bad, Ledger
 from nastdata.dataset import manifest as manifests
-from nastdata.dataset.folder import DatasetFolder
+from nastdata.dataset.folder import DatasetFolder, check_plain
 from nastdata.dataset.kept import find_kept_ontology
 from nastdata.errors import UserError, name_nearest
 from nastdata.frames import REJECTS_SCHEMA, config_schema
@@ -21,6 +21,8 @@ from nastdata.provenance import find_revision
 from nastdata.records import COLUMN_ORDER, SPLITS
 
 SHARD = re.compile(r"(?P<split>[a-z]+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
+OLDER = (1,)
+"""Formats of older versions that are read as they are."""
 DOCUMENTS = ("README.md", "croissant.json", "report.html", "rejects.parquet")
 IMAGE_COLUMNS = ("image", "distractor_image")
 """Hold a path, or the image itself."""
@@ -61,6 +63,7 @@ def open_folder(path: Path, ledger: Ledger) -> Opened:
             where=str(path),
             how="configs are " + ", ".join(COLUMN_ORDER),
         )
+    check_plain(p for splits in files.values() for paths in splits.values() for p in paths)
     broken: list[Bad] = []
     try:
         manifest = manifests.read_manifest(path)
@@ -109,9 +112,14 @@ def _check_manifest(
     except UserError as e:
         ledger.add("manifest", None, 1, [*bad, Bad(str(e), "recipe.ontology")])
         return load_ontology("chest_xray")
-    if manifest.get("format") != manifests.FORMAT:
-        bad.append(Bad(f"format {manifest.get('format')!r} is not {manifests.FORMAT}", "format"))
     doubts: list[Bad] = []
+    made = manifest.get("format")
+    if made in OLDER:
+        doubts.append(
+            Bad(f"format {made}, of nastdata 0.1: bring it up to date with `nastdata migrate`", "format")
+        )
+    elif made != manifests.FORMAT:
+        bad.append(Bad(f"format {made!r} is not {manifests.FORMAT}", "format"))
     try:
         if not recipe:
             bad.append(Bad("no recipe", "recipe"))

@@ -199,7 +199,7 @@ def _audit(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame], seeds
     from nastdata.recipe import AuditSettings
 
     if any(c not in sound or len(sound[c]) < len(opened.frames[c]) for c in opened.folder.files):
-        ledger.skip("audit", None, "rows are malformed: mend what failed first")
+        ledger.skip("audit", None, "rows are malformed: fix what failed first")
         return
     threshold = opened.setting("audit", "threshold")
     settings = AuditSettings(

@@ -7,6 +7,7 @@ May import: everything, when a command is called.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("nastdata.cli.data.build", "Build a dataset from a recipe."),
     "preview": ("nastdata.cli.data.preview", "Show a few rows of what a recipe would make."),
     "recipes": ("nastdata.cli.data.recipes", "List, show or copy the built-in recipes."),
-    "sources": ("nastdata.cli.data.sources", "Say what each corpus needs, and what was found here."),
+    "sources": ("nastdata.cli.data.sources", "List corpora; describe and check labels of your own."),
     "ontology": ("nastdata.cli.data.ontology", "Write, check or show an ontology: findings, places, grades."),
     "images": ("nastdata.cli.data.images", "Show how images are read, in a page of small pictures."),
     "parse": ("nastdata.cli.checking.parse", "Read sentences or reports and print the facts they state."),
@@ -34,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Check a dataset folder, or captions that others generated.",
     ),
     "audit": ("nastdata.cli.checking.audit", "Try to solve a dataset without its images."),
+    "migrate": ("nastdata.cli.data.migrate", "Bring a folder that nastdata 0.1 built up to date."),
     "review": (
         "nastdata.cli.checking.review",
         "Have people review a sample of a dataset, or an ontology.",
@@ -55,9 +57,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Merge the results of many evaluations into a table.",
     ),
     "explain": ("nastdata.cli.modelling.explain", "Explain how models read negation."),
-    "doctor": ("nastdata.cli.doctor", "Say which parts of nastdata work on this machine."),
+    "examples": ("nastdata.cli.data.examples", "List or copy notebooks and sample tables."),
+    "doctor": ("nastdata.cli.doctor", "Show which parts of nastdata work on this machine."),
+    "completion": ("nastdata.cli.completion", "Print the script that completes commands in your shell."),
 }
 """Command -> (module with a ``command``, its one-line help)."""
+
+FIRST_HOUR = (
+    ("nastdata build mednega", "a first dataset, from made-up patients; nothing is downloaded"),
+    ("nastdata preview mednega -n 2", "what its questions look like"),
+    ("nastdata validate nast-mednega-phantom", "check every file, row and sentence"),
+    ("nastdata sources", "which corpora you can build from, and what each needs"),
+    ("nastdata sources new FILE -o mydata.yaml", "start with labels or reports of your own"),
+)
+"""What ``nastdata`` alone shows: five commands of a first hour."""
 
 
 ONLINE = ("publish",)
@@ -78,7 +91,10 @@ class LazyGroup(click.Group):
 
             raise UserError(f"no command '{cmd_name}'", how=name_nearest(cmd_name, COMMANDS))
         command: click.Command = import_module(COMMANDS[cmd_name][0]).command
-        return command
+        from nastdata.cli.manner import add_manner, reset_manner
+
+        reset_manner()
+        return add_manner(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table above, importing nothing."""
@@ -86,10 +102,28 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
+)
 @click.version_option(__version__, prog_name="nastdata")
-def cli() -> None:
-    """Build, check and publish datasets that test and teach negation in medical vision-language models."""
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Build, check and publish datasets that test and teach negation in medical vision-language models.
+
+    Every command takes --help, --quiet (warnings only) and --verbose (each step with its time).
+    """
+    if ctx.invoked_subcommand is None:
+        show_first_hour()
+
+
+def show_first_hour() -> None:
+    """Print the five commands of a first hour."""
+    click.echo("nastdata builds datasets that test and teach negation in medical vision-language models.\n")
+    click.echo("Five commands for the first hour:\n")
+    width = max(len(line) for line, _ in FIRST_HOUR)
+    for line, what in FIRST_HOUR:
+        click.echo(f"  {click.style(line.ljust(width), bold=True)}  {what}")
+    click.echo("\nAll commands: nastdata --help. Notebooks and sample tables: nastdata examples")
 
 
 class Terminated(KeyboardInterrupt):
@@ -118,15 +152,17 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a check failed, 2 wrong use, 130 interrupted, 143 ended."""
     try:
         words = sys.argv[1:] if argv is None else argv
+        color = False if os.environ.get("NO_COLOR") else None
         with offline(unless=bool(words) and words[0] in ONLINE), _end_cleanly():
-            cli.main(args=argv, prog_name="nastdata", standalone_mode=False)
+            cli.main(args=argv, prog_name="nastdata", standalone_mode=False, color=color)
     except UserError as e:
         _fail(str(e), e.exit_code)
     except CheckFailedError as e:
         _fail(str(e), 1)
     except click.ClickException as e:
-        e.show()
-        sys.exit(2)
+        from nastdata.cli.manner import explain_wrong_use
+
+        _fail(explain_wrong_use(e), 2)
     except (click.Abort, KeyboardInterrupt) as e:
         if isinstance(e, Terminated) or isinstance(e.__cause__, Terminated):
             _fail("ended by SIGTERM; run the same command again to go on", 143)

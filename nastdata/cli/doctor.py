@@ -4,24 +4,6 @@ from __future__ import annotations
 
 import click
 
-EXTRAS: dict[str, tuple[tuple[str, ...], str]] = {
-    "base": (("polars", "pydantic", "datasets", "sklearn", "scipy"), "build, parse, audit, report"),
-    "llm": (("openai",), "--realizer openai"),
-    "local": (("outlines", "torch", "transformers", "llguidance"), "--realizer local"),
-    "quality": (("great_expectations", "mlcroissant"), "expectation suites, Croissant checks"),
-    "train": (("torch", "open_clip", "peft"), "trace, train, evaluate, explain"),
-    "llamacpp": (("llama_cpp",), "writer.backend=llamacpp"),
-    "tensorboard": (("tensorboard",), "train --set log=tensorboard"),
-    "umap": (("umap",), "explain --map umap"),
-    "ray": (("ray",), "--engine ray"),
-    "review": (
-        ("starlette", "uvicorn", "statsmodels", "krippendorff", "openpyxl"),
-        "the review page, agreement of reviewers, sheets",
-    ),
-    "dicom": (("pydicom", "openjpeg", "libjpeg"), "DICOM images, and their compressed syntaxes"),
-}
-"""Extra -> (modules it brings, what they are for)."""
-
 
 @click.command("doctor", short_help="Say which parts of nastdata work on this machine.")
 @click.option("--writer", is_flag=True, help="Put three questions to a language model; show raw answers.")
@@ -48,15 +30,15 @@ def command(writer: bool, realizer: str, settings: tuple[str, ...]) -> None:
         raise UserError("--set belongs to --writer", where="--set", how="nastdata doctor --writer --set ...")
     import os
     import platform
-    from importlib.util import find_spec
 
     from nastdata import __version__
+    from nastdata.extras import EXTRAS, list_missing
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     click.echo(f"nastdata {__version__}, Python {platform.python_version()}, {cores} cores")
-    for extra, (modules, use) in EXTRAS.items():
-        missing = [m for m in modules if find_spec(m) is None]
-        if missing:
+    click.echo("  ok       base        build, parse, validate, audit, report, export")
+    for extra, (_, use) in EXTRAS.items():
+        if missing := list_missing(extra):
             remedy = f"pip install 'nastdata[{extra}]'"
             click.echo(f"  missing  {extra:<11} {use}: no {', '.join(missing)}; {remedy}")
         else:

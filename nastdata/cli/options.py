@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from nastdata.cli.completion import complete, complete_recipe, list_sources, list_writers
 from nastdata.errors import UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -16,9 +17,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def recipe_options(function: F) -> F:
     """Add the RECIPE argument and the options that change it."""
     decorators = [
-        click.argument("recipe", required=False),
+        click.argument("recipe", required=False, shell_complete=complete_recipe),
         click.option(
-            "--source", help="Corpora or YAML files of own tables, comma-separated (see `nastdata sources`)."
+            "--source",
+            shell_complete=complete(list_sources),
+            help="Corpora or YAML files of own tables, comma-separated (see `nastdata sources`).",
         ),
         click.option(
             "--data",
@@ -28,7 +31,11 @@ def recipe_options(function: F) -> F:
         ),
         click.option("--limit", help="Highest number of items to make; balance is kept."),
         click.option("--seed", help="Seed of every random choice."),
-        click.option("--realizer", help="Who words the statements: template, openai or local."),
+        click.option(
+            "--realizer",
+            shell_complete=complete(list_writers),
+            help="Who words the statements: template, openai or local.",
+        ),
         click.option("--engine", help="Where the work runs: local, or ray (RAY_ADDRESS for a cluster)."),
         click.option(
             "--set",
@@ -69,7 +76,9 @@ def read_recipe(
         key, equals, value = setting.partition("=")
         if not equals or not key:
             raise UserError(
-                "not of the form KEY.PATH=VALUE", where=f"--set {setting}", how="e.g. --set design=paper"
+                "not of the form KEY.PATH=VALUE",
+                where=f"--set {setting}",
+                how="for example --set design=paper",
             )
         overrides.append((key, value))
     named = {"source": source, "limit": limit, "seed": seed, "writer.realizer": realizer, "engine": engine}

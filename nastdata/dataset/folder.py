@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from jinja2 import TemplateError
 
 from nastdata.dataset import manifest as manifests
 from nastdata.dataset.atomic import clear_stale, explain_os_error, replace_folder, write_file
@@ -26,6 +27,7 @@ from nastdata.errors import UserError, name_nearest
 from nastdata.images.embed import Embedder
 from nastdata.images.find import ImageLoader, Tally
 from nastdata.records import COLUMN_ORDER, SPLITS
+from nastdata.text_input.plain_files import is_plain
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class DatasetFolder:
         """
         try:
             return self.scan(config, split).collect()
-        except (pl.exceptions.PolarsError, OSError) as e:
+        except (pl.exceptions.PolarsError, OSError, ValueError, TypeError) as e:
             first = str(e).splitlines()[0]
             where = f"{self.path}: {config}"
             raise UserError(f"damaged or of different columns ({first})", where=where) from e
@@ -87,8 +89,9 @@ class DatasetFolder:
             UserError: if the file is damaged.
         """
         path = self.path / "rejects.parquet"
-        if not path.is_file():
+        if not path.exists() and not path.is_symlink():
             return None
+        check_plain([path])
         try:
             return pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as e:
@@ -196,7 +199,12 @@ def read_dataset(path: Path | str) -> DatasetFolder:
         what = "not a folder" if folder.exists() else "no such folder"
         raise UserError(what, where=str(folder), how="give the folder that `nastdata build` wrote")
     manifest = manifests.read_manifest(folder)
-    notes = () if manifest else ("no manifest.json: made by others, or by hand; nothing to compare it with",)
+    notes: tuple[str, ...] = ()
+    if manifest is None:
+        notes = ("no manifest.json: made by others, or by hand; nothing to compare it with",)
+    elif manifest.get("format") != manifests.FORMAT:
+        old = f"format {manifest.get('format')}, from nastdata {manifest['nastdata']}"
+        notes = (f"{old}: `nastdata migrate {folder}` brings it up to date",)
     files: dict[str, dict[str, tuple[Path, ...]]] = {}
     strange = []
     for sub in sorted(p for p in (folder / "data").glob("*") if p.is_dir()):
@@ -205,6 +213,7 @@ def read_dataset(path: Path | str) -> DatasetFolder:
             continue
         splits = {s: tuple(sorted(sub.glob(f"{s}-*.parquet"))) for s in SPLITS}
         files[sub.name] = {s: paths for s, paths in splits.items() if paths}
+    check_plain(p for splits in files.values() for paths in splits.values() for p in paths)
     order = [*(manifest or {}).get("rows", {}), *files]
     files = {name: files[name] for name in dict.fromkeys(order) if files.get(name)}
     if not files:
@@ -216,17 +225,31 @@ def read_dataset(path: Path | str) -> DatasetFolder:
     return DatasetFolder(folder, manifest, files, (*notes, *strange))
 
 
+def check_plain(paths: Iterable[Path]) -> None:
+    """Refuse what is no plain file, before a reader that would wait for it, or read it without end.
+
+    Raises:
+        UserError: if one is a folder, a device, a pipe or a link to nothing.
+    """
+    for path in paths:
+        if not is_plain(path):
+            raise UserError("no plain file", where=str(path), how="remove it")
+
+
 def update_dataset(
     folder: DatasetFolder,
     changes: Mapping[str, Any],
     image_loader: ImageLoader | None = None,
     kept: Mapping[str, bytes] | None = None,
+    *,
+    accept: Callable[[Path], None] = lambda partial: None,
 ) -> None:
     """Change manifest keys (``{"audit": ...}``) and write card, Croissant and report anew, in one step.
 
     Data files are linked, not copied, and keep the hashes that the manifest records for them, so that
     damage to them is not blessed. A folder without a manifest gets a report only. ``kept`` are files to add
-    or to replace, by name, such as the records of a review.
+    or to replace, by name, such as the records of a review. ``accept`` looks at the new folder before it
+    takes its place, and keeps the old one by raising.
 
     Raises:
         UserError: if the folder can't be written or the disk is full.
@@ -235,7 +258,7 @@ def update_dataset(
     rejects = folder.read_rejects()
     documents = {"README.md", "croissant.json", "report.html", manifests.NAME}
     if folder.manifest is None:
-        page = render_documents({"nastdata": None, "rows": _count(frames)}, frames, rejects, image_loader)
+        page = _render({"nastdata": None, "rows": _count(frames)}, frames, rejects, image_loader)
         write_file(folder.path / "report.html", page["report.html"])
         return
     whole = {**folder.manifest, **changes}
@@ -248,6 +271,7 @@ def update_dataset(
             (partial / name).parent.mkdir(exist_ok=True)
             (partial / name).write_bytes(content)
         _write_documents(partial, whole, frames, rejects, image_loader)
+        accept(partial)
 
 
 def _write_documents(
@@ -258,11 +282,35 @@ def _write_documents(
     image_loader: ImageLoader | None,
 ) -> None:
     """Write card, Croissant, report, and at last the manifest with their hashes."""
-    for name, content in render_documents(manifest, frames, rejects, image_loader).items():
+    for name, content in _render(manifest, frames, rejects, image_loader).items():
         (partial / name).write_bytes(content)
         manifest["outputs"][name] = manifests.hash_bytes(content)
     manifest["outputs"] = dict(sorted(manifest["outputs"].items()))
     (partial / manifests.NAME).write_bytes(manifests.dump_manifest(manifest))
+
+
+def _render(
+    manifest: Mapping[str, Any],
+    frames: Mapping[str, pl.DataFrame],
+    rejects: pl.DataFrame | None,
+    image_loader: ImageLoader | None,
+) -> dict[str, bytes]:
+    """Render card, Croissant and report; a manifest or rows of others may be of any form.
+
+    Raises:
+        UserError: if they hold what nastdata does not write, with what is wrong.
+    """
+    try:
+        return render_documents(manifest, frames, rejects, image_loader)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError) as e:
+        raise _explain(e) from e
+    except (TemplateError, RecursionError, pl.exceptions.PolarsError) as e:
+        raise _explain(e) from e
+
+
+def _explain(e: Exception) -> UserError:
+    what = f"manifest or rows hold other values than nastdata writes ({type(e).__name__}: {str(e)[:160]})"
+    return UserError(what, how="nastdata validate DIR names what is wrong")
 
 
 def _list_files(folder: Path) -> dict[str, tuple[Path, ...]]:

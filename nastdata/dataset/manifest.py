@@ -9,10 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from nastdata.errors import UserError
+from nastdata.text_input.plain_files import read_file
 
 NAME = "manifest.json"
-FORMAT = 1
-"""Version of the folder's layout."""
+FORMAT = 2
+"""Version of the folder's layout; 1 is nastdata 0.1, without ``bindings`` and ``ontology.yaml``."""
+
+MOST_BYTES = 256 << 20
+KINDS: dict[str, type[dict[Any, Any]] | type[list[Any]]] = {
+    **dict.fromkeys(("recipe", "rows", "outputs", "counts", "ontology", "bindings", "libraries"), dict),
+    **dict.fromkeys(("audit", "ledger", "terms", "images", "arrow_bytes"), dict),
+    "sources": list,
+}
 
 Rows = dict[str, dict[str, int]]
 """Config -> split -> rows."""
@@ -49,11 +57,12 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         UserError: if there is one that can't be read or is not ours.
     """
     path = folder / NAME
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists() and not path.is_symlink():
         return None
-    except (OSError, ValueError) as e:
+    raw = read_file(path, MOST_BYTES)
+    try:
+        data = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as e:
         raise UserError(
             f"not a readable manifest ({str(e).splitlines()[0]})",
             where=str(path),
@@ -61,7 +70,29 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         ) from e
     if not isinstance(data, dict) or "nastdata" not in data:
         raise UserError("not a manifest of nastdata", where=str(path))
+    for key, kind in KINDS.items():
+        if data.get(key) is not None and not isinstance(data[key], kind):
+            wanted = "list" if kind is list else "object"
+            raise UserError(f"not a manifest of nastdata: '{key}' is no {wanted}", where=str(path))
+    rows = data.get("rows") or {}
+    if not all(isinstance(r, dict) and all(_is_count(n) for n in r.values()) for r in rows.values()):
+        raise UserError("not a manifest of nastdata: 'rows' are no numbers of rows", where=str(path))
+    if not all(isinstance(s, dict) and isinstance(s.get("name"), str) for s in data.get("sources") or []):
+        raise UserError("not a manifest of nastdata: a source has no name", where=str(path))
+    if not all(isinstance(v, str) for v in (data.get("outputs") or {}).values()):
+        raise UserError("not a manifest of nastdata: 'outputs' are no hashes", where=str(path))
+    made = data.get("format")
+    if isinstance(made, int) and made > FORMAT:
+        raise UserError(
+            f"format {made}, from nastdata {data['nastdata']}; this nastdata reads formats up to {FORMAT}",
+            where=str(path),
+            how="pip install --upgrade nastdata",
+        )
     return data
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
 def hash_file(path: Path) -> str:

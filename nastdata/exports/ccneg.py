@@ -21,7 +21,7 @@ Read by CoN-CLIP's fine-tuning. In its `src/configs/data_configs.py` set
     num_ccneg_eval_samples = {evaluation_rows}
 
 and run `bash run_finetuning.sh` in `src/`. It takes the last {evaluation_rows} rows for its evaluation:
-rows stand in the order train, validation, test, and that number is of those which are not for
+rows are in the order train, validation, test, and that number is of those which are not for
 training. Its fine-tuning without distractor images reads the same file. `quadruplets_SPLIT.csv` has the
 same rows as a plain table (`image,prompt,distractor_image,distractor_prompt`).
 """

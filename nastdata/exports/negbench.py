@@ -40,7 +40,7 @@ unless `--relative` was given; then run the evaluator with this folder as workin
 
 NegBench names the kind of a wrong answer by its number (1 hybrid, 2 positive, 3 negative). All options of a
 MedNega row are hybrid (something present, something absent), so those figures mean nothing there; options of
-claim sets stand in places of their kind as far as there are such.
+claim sets are in places of their kind as far as there are such.
 """
 MCQ = (
     *("correct_answer", "caption_0", "caption_1", "caption_2", "caption_3"),

@@ -10,7 +10,7 @@ from nastdata.exports.shared.statements import KEYS, Caption, read_captions
 
 NEEDS = "any config"
 HOW = """
-Read by open_clip's training (mind the separator, which is a tab unless told otherwise):
+Read by open_clip's training (mind the separator, which is a tab by default):
 
     python -m open_clip_train.main --dataset-type csv \\
         --train-data {out}/train.csv --val-data {out}/validation.csv \\

@@ -42,6 +42,10 @@ def obeys(text: str, schema: dict[str, Any]) -> bool:
         return False
 
 
+LONGEST = 1_000_000
+"""Characters of an answer in which JSON is looked for."""
+MOST_BRACES = 1_000
+"""Braces that begin no JSON, after which an answer is given up."""
 TAGS = "think|thinking|thought|reasoning|reflection"
 THINKING = re.compile(rf"<({TAGS})>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 CLOSING = re.compile(rf"\A.*</(?:{TAGS})>", re.DOTALL | re.IGNORECASE)
@@ -65,7 +69,7 @@ def find_json(text: str, schema: dict[str, Any]) -> str:
     each fenced block is looked at; else each stretch from an opening brace to its closing one. Two different
     pieces that fit are no answer.
     """
-    if is_json(text):
+    if len(text) > LONGEST or is_json(text):
         return text
     said = CLOSING.sub("", THINKING.sub("", text)).strip()
     for pieces in ([said], FENCE.findall(said), list(_list_objects(said))):
@@ -78,12 +82,12 @@ def find_json(text: str, schema: dict[str, Any]) -> str:
 def _list_objects(text: str) -> Iterator[str]:
     """Yield each outermost stretch of the text that JSON can be read from."""
     decoder = json.JSONDecoder()
-    at = text.find("{")
-    while at >= 0:
+    at, failed = text.find("{"), 0
+    while at >= 0 and failed < MOST_BRACES:
         try:
             _, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            end = at + 1
+            end, failed = at + 1, failed + 1
         else:
             yield text[at:end]
         at = text.find("{", end)

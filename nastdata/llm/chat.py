@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from nastdata.errors import UserError
+from nastdata.errors import UserError, plain
 from nastdata.llm.answer_schemas import Form, find_json, obeys, response_format
 from nastdata.llm.base import Answer, Outcome, Request
 from nastdata.llm.connection import is_loopback
@@ -63,29 +63,50 @@ def write_body(request: Request, form: Form, limit_name: str = "max_tokens") -> 
 
 def read_reply(reply: Mapping[str, Any], request: Request, retries: int = 0) -> Answer:
     """Return what a chat completion says; one without choices is ``invalid``."""
-    choices = reply.get("choices") or [{}]
-    message = choices[0].get("message") or {}
+    choices = reply.get("choices")
+    choice = as_mapping(choices[0] if isinstance(choices, list) and choices else None)
+    message, usage = as_mapping(choice.get("message")), as_mapping(reply.get("usage"))
     said = read_content(message.get("content"))
     text = find_json(said, request.form)
-    usage = reply.get("usage") or {}
     return Answer(
         text=text,
         raw=said if said != text else None,
-        outcome=_judge(choices[0].get("finish_reason"), message, text, request.form),
-        prompt_tokens=usage.get("prompt_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
+        outcome=_judge(choice.get("finish_reason"), message, text, request.form),
+        prompt_tokens=as_count(usage.get("prompt_tokens")),
+        completion_tokens=as_count(usage.get("completion_tokens")),
         retries=retries,
-        model_said=reply.get("model") or None,
-        call_id=reply.get("id") or None,
+        model_said=as_name(reply.get("model")),
+        call_id=as_name(reply.get("id")),
     )
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """Return an object of a reply, or an empty one for anything else that a server may send there."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_count(value: Any) -> int | None:
+    """Return a number of tokens, or None for anything else."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 2**53 else None
+
+
+def as_name(value: Any) -> str | None:
+    """Return a short name that can be kept and shown, or None for anything else."""
+    return plain(value, 200) or None if isinstance(value, str) else None
+
+
+def as_text(value: str) -> str:
+    """Return a text that can be kept: halves of surrogate pairs, which JSON can hold, become marks."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def read_content(content: Any) -> str:
     """Return the text of a message: a string, a list of parts, or nothing."""
     if isinstance(content, list):
         parts = [p.get("text") for p in content if isinstance(p, Mapping)]
-        return "".join(p for p in parts if isinstance(p, str))
-    return content if isinstance(content, str) else ""
+        return as_text("".join(p for p in parts if isinstance(p, str)))
+    return as_text(content) if isinstance(content, str) else ""
 
 
 def _judge(finish: str | None, message: Mapping[str, Any], text: str, schema: dict[str, Any]) -> Outcome:

@@ -8,7 +8,6 @@ TorchScript archives. Names and half precision are OpenAI's; open_clip's native 
 from __future__ import annotations
 
 import pickle
-import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
+from nastdata.models.scripted_weights import is_scripted, read_scripted
+from nastdata.text_input.plain_files import open_file
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 PREFIXES = ("module.", "clip.")
@@ -68,9 +69,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: if it can't be read, or holds no weights.
     """
+    open_file(path).close()
     try:
         found = _read(path)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as e:
+    except UserError:
+        raise
+    except Exception as e:  # of a damaged file, torch and pickle raise nearly anything
         if isinstance(e, pickle.UnpicklingError) and "global" in str(e).lower():
             what = "this checkpoint holds more than weights, which only running its code could read"
             how = "if you trust it, load it with torch.load(weights_only=False) and save its state dict alone"
@@ -108,14 +112,8 @@ def _read(path: Path) -> Any:
             return load_file(str(path))
         except SafetensorError as e:
             raise ValueError(str(e)) from e
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            scripted = any(name.endswith("/constants.pkl") for name in archive.namelist())
-        if scripted:
-            with warnings.catch_warnings():
-                # torch tells that TorchScript is going out of use; OpenAI's files are in it all the same
-                warnings.simplefilter("ignore")
-                return dict(torch.jit.load(str(path), map_location="cpu").state_dict())
+    if zipfile.is_zipfile(path) and is_scripted(path):
+        return read_scripted(path)
     return torch.load(path, map_location="cpu", weights_only=True)
 
 

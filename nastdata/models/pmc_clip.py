@@ -14,9 +14,21 @@ from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder
 from nastdata.models.bert_pair import BertPairEncoder, fill, load_hf, load_tokenizer
 from nastdata.models.open_clip_weights import read_weights
+from nastdata.text_input.plain_files import open_file
 
 FILES = ("text_encoder.pth", "image_encoder(resnet50).pth", "text_projection_layer.pth")
 BERT = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
+
+
+def _read_projection(path: Path) -> Tensor:
+    open_file(path).close()
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as e:  # of a damaged file, torch and pickle raise nearly anything
+        raise UserError("not a readable checkpoint", where=str(path), how="download it again") from e
+    if not isinstance(found, Tensor) or found.dim() != 2:
+        raise UserError("not the projection of PMC-CLIP", where=str(path), how="download it again")
+    return found
 
 
 def load(name: str) -> DualEncoder:
@@ -38,7 +50,7 @@ def load(name: str) -> DualEncoder:
             raise UserError("a file of PMC-CLIP is missing", where=str(file), how=f"all: {', '.join(FILES)}")
     bert = load_hf(Path(folder) / "bert", BERT, read_weights(files[0]), files[0])
     tokenizer = load_tokenizer(Path(folder) / "bert", BERT)
-    found = torch.load(files[2], map_location="cpu", weights_only=True)
+    found = _read_projection(files[2])
     projection = torch.nn.Linear(*found.shape, bias=False)
     projection.weight.data = found.detach().float().T.contiguous()
     weights = read_weights(files[1])

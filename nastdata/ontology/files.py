@@ -11,10 +11,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from nastdata.errors import UserError
+from nastdata.errors import UserError, name_nearest
 from nastdata.ontology.model import Ontology
 from nastdata.ontology.problems import explain_errors, explain_yaml, make_loader
 from nastdata.resources import find_resource
+from nastdata.text_input.plain_files import read_file
+from nastdata.text_input.yaml_files import MOST_BYTES, check_numbers, measure
 
 LOADER = make_loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
@@ -53,7 +55,7 @@ def load_ontology(name_or_path: str) -> Ontology:
         raise UserError(
             "no such ontology",
             where=name_or_path,
-            how=f"give a built-in name ({', '.join(list_ontologies())}) or the path of a YAML file",
+            how=f"{name_nearest(name_or_path, list_ontologies())}; or give the path of a YAML file",
         ) from None
     return _load(path, stat.st_mtime_ns)
 
@@ -61,10 +63,12 @@ def load_ontology(name_or_path: str) -> Ontology:
 @lru_cache(maxsize=8)
 def _load(path: Path, _mtime_ns: int) -> Ontology:
     try:
-        data = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=LOADER)  # noqa: S506 - a safe loader
+        text = read_file(path, MOST_BYTES).decode("utf-8-sig")
+        measure(text, str(path), LOADER)
+        data = yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
     except UnicodeDecodeError as e:
         raise UserError(f"not UTF-8 text ({e.reason})", where=str(path), how="save it as UTF-8") from e
-    except (yaml.YAMLError, OSError, ValueError, RecursionError) as e:
+    except (yaml.YAMLError, OSError, ValueError, TypeError, RecursionError) as e:
         raise UserError(explain_yaml(e), where=str(path)) from e
     if not isinstance(data, dict):
         raise UserError(
@@ -72,6 +76,7 @@ def _load(path: Path, _mtime_ns: int) -> Ontology:
             where=str(path),
             how="nastdata ontology new -o mine.yaml writes one to start from",
         )
+    check_numbers(data, str(path))
     data = _compose(data)
     try:
         return Ontology.model_validate(data)

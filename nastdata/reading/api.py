@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -15,6 +16,11 @@ from nastdata.records import Denial, Existence, Fact, Unread
 
 LANGUAGE, NO_REGISTER = "language: ", ", which has no register"
 """Around a language's name in the reason why a text is unread as a whole."""
+
+
+LONGEST, LONGEST_SENTENCE = 200_000, 5_000
+"""Characters; real reports have some thousand, real sentences some hundred."""
+_ENDS = re.compile(r"[.\n?!;]")
 
 
 def parse(
@@ -37,6 +43,8 @@ def parse(
         UserError: if there is no such ontology or register.
     """
     known = load_ontology(ontology) if isinstance(ontology, str) else ontology
+    if (reason := find_excess(text)) is not None:
+        return Reading(text, {}, (), (), (), (), (Unread(0, len(text), text, reason),), None)
     if language is None:
         found = find_language(text, known)
         if found.register is None:
@@ -46,6 +54,15 @@ def parse(
     else:
         name = _find_register(language)
     return get_parser(known, name).parse(text, report=report)
+
+
+def find_excess(text: str) -> str | None:
+    """Return why a text is no report or sentence by its length, or None: reading would take for ever."""
+    if len(text) > LONGEST:
+        return f"longer than {LONGEST:,} characters, which no report is"
+    if len(text) > LONGEST_SENTENCE and max(map(len, _ENDS.split(text))) > LONGEST_SENTENCE:
+        return f"a sentence of more than {LONGEST_SENTENCE:,} characters"
+    return None
 
 
 def name_language(reading: Reading) -> str | None:

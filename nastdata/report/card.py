@@ -140,7 +140,7 @@ def _render_body(about: Description) -> str:
 def _tell_images() -> str:
     return (
         "Images are not included: `image` is a path under the source's own image folder. "
-        "`nastdata.attach_images(rows, {SOURCE: FOLDER})` finds them in your copy and tells what is missing."
+        "`nastdata.attach_images(rows, {SOURCE: FOLDER})` finds them in your copy and lists what is missing."
     )
 
 

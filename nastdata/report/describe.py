@@ -176,7 +176,7 @@ def _tell_method(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     writer = (recipe.get("writer") or {}).get("realizer", "template")
     out = [
         f"Made by nastdata {manifest.get('nastdata')} from the recipe `{recipe.get('recipe')}`, "
-        f"seed {manifest.get('seed')}; the whole recipe stands in manifest.json.",
+        f"seed {manifest.get('seed')}; the whole recipe is in manifest.json.",
         "Labels and facts are taken from the sources; only definite ones are used.",
         f"{_tell_writers(manifest, writer)} Each text was read back by a reader that does not know how it "
         "was written, and kept only if it says exactly what the facts say.",

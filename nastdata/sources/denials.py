@@ -27,7 +27,7 @@ COVERED = "denied with a qualifier, and said plainly as well"
 SPREADING = frozenset(
     "definite definitely convincing convincingly clear clearly obvious obviously visible detectable "
     "discernible identifiable unequivocal evident apparent conspicuous demonstrable acute acutely active new "
-    "newly recent suspicious significant".split()
+    "newly recent suspicious significant large gross sizable".split()
 )
 """Qualifiers of the first finding of a list that hold for the rest too: "no definite effusion or edema"."""
 _NEW_DENIAL = re.compile(r"\b(no|not|without|nor|neither|negative|free)\b|[.;:]", re.IGNORECASE)
@@ -137,8 +137,8 @@ def narrow(parsed: Iterable[ParsedFact], text: str, ontology: Ontology) -> list[
         goes_on = before is not None and p.sentence_span == before.sentence_span
         if goes_on and before is not None and _NEW_DENIAL.search(text[before.end : p.start]):
             goes_on = False
-        own = _drop_grade(p.qualifier, fact, ontology)
-        own = own or _find_looser(text, p, before if goes_on else None)
+        own = p.qualifier or _find_looser(text, p, before if goes_on else None)
+        own = _drop_grade(own, fact, ontology)
         if not goes_on:
             words = set((own or "").split()) & SPREADING
             spread = " ".join(w for w in (own or "").split() if w in words) or None
@@ -169,11 +169,14 @@ def _find_looser(text: str, parsed: ParsedFact, before: ParsedFact | None) -> st
 
 
 _SIGN = "by another sign"
-_SUGGESTS = re.compile(r"\b(to suggest|suggest\w*|suspicious for|concerning for|worrisome for|to indicate)\b")
+_SUGGESTS = re.compile(
+    r"^\s*of\b|\b(to suggest|suggest\w*|suspicious for|concerning for|worrisome for|to indicate)\b"
+)
 _FOCUS = re.compile(r"\b(focus|foci|areas?|regions?|patch|patches) of\W*$")
 _QUALIFYING = frozenset(
     "focal multifocal acute subacute new large small displaced suspicious definite definitive obvious "
-    "convincing visible overt significant gross discrete lobar segmental active confluent dense dominant sizable".split()
+    "convincing visible overt significant gross discrete lobar segmental active confluent dense dominant "
+    "sizable".split()
 )
 
 

@@ -243,7 +243,9 @@ def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
             continue
         if fact.existence == "uncertain" or parsed.certainty == "uncertain":
             counts["uncertain findings"] += 1
-        if fact.location and fact.existence != "absent" and is_partial(text[slice(*span)], reading.language):
+        place = ontology.place_by_name.get(fact.location or "")
+        whole = place is None or (place.side == "both" and place.region is None)
+        if not whole and fact.existence != "absent" and is_partial(text[slice(*span)], reading.language):
             counts["places that hold most of a finding, not used"] += 1
             parsed = replace(parsed, fact=replace(fact, location=None))
         kept.append(parsed)

@@ -154,7 +154,13 @@ def _list_contextual(
 ) -> list[Part]:
     @cache
     def known() -> Known:
-        return know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
+        return know(
+            facts,
+            logic_of(ontology),
+            recipe.seed,
+            recipe.negation_types,
+            hard=recipe.claims.hard_places == "keep",
+        )
 
     parts = []
     if recipe.claims.enabled:

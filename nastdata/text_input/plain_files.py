@@ -23,10 +23,10 @@ from typing import IO, Any
 from nastdata.errors import UserError
 
 LARGEST = 2 << 30
-"""Bytes that one packed table, or all members of an archive together, may unpack to where it is held whole."""
-HARMLESS = 128 << 20
+"""Bytes that one packed table, or all members of an archive together, may unpack to."""
+HARMLESS = 64 << 20
 """Bytes that anything may unpack to."""
-RATIO = 200
+RATIO = 100
 """How many times its size a packed file may unpack to beyond that; tables reach 10 to 60."""
 BROKEN_ZIP = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError),
@@ -36,7 +36,7 @@ BROKEN_ZIP = (
 PACKED = {b"\x1f\x8b": gzip.GzipFile, b"BZ": bz2.BZ2File, b"\xfd7": lzma.LZMAFile}
 
 
-def open_file(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a plain file for reading; never waits.
 
     Raises:
@@ -67,13 +67,12 @@ def read_file(path: Path, most: int | None = None) -> bytes:
     """
     with open_file(path) as file:
         try:
-            raw = file.read() if most is None else file.read(most + 1)
+            raw = file.read() if most is None else _read_up_to(file, most + 1)
         except OSError as e:
             raise UserError(f"cannot be read ({e.strerror})", where=str(path)) from e
     if most is not None and len(raw) > most:
-        raise UserError(
-            f"larger than {most / 2**20:,.0f} MB, too large for what it should be", where=str(path)
-        )
+        what = f"larger than {most / 2**20:,.0f} MB, too large for what it should be"
+        raise UserError(what, where=str(path))
     return raw
 
 
@@ -142,7 +141,7 @@ def gunzip(raw: bytes, path: Path, most: int = LARGEST) -> bytes:
     """
     try:
         stream = io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=io.BytesIO(raw)), len(raw), path), 1 << 18)
-        data = stream.read(most + 1)
+        data = _read_up_to(stream, most + 1)
     except EOFError:
         raise UserError(
             "the gzip file is cut off before its end", where=str(path), how="download it again"
@@ -152,6 +151,15 @@ def gunzip(raw: bytes, path: Path, most: int = LARGEST) -> bytes:
     if len(data) > most:
         raise UserError(f"unpacks to more than {most >> 30} GB", where=str(path), how="unpack it yourself")
     return data
+
+
+def _read_up_to(stream: IO[bytes], most: int) -> bytes:
+    """Read at most so many bytes; asking for them at once would take the memory for all of them."""
+    blocks, left = [], most
+    while left > 0 and (block := stream.read(min(left, 1 << 20))):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
 
 
 class Archive:
@@ -177,7 +185,7 @@ class Archive:
             UserError: if it is broken, or all that was read is more than is believable.
         """
         with self.open(name) as stream:
-            data = stream.read(self._left + 1 if most is None else most)
+            data = _read_up_to(stream, self._left + 1 if most is None else most)
         self._left -= len(data)
         if self._left < 0:
             raise UserError("unpacks to more than 2 GB", where=str(self._path), how="unpack it yourself")

@@ -20,6 +20,7 @@ from torch import Tensor
 from nastdata.errors import UserError
 from nastdata.models.base import DualEncoder, fingerprint_text
 from nastdata.statistics import Floats
+from nastdata.text_input.plain_files import open_file, read_file
 from nastdata.tracing.agreement import describe_agreement
 from nastdata.tracing.checks import attend, compare_with_control, cross_check
 from nastdata.tracing.patching import CaptionPair, patch_pairs
@@ -57,6 +58,11 @@ class Trace:
         (folder / "trace.json").write_text(json.dumps(self.facts, indent=1) + "\n", encoding="utf-8")
 
 
+FILES = ("trace.json", "trace.safetensors")
+MOST_BYTES = 256 << 20
+"""Of ``trace.json``."""
+
+
 def read_trace(folder: Path) -> Trace:
     """Read a trace that ``nastdata trace`` wrote.
 
@@ -66,15 +72,21 @@ def read_trace(folder: Path) -> Trace:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    for name in FILES:
+        if not (folder / name).exists():
+            raise UserError("no trace here", where=str(folder), how="make one with `nastdata trace`")
+        open_file(folder / name).close()
+    again = "make it again with `nastdata trace`"
     try:
-        facts = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
-        return Trace(facts, load_file(str(folder / "trace.safetensors")))
-    except FileNotFoundError as e:
-        raise UserError("no trace here", where=str(folder), how="make one with `nastdata trace`") from e
-    except (SafetensorError, ValueError, OSError) as e:
+        facts = json.loads(read_file(folder / FILES[0], MOST_BYTES).decode())
+        arrays = load_file(str(folder / FILES[1]))
+    except (SafetensorError, ValueError, OSError, KeyError, TypeError, RecursionError) as e:
+        raise UserError("a damaged trace", where=str(folder), how=again) from e
+    if not isinstance(facts, dict) or not all(np.issubdtype(a.dtype, np.floating) for a in arrays.values()):
         raise UserError(
-            "a damaged trace", where=str(folder), how="make it again with `nastdata trace`"
-        ) from e
+            "not a trace: other values than `nastdata trace` writes", where=str(folder), how=again
+        )
+    return Trace(facts, arrays)
 
 
 def run_trace(

@@ -39,7 +39,9 @@ def _read_all(folder: Path) -> dict[str, dict[str, Any]]:
         path = folder / name
         if path.is_file():
             try:
-                out[name] = torch.load(path, map_location="cpu", weights_only=True)
-            except (RuntimeError, OSError, EOFError, ValueError, KeyError, ImportError):
+                state = torch.load(path, map_location="cpu", weights_only=True)
+            except Exception:  # noqa: S112 - torch raises nearly anything; the caller names the damaged ones
                 continue
+            if isinstance(state, dict) and isinstance(state.get("step"), int):
+                out[name] = state
     return out

@@ -24,6 +24,7 @@ from nastdata.training.settings import LayerSettings
 from nastdata.training.weight_shape import shape_weights, take_own_weights
 
 BLOCK = re.compile(r"\.(?:resblocks|layers|layer|h)\.(\d+)\.")
+AGAIN = "make it again with `nastdata trace`"
 
 
 def find_block(name: str) -> int | None:
@@ -87,17 +88,25 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
         control = trace.arrays.get("text_space_control")
         if control is None:
             raise UserError("this trace has no control", how="make it with --controls 3")
-        above: npt.NDArray[np.float64] = trace.arrays["text_space"] - control.mean(axis=0)
-        return above[1:]
-    name = f"{settings.direction}_{settings.estimator}"
-    if name not in trace.arrays:
+        effects = _get(trace, "text_space", settings)
+        if control.ndim != 2 or control.shape[1:] != effects.shape:
+            raise UserError("the trace's control has another shape than its effects", how=AGAIN)
+        above: npt.NDArray[np.float64] = effects[1:] - control.mean(axis=0)[1:]
+        return above
+    return _get(trace, f"{settings.direction}_{settings.estimator}", settings)[1:]
+
+
+def _get(trace: Trace, name: str, settings: LayerSettings) -> npt.NDArray[np.float64]:
+    found = trace.arrays.get(name)
+    if found is None:
         raise UserError(
             f"this trace has no estimate '{settings.estimator}'",
             where=str(settings.trace),
             how="make it again with `nastdata trace`, or choose another layers.estimator",
         )
-    effects: npt.NDArray[np.float64] = trace.arrays[name]
-    return effects[1:]
+    if found.ndim != 1 or len(found) < 2:
+        raise UserError(f"the trace has no effects '{name}', one for each layer", how=AGAIN)
+    return np.asarray(found, dtype=np.float64)
 
 
 def check_owner(trace: Trace, encoder: DualEncoder, where: Path) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from small_build import SMALL
 
 import nastdata
-
-SMALL = {"limit": 24, "phantom_patients": 240, "audit": {"enabled": False}}
 
 
 @pytest.fixture(scope="session")

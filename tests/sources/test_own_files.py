@@ -301,7 +301,7 @@ def test_mixed_encodings_reject_the_rows_that_are_in_another(tmp_path: Path) -> 
         ("films.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1old", "old Excel file"),
         ("films.csv", b'{"pid": 1', "not readable JSON"),
         ("films.csv", b'[{"pid": 1}', "not readable JSON"),
-        ("films.xlsx", b"PK\x03\x04 not a zip", "broken archive"),
+        ("films.xlsx", b"PK\x03\x04 not a zip", "broken zip file"),
     ],
     ids=str,
 )

@@ -98,7 +98,7 @@ def check_claims(ledger: Ledger, frame: pl.DataFrame, k_min: int | None, k_max: 
             "set kind is not that of the claims": pl.when(pl.col("set_kind") == "same_condition")
             .then(about.list.n_unique() == 1)
             .otherwise(about.list.n_unique() > 1),
-            "negation type stands in no claim": (pl.col("negation_type") == "none")
+            "negation type is that of no claim": (pl.col("negation_type") == "none")
             & pl.col("claim_negations").list.eval((pl.element() == "none").all()).list.first()
             | pl.col("claim_negations").list.contains(pl.col("negation_type")),
         },

@@ -36,13 +36,19 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
     The figures go into DIR/manifest.json, the card and the report. Exit code 1: a dataset that promises to
     be blind-proof is not, or a patient or a group is in two splits.
     """
+    from polars.exceptions import PolarsError
+
     from nastdata.checks.audit_folder import audit_folder
     from nastdata.dataset.folder import read_dataset, update_dataset
-    from nastdata.errors import CheckFailedError
+    from nastdata.errors import CheckFailedError, UserError
     from nastdata.images.store import open_store
 
     dataset = read_dataset(folder)
-    report = audit_folder(dataset, seeds=seeds, folds=folds)
+    try:
+        report = audit_folder(dataset, seeds=seeds, folds=folds)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, PolarsError) as e:
+        what = f"rows hold other values than nastdata writes ({type(e).__name__}: {str(e)[:160]})"
+        raise UserError(what, where=str(folder), how=f"nastdata validate {folder} names them") from e
     written = dataset.manifest is not None and not no_write
     if written:
         store = open_store(dataset.recipe)
@@ -63,7 +69,7 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
 
 def _print_table(found: dict[str, Any]) -> None:
     """Print solvers and warnings: a table on a terminal, aligned plain lines elsewhere."""
-    import sys
+    from nastdata.cli.tables import print_table
 
     head = ("config", "subset", "solver", "reads", "accuracy", "95 % interval", "chance", "n")
     rows = [
@@ -73,18 +79,10 @@ def _print_table(found: dict[str, Any]) -> None:
         )
         for s in found["solvers"]
     ]
-    if rows and sys.stdout.isatty():
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*head, title="Answers without the image", title_justify="left")
-        for row, s in zip(rows, found["solvers"], strict=True):
-            table.add_row(*row, style="bold" if s["above_chance"] else "")
-        Console().print(table)
-    elif rows:
-        widths = [max(len(r[i]) for r in (head, *rows)) for i in range(len(head))]
-        for row in (head, *rows):
-            click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+    if rows:
+        styles = {i: "bold" for i, s in enumerate(found["solvers"]) if s["above_chance"]}
+        numbers = ("accuracy", "chance", "n")
+        print_table(head, rows, title="Answers without the image", styles=styles, numbers=numbers)
     for config, crossing in found["leakage"].items():
         told = ", ".join(f"{what.replace('_', ' ')}: {n}" for what, n in crossing.items())
         click.echo(f"{config}: {told}")

@@ -245,24 +245,13 @@ def _finish(report: Report, failures: Path | None, default: Path, as_json: bool)
 
 def _print_table(report: Report) -> None:
     """Print the verdicts: a table on a terminal, aligned plain lines elsewhere."""
-    import sys
+    from nastdata.cli.tables import print_table
 
     head = ("rule", "config", "checked", "failed", "verdict", "note")
     rows: list[tuple[str, ...]] = [
         (v.rule, v.config or "-", f"{v.checked:,}", f"{v.failed:,}", v.outcome, v.note)
         for v in report.verdicts
     ]
-    if sys.stdout.isatty():
-        from rich.console import Console
-        from rich.markup import escape
-        from rich.table import Table
-
-        table = Table(*head)
-        styles = {"failed": "bold red", "warned": "yellow", "skipped": "dim"}
-        for row in rows:
-            table.add_row(*map(escape, row), style=styles.get(row[4]))
-        Console().print(table)
-        return
-    widths = [max(len(r[i]) for r in (head, *rows)) for i in range(len(head))]
-    for row in (head, *rows):
-        click.echo("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
+    styles = {"failed": "bold red", "warned": "yellow", "skipped": "dim"}
+    shown = {i: styles[row[4]] for i, row in enumerate(rows) if row[4] in styles}
+    print_table(head, rows, styles=shown, numbers=("checked", "failed"))

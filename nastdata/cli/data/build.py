@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from nastdata import __version__
 from nastdata.cli.options import read_recipe, recipe_options
 
 ROOT = "image_root="
@@ -46,15 +49,20 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
     from nastdata.errors import CheckFailedError
     from nastdata.pipeline import build
     from nastdata.progress import Progress
-    from nastdata.report.fitness import tell_fallback
+    from nastdata.report.fitness import summarise, tell_fallback
 
     folder = out or _name_folder(recipe)
     progress = Progress()
-    built = build(recipe, folder, progress, fresh=fresh)
+    log = folder.with_name(f"{folder.name}.log")
+    with progress.log_to(log):
+        progress.record(f"nastdata {__version__}: {' '.join(sys.argv[1:])}")
+        built = build(recipe, folder, progress, fresh=fresh)
+        verdict, limits = summarise(built.manifest, count_rows(built.configs))
+        progress.record(f"{verdict}\n{limits}")
     if said := tell_fallback(built.manifest):
         click.secho(said, fg="red", err=True)
-    for name, frame in built.configs.items():
-        splits = {s: int((frame["split"] == s).sum()) for s in ("train", "validation", "test")}
+    for name, splits in count_rows(built.configs).items():
+        frame = built.configs[name]
         click.echo(
             f"{name}: {len(frame):,} rows (" + ", ".join(f"{s} {n:,}" for s, n in splits.items()) + ")"
         )
@@ -69,9 +77,18 @@ def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, *
         _compare(bundle, folder)
     click.echo(f"dataset: {folder}")
     click.echo(f"report:  {folder / 'report.html'}")
+    click.echo(f"log:     {log}")
     click.echo(f"next:    nastdata validate {folder}   |   nastdata audit {folder}")
+    click.secho(verdict, fg="green" if verdict.startswith("fit") else "yellow", bold=True)
+    click.echo(limits)
     if built.problems:
         raise CheckFailedError("built, but a check failed: " + "; ".join(built.problems))
+
+
+def count_rows(configs: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Return config -> split -> rows."""
+    splits = ("train", "validation", "test")
+    return {name: {s: int((f["split"] == s).sum()) for s in splits} for name, f in configs.items()}
 
 
 def _name_folder(recipe: Any) -> Path:

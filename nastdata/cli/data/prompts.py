@@ -12,7 +12,7 @@ import click
 def command(condition: str, ontology: str, as_json: bool) -> None:
     """Print the 99 prompts of CONDITION: structured and natural, positive and negative (arXiv 2512.17121).
 
-    They are for top-10 retrieval with a text tower; without --json the columns are parted by tabs.
+    They are for top-10 retrieval with a text tower; without --json the columns are tab-separated.
     """
     import json
     from dataclasses import asdict

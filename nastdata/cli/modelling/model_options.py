@@ -59,8 +59,6 @@ def need_train() -> None:
     Raises:
         UserError: if torch or open_clip can't be found.
     """
-    from importlib.util import find_spec
+    from nastdata.extras import need_extra
 
-    missing = [n for n in ("torch", "open_clip", "peft", "safetensors", "matplotlib") if find_spec(n) is None]
-    if missing:
-        raise UserError(f"{', '.join(missing)} not installed", how="pip install 'nastdata[train]'")
+    need_extra("train", "this command")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nastdata.cli.completion import complete, list_formats
 from nastdata.errors import UserError
 from nastdata.registry import list_adapters
 
@@ -29,7 +30,14 @@ class FormatOption(click.Option):
 
 @click.command("export", short_help="Write a dataset in the format of another tool.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--format", "to", cls=FormatOption, required=True, help="Which tool's format")
+@click.option(
+    "--format",
+    "to",
+    cls=FormatOption,
+    required=True,
+    shell_complete=complete(list_formats),
+    help="Which tool's format",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option(
     "--split",

@@ -52,7 +52,13 @@ def design_captions(
         as affirmative ones, so that none of these tells the polarity. ``pair`` numbers a negated caption and
         an affirmative one of the same cell.
     """
-    known = known or know(facts, logic_of(ontology), recipe.seed, recipe.negation_types)
+    known = known or know(
+        facts,
+        logic_of(ontology),
+        recipe.seed,
+        recipe.negation_types,
+        hard=recipe.claims.hard_places == "keep",
+    )
     table, sheet = known.table, known.sheet
     studies: list[Ints] = []
     statements: list[Ints] = []

@@ -39,7 +39,9 @@ def design_claims(
         ``claims.balanced``, the K rows of a ``group_id`` have the same K claims, each true in one of them.
     """
     logic = logic_of(ontology)
-    known = known or know(facts, logic, recipe.seed, recipe.negation_types)
+    known = known or know(
+        facts, logic, recipe.seed, recipe.negation_types, hard=recipe.claims.hard_places == "keep"
+    )
     table, sheet = known.table, known.sheet
     if not recipe.claims.balanced:
         return design_naive_claims(table, logic, recipe)

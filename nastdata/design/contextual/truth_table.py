@@ -73,7 +73,9 @@ class Known:
     sheet: Sheet
 
 
-def know(facts: pl.DataFrame, logic: Logic, seed: int, allowed: Iterable[str]) -> Known:
+def know(
+    facts: pl.DataFrame, logic: Logic, seed: int, allowed: Iterable[str], *, hard: bool = False
+) -> Known:
     """Collect the studies of a fact frame and judge the statements of the allowed negation types.
 
     Args:
@@ -81,8 +83,9 @@ def know(facts: pl.DataFrame, logic: Logic, seed: int, allowed: Iterable[str]) -
         logic: of the ontology.
         seed: of the recipe.
         allowed: negation types.
+        hard: whether lobes of one lung count as told apart on a single frontal image.
     """
-    table = tabulate_studies(facts, logic, seed)
+    table = tabulate_studies(facts, logic, seed, hard=hard)
     return Known(table, judge_statements(table, logic, frozenset(allowed)))
 
 

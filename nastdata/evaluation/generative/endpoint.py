@@ -7,6 +7,7 @@ from answers, and connections that can't leave the machine where images may not.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import threading
@@ -21,7 +22,7 @@ from nastdata.evaluation.generative.models import choose_by_logprobs, describe_m
 from nastdata.evaluation.generative.questions import Asked
 from nastdata.evaluation.generative.settings import VisionSettings
 from nastdata.llm.base import Answer, CallFailure, Outcome
-from nastdata.llm.chat import DEFAULT_URL
+from nastdata.llm.chat import DEFAULT_URL, as_count, as_name, read_content
 from nastdata.llm.connection import Reach, fits, is_loopback, read_address
 from nastdata.llm.openai_client import import_openai
 
@@ -163,19 +164,22 @@ class Endpoint:
         return Answer(
             text=text,
             outcome=outcome,
-            prompt_tokens=usage.get("prompt_tokens"),
-            completion_tokens=usage.get("completion_tokens"),
+            prompt_tokens=as_count(usage.get("prompt_tokens")),
+            completion_tokens=as_count(usage.get("completion_tokens")),
             retries=retries,
-            model_said=reply.get("model") or None,
-            call_id=reply.get("id") or None,
+            model_said=as_name(reply.get("model")),
+            call_id=as_name(reply.get("id")),
         )
 
     def _take_logprobs(self, choice: dict[str, Any], options: int) -> str:
-        content = _dict(choice.get("logprobs")).get("content") or []
-        if not content:
+        content = _dict(choice.get("logprobs")).get("content")
+        first = _dict(content[0] if isinstance(content, list) and content else None)
+        given = first.get("top_logprobs")
+        pairs = [_read_logprob(t) for t in (given if isinstance(given, list) and given else [first])]
+        top = [p for p in pairs if p is not None]
+        if not top:
             raise self._refuse("the server gives no log-probabilities", "--choice text")
-        top = content[0].get("top_logprobs") or [content[0]]
-        return choose_by_logprobs([(str(t["token"]), float(t["logprob"])) for t in top], options)
+        return choose_by_logprobs(top, options)
 
     def _adapt(self, said: str) -> bool:
         """Leave out, or rename, a parameter that a server refuses; False if that is not the matter."""
@@ -252,11 +256,14 @@ class Endpoint:
 
 def _join_content(content: Any) -> str:
     """Return an answer's text; some servers send it in parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "".join(str(p.get("text") or "") for p in content if isinstance(p, dict))
-    return ""
+    return read_content(content)
+
+
+def _read_logprob(value: Any) -> tuple[str, float] | None:
+    token, logprob = _dict(value).get("token"), _dict(value).get("logprob")
+    if not isinstance(token, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
+        return None
+    return token, float(logprob)
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -29,6 +29,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+LONGEST, LONGEST_THOUGHT = 20_000, 1_000_000
+"""Characters of an answer to a multiple-choice question, without and with what was thought before it."""
 LETTERS = "ABCDEFG"
 """Letters of options, in order."""
 OPEN, CLOSE = r"[\s*_`\"'“”‘’«»<\[({【「$\\]{0,8}?", r"[*_`\"'“”‘’«»>\])}】」$]{0,6}"
@@ -97,6 +99,8 @@ def read_answer(text: str | None, options: Sequence[str], *, cut: bool = False) 
         The letter, or None and the reason.
     """
     forms = load_forms()
+    if len(text or "") > LONGEST_THOUGHT:
+        return Reading(None, "too long")
     said = _normalise(text or "")
     if not said:
         return Reading(None, "cut" if cut else "empty")
@@ -105,6 +109,8 @@ def read_answer(text: str | None, options: Sequence[str], *, cut: bool = False) 
         return Reading(None, "cut while thinking" if cut else "thought without an answer")
     if not after:
         return Reading(None, "thought without an answer")
+    if len(after) > LONGEST:
+        return Reading(None, "too long")
     return _read(_unwrap(after), options, forms, cut)
 
 
@@ -454,7 +460,7 @@ def _read_json(said: str) -> str | None:
         return None
     try:
         value = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(value, list):
         value = value[0] if len(value) == 1 else ""

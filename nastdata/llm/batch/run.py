@@ -236,7 +236,7 @@ class BatchAdapter(OpenAIAdapter):
         if batch is not None and batch.status == "failed" and not _list_codes(batch) <= PASSING:
             errors = (batch.errors.data if batch.errors else None) or []
             said = client.redact("; ".join(dict.fromkeys(str(e.message or e.code) for e in errors[:3])))
-            raise self._refuse(f"job {batch.id} failed ({said})", "mend that and run the same command again")
+            raise self._refuse(f"job {batch.id} failed ({said})", "fix that and run the same command again")
 
     def _count_affordable(self, requests: Sequence[Request]) -> int:
         """Return how many of the requests, from the first on, the budget allows."""

@@ -108,6 +108,9 @@ class Denials(Names):
             self._open(ABSENT, "determiner")
         elif self._group and not look.OTHER_SUBJECT.search(kinds, self._group[-1].at + 1, i):
             self._close(ABSENT, i)
+        elif not self._group and self._goes_on_about_last(at):
+            for m in self._find_last_list():
+                m.polarity = ABSENT  # "was feared, but did not appear"
         else:
             self._open(ABSENT, "determiner")
 

@@ -116,7 +116,9 @@ HEADED = compile_pattern(
 """Between a name that is a heading ("Pneumonia:") and the name again."""
 WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
-AUXILIARY = compile_pattern("[filler not]{0,3} [auxiliary absent excluded seen change persisting lacking]")
+AUXILIARY = compile_pattern(
+    "[filler not article]{0,3} [auxiliary absent excluded seen change persisting lacking]"
+)
 ANSWER = compile_pattern(
     "[denial none absent seen lacking not persisting one]"
     " | [grade grade_adjective place place_adverbial]{1,3} full_stop"

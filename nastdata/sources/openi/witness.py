@@ -85,7 +85,8 @@ class Witnesses:
             if place and read and all(differ_in_side(place, r, self._ontology) for r in read):
                 counts["place that heading and text give differently"] += 1
                 place = None
-            if place and partial and self._ontology.place_by_name[place].side in ("left", "right"):
+            where = self._ontology.place_by_name.get(place or "")
+            if where and partial and not (where.side == "both" and where.region is None):
                 counts["place that holds most of a finding only, or may do"] += 1
                 place = None
             if grade and grades and grade not in grades:

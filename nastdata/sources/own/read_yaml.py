@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from nastdata.errors import UserError, name_nearest
 from nastdata.sources.own.settings import OwnSettings
+from nastdata.text_input.plain_files import open_file
+from nastdata.text_input.yaml_files import check_numbers, measure
 
 MOST_BYTES = 1_000_000
 MOST_ALIASES = 10
@@ -67,11 +69,11 @@ def load_plain(path: Path) -> dict[str, Any]:
         UserError: if it is missing, no text, no YAML, holds Python tags or a key twice.
     """
     try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(
-            "no such file", where=str(path), how=f"nastdata sources new YOUR_TABLE -o {path}"
-        ) from None
+        with open_file(path) as file:
+            raw = file.read(MOST_BYTES + 1)
+    except UserError as e:
+        how = f"nastdata sources new YOUR_TABLE -o {path}" if not path.exists() else None
+        raise UserError(e.what, where=e.where, how=how) from None
     except OSError as e:
         raise UserError(f"cannot be read ({e.strerror})", where=str(path)) from e
     if len(raw) > MOST_BYTES:
@@ -82,13 +84,17 @@ def load_plain(path: Path) -> dict[str, Any]:
             raise UserError(
                 f"more than {MOST_ALIASES} aliases (*name)", where=str(path), how="write them out"
             )
+        measure(text, str(path), PlainLoader)
         data = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a safe loader
+        check_numbers(data, str(path))
     except UnicodeDecodeError:
         raise UserError("not UTF-8 text", where=str(path), how="save it as UTF-8") from None
     except yaml.YAMLError as e:
         raise _tell_yaml(e, path) from None
     except RecursionError:
         raise UserError("nested too deep", where=str(path)) from None
+    except (ValueError, TypeError) as e:
+        raise UserError(f"holds a value that is none ({str(e)[:120]})", where=str(path)) from None
     if not isinstance(data, dict):
         raise UserError("holds no keys", where=str(path), how="see docs/own-data.md, or nastdata sources new")
     return data

@@ -8,8 +8,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import polars as pl
+
 from nastdata.errors import UserError
 from nastdata.sources.own.keys import hash_path
+from nastdata.text_input.plain_files import is_plain
 
 MIMIC = r"(?:^|/)(?P<patient>p\d{8})/(?P<study>s\d{8})\.txt$"
 """The layout of MIMIC-CXR: files/p10/p10000032/s50414267.txt."""
@@ -32,21 +35,28 @@ def find_texts(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def name_study(path: str, pattern: str | None) -> tuple[str | None, str] | None:
-    """Return (patient or None, study) of a report file; None if it does not fit the pattern.
+def name_studies(paths: Sequence[str], pattern: str | None) -> list[tuple[str | None, str] | None]:
+    """Return (patient or None, study) of each report file; None if it does not fit the pattern.
 
     Without a pattern, and not in MIMIC's layout, the study is named by the hash of the path.
     """
-    match = re.search(pattern or MIMIC, path)
-    if match:
-        names = match.groupdict()
-        return names.get("patient"), str(names["study"])
-    return None if pattern else (None, hash_path(path))
+    groups = re.compile(pattern or MIMIC).groupindex
+    text = pl.Series(paths, dtype=pl.String).str
+    studies = text.extract(pattern or MIMIC, groups["study"])
+    patients = (
+        text.extract(pattern or MIMIC, groups["patient"]) if "patient" in groups else [None] * len(paths)
+    )
+    return [
+        (patient, study) if study is not None else None if pattern else (None, hash_path(path))
+        for path, patient, study in zip(paths, patients, studies, strict=True)
+    ]
 
 
 def read_text(path: Path, encoding: str | None) -> tuple[str | None, str | None]:
     """Return (text, None), or (None, why it cannot be read)."""
     try:
+        if not is_plain(path):
+            return None, "no plain file"
         if path.stat().st_size > LARGEST:
             return None, "too big for a report"
         return path.read_bytes().decode(encoding or "utf-8-sig"), None
@@ -61,7 +71,8 @@ def hash_texts(folder: Path, names: Sequence[str]) -> str:
     whole = hashlib.sha256()
     for name in names:
         whole.update(name.encode() + b"\0")
-        whole.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        if is_plain(folder / name):
+            whole.update(hashlib.sha256((folder / name).read_bytes()).digest())
     return whole.hexdigest()
 
 
@@ -69,8 +80,7 @@ def iterate_texts(
     folder: Path, names: Sequence[str], pattern: str | None, encoding: str | None
 ) -> Iterator[tuple[str, str | None, str, str | None, str | None]]:
     """Yield (file, patient, study, text, why it cannot be used); study is the file where it has none."""
-    for name in names:
-        keys = name_study(name, pattern)
+    for name, keys in zip(names, name_studies(names, pattern), strict=True):
         if keys is None:
             yield name, None, name, None, "a file name that does not fit the pattern"
             continue

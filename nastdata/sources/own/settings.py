@@ -104,7 +104,7 @@ class Key(Part):
         if value is not None:
             try:
                 groups = re.compile(value).groups
-            except re.error as e:
+            except (re.error, RecursionError, OverflowError) as e:
                 raise ValueError(f"not a regular expression ({e})") from None
             if groups != 1:
                 raise ValueError(f"needs one (group), has {groups}")
@@ -212,10 +212,17 @@ class Reports(Part):
         if self.pattern is not None:
             try:
                 names = re.compile(self.pattern).groupindex
-            except re.error as e:
+            except (re.error, RecursionError, OverflowError) as e:
                 raise ValueError(f"pattern: not a regular expression ({e})") from None
             if "study" not in names:
                 raise ValueError("pattern: needs a group (?P<study>...)")
+            import polars as pl
+
+            # matched by polars, whose expressions take a time that grows with the text alone
+            try:
+                pl.Series([""]).str.extract(self.pattern, names["study"])
+            except pl.exceptions.PolarsError:
+                raise ValueError("pattern: needs a plainer regular expression (no look-around)") from None
         return self
 
     @property

@@ -31,7 +31,7 @@ def read_words() -> dict[str, Any]:
 def fold(word: str | None) -> str:
     """Return a cell as it is compared: no case, no outer blanks, numbers by their value."""
     text = (word or "").strip().casefold()
-    if NUMBER.fullmatch(text):
+    if len(text) < 40 and NUMBER.fullmatch(text):
         return str(int(re.split("[.,]", text)[0]))
     return text
 

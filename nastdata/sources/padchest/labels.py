@@ -182,10 +182,10 @@ def split_side(label: str, known: object = frozenset()) -> tuple[str, str | None
 
 
 def _add_region(pairs: list[Spot], region: str | None) -> list[Spot]:
-    """Add the region of a label's own name to its places, which may add a side to it."""
+    """Add the region of a label's own name to its places, which may add a side to it, or another region."""
     if region is None or any(r == region for r, _ in pairs):
         return pairs
-    return [(region, None), *((None, side) for r, side in pairs if r is None)]
+    return [(region, None), *pairs]
 
 
 def split_findings(text: str) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ from nastdata.sources.places import is_partial, read_map
 REGISTER, LANGUAGE = "spanish", "es"
 STOP = " . "
 GONE = frozenset({"resolved", "earlier"})
+_CHANGE = re.compile(r"\b(desapar|resol|resuel|retir|mejor)")
+"""Words by which what was there before is gone, or less: another of its kind may be there."""
 _WORD = re.compile(r"\w+")
 
 
@@ -35,6 +37,7 @@ class ReportSentences:
 
     def __init__(self, ontology: Ontology) -> None:
         self._parser = get_parser(ontology, REGISTER)
+        self._whole = {p.name for p in ontology.places if p.side == "both" and p.region is None}
         self._known: dict[str, Sentence] = {}
 
     def read(self, report: str) -> tuple[Sentence, ...]:
@@ -56,7 +59,7 @@ class ReportSentences:
         facts, gone = [], set()
         for parsed in reading.facts:
             fact = parsed.fact
-            if parsed.time in GONE:
+            if parsed.time in GONE or (fact.existence == "absent" and _CHANGE.search(sentence)):
                 gone.add(fact.condition)
                 continue
             if fact.denies:
@@ -71,7 +74,7 @@ class ReportSentences:
                     fact.condition, text[parsed.start : parsed.end].lower()
                 )
                 fact = replace(fact, qualifier=qualifier, severity=None)
-            elif partial and fact.location:
+            elif partial and fact.location and fact.location not in self._whole:
                 fact = replace(fact, location=None)
             facts.append(fact)
         return Sentence(tuple(dict.fromkeys(facts)), frozenset(gone), partial)

@@ -124,7 +124,7 @@ class Witnesses:
     def _tie(self, m: Mention, read: list[str], partial: bool, counts: Counter[str]) -> str | None:
         """Return the place of a labelled finding, as both witnesses have it."""
         place = m.place
-        if partial and not (place and self._sides[place] == "both"):
+        if partial and not (place and self._sides[place] == "both" and self._regions[place] is None):
             if place or m.shared:
                 counts["place that holds most of a finding only, or may do"] += 1
             return None

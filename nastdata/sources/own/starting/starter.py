@@ -33,7 +33,7 @@ def write_starter(guess: Guess, out: Path, ontology: Ontology, ontology_name: st
     lines = [
         f"# Describes your data to nastdata. Next: correct it, then  nastdata sources check {out.name}",
         "# Every key is explained in docs/own-data.md.",
-        f"name: {name}                # short; stands in every row as its source",
+        f"name: {name}                # short; every row has it as its source",
         f"title: {quote(name.replace('-', ' '))}",
         'version: "1"',
     ]

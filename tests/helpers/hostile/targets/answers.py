@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hostile.fuzz import Act, Attempt, Target
@@ -74,7 +75,8 @@ def make_reply(m: Mutator, text: str) -> Any:
 class Stub:
     """An adapter that answers with what it is given, as the HTTP one would read it."""
 
-    provider, model, revision, endpoint = "openai", "m", None, "http://127.0.0.1:9/v1"
+    provider, model, endpoint = "openai", "m", "http://127.0.0.1:9/v1"
+    revision: str | None = None
 
     def __init__(self, m: Mutator, good: Any) -> None:
         self.m, self.good = m, good
@@ -96,9 +98,7 @@ class Stub:
 def prepare(box: Path) -> Attempt:
     """The readers of answers, and the three that ask."""
     from nastdata.assemble.checks import make_checks
-    from nastdata.design.mednega.items import OptionStatement
     from nastdata.evaluation.generative.endpoint import Endpoint
-    from nastdata.evaluation.generative.questions import Asked
     from nastdata.evaluation.generative.settings import VisionSettings
     from nastdata.llm.answer_schemas import find_json, sentences_schema
     from nastdata.llm.answers.reader import read_answer
@@ -108,7 +108,8 @@ def prepare(box: Path) -> Attempt:
     from nastdata.ontology import load_ontology
     from nastdata.reading.second_reader.model_reader import ModelReader
     from nastdata.recipe import SecondReaderSettings, WriterSettings
-    from nastdata.writing.language_models.base import LlmWriter
+    from nastdata.records import OptionStatement
+    from nastdata.writing.language_models.factory import LlmWriter
     from nastdata.writing.template import TemplateWriter
 
     ontology = load_ontology("chest_xray")
@@ -132,18 +133,23 @@ def prepare(box: Path) -> Attempt:
             cache.close()
 
     def second(m: Mutator) -> None:
-        finding = dict(condition="Edema", existence="present", certainty="definite", place="none", grade="none")
-        settings = SecondReaderSettings(cache=box / "out" / "b.sqlite", model="m", max_attempts=2, stop_after=6)
+        finding = dict(
+            condition="Edema", existence="present", certainty="definite", place="none", grade="none"
+        )
+        settings = SecondReaderSettings(
+            cache=box / "out" / "b.sqlite", model="m", max_attempts=2, stop_after=6
+        )
         reader = ModelReader(
             settings, ontology, adapter=Stub(m, {"findings": [{**finding, "sentence": "1"}]})
         )
-        reader.read(["There is edema. No effusion.", m.text().encode("utf-8", "replace").decode() + " Edema."])
+        reader.read(
+            ["There is edema. No effusion.", m.text().encode("utf-8", "replace").decode() + " Edema."]
+        )
         json.dumps(reader.account(), allow_nan=False)
         reader.close_run()
 
     endpoint = Endpoint.__new__(Endpoint)
-    asked = Asked.__new__(Asked)
-    object.__setattr__(asked, "options", OPTIONS)
+    asked: Any = SimpleNamespace(options=OPTIONS)
     endpoint._settings, endpoint.url = VisionSettings(), "http://127.0.0.1:9/v1"
     logprobs = VisionSettings(choice="logprobs")
 
@@ -156,15 +162,23 @@ def prepare(box: Path) -> Attempt:
         roll = m.rng.random()
         text = m.rng.choice(SAID) if m.rng.random() < 0.6 else m.rng.choice(TEXTS)
         for _ in range(m.rng.randrange(3)):
-            text = m.rng.choice((text + " " + m.text(), m.text() + "\n" + text, text * 2, text.replace("B", m.text())))
+            text = m.rng.choice(
+                (text + " " + m.text(), m.text() + "\n" + text, text * 2, text.replace("B", m.text()))
+            )
         if roll < 0.5:
             options = OPTIONS if m.rng.random() < 0.7 else [m.text() for _ in range(4)]
             return "answer reader", lambda: read_answer(text, options, cut=m.rng.random() < 0.2)
         if roll < 0.6:
-            return "JSON in an answer", lambda: find_json(text + json.dumps(m.json({"sentences": ["a", "b"]})), schema)
+            return "JSON in an answer", lambda: find_json(
+                text + json.dumps(m.json({"sentences": ["a", "b"]})), schema
+            )
         if roll < 0.8:
             try:
-                data = m.rng.choice(replies) if m.rng.random() < 0.1 else json.dumps(make_reply(m, text)).encode()
+                data = (
+                    m.rng.choice(replies)
+                    if m.rng.random() < 0.1
+                    else json.dumps(make_reply(m, text)).encode()
+                )
                 sent = json.loads(data)
             except (ValueError, RecursionError):
                 sent = {}
@@ -186,5 +200,7 @@ def prepare(box: Path) -> Attempt:
 
 
 TARGETS = (
-    Target("model answer", "replies to writers, the second reader and `evaluate`, and the answer reader", prepare),
+    Target(
+        "model answer", "replies to writers, the second reader and `evaluate`, and the answer reader", prepare
+    ),
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from hostile.fuzz import Act, Attempt, Target
 from hostile.mutate import Mutator
 from hostile.nasty import yaml_attacks
@@ -13,8 +14,28 @@ from hostile.targets.tables import OWN_CSV, OWN_YAML, PLACES
 from hostile.watch import command
 
 PATHS = (
-    *("/etc/passwd", "/etc", "/", "../../../etc/passwd", "~", "$HOME", "${PATH}", "/dev/zero", "/proc/self/mem"),
-    *("/proc/self/fd", ".", "..", "", "\0", "a" * 5_000, "//host/share", "http://127.0.0.1:9/x", "**/**/**/*"),
+    *(
+        "/etc/passwd",
+        "/etc",
+        "/",
+        "../../../etc/passwd",
+        "~",
+        "$HOME",
+        "${PATH}",
+        "/dev/zero",
+        "/proc/self/mem",
+    ),
+    *(
+        "/proc/self/fd",
+        ".",
+        "..",
+        "",
+        "\0",
+        "a" * 5_000,
+        "//host/share",
+        "http://127.0.0.1:9/x",
+        "**/**/**/*",
+    ),
     *("/tmp/../etc/shadow", "C:\\x", "-", "\x1b[2J", "/sys/kernel", "/proc/*/mem", "/**/*"),
 )
 
@@ -33,10 +54,10 @@ def damage_yaml(m: Mutator, text: str, path: Path) -> str:
         try:
             path.write_bytes(dump(m.json(value)))
         except (yaml.YAMLError, ValueError):
-            path.write_bytes(m.bytes(text.encode()))
+            path.write_bytes(m.raw(text.encode()))
         return "structure"
     if roll < 0.9:
-        path.write_bytes(m.bytes(text.encode()))
+        path.write_bytes(m.raw(text.encode()))
         return "bytes"
     if roll < 0.96:
         path.write_bytes(m.wrap(text.encode()))
@@ -100,7 +121,8 @@ def prepare_recipe(box: Path) -> Attempt:
             name, text = attacks[i // 2]
             more = "" if i % 2 else texts["mednega"] + "\n"
             path.write_bytes((more + text).encode("utf-8", "surrogatepass"))
-            return f"yaml: {name}", lambda: command("preview", str(path))
+            few = ("--set", "phantom_patients=60", "--set", "audit.enabled=false", "-n", "1")
+            return f"yaml: {name}", lambda: command("preview", str(path), *few)
         kind = m.rng.choice(RECIPES)
         if m.rng.random() < 0.3:
             value: Any = m.json(full[kind])
@@ -111,7 +133,7 @@ def prepare_recipe(box: Path) -> Attempt:
             try:
                 path.write_bytes(dump(value))
             except (yaml.YAMLError, ValueError):
-                path.write_bytes(m.bytes(texts[kind].encode()))
+                path.write_bytes(m.raw(texts[kind].encode()))
             return "places that it should not name", read
         way = damage_yaml(m, texts[kind] if m.rng.random() < 0.5 else yaml.safe_dump(full[kind]), path)
         if m.rng.random() < 0.01:
@@ -122,7 +144,16 @@ def prepare_recipe(box: Path) -> Attempt:
             setting = f"{key}={m.rng.choice((m.text(), '[' * 900, '&a [*a]', '!!python/name:os.system'))}"
             # what can't be said on a command line is no attack on it
             setting = setting.encode("utf-8", "replace").decode().replace("\0", "")
-            argv = ("preview", str(path), "--set", setting, "--set", "data={phantom: /nowhere}", "--data", "/nowhere")
+            argv = (
+                "preview",
+                str(path),
+                "--set",
+                setting,
+                "--set",
+                "data={phantom: /nowhere}",
+                "--data",
+                "/nowhere",
+            )
             return f"{way}, with --set", lambda: command(*argv)
         return way, read
 
@@ -138,12 +169,22 @@ def prepare_source(box: Path) -> Attempt:
         "title: Mine\nowner: A hospital\nseveral_rows: any\nmax_rejected: 0.5\nread: {separator: ',', skip_rows: 0}\n"
         "image_root: images\nsplits: {train: train, test: test}\n"
     )
-    reports = (
-        "name: texts\nreports:\n  folder: reports\n  pattern: '(?P<patient>p[0-9]+)/(?P<study>s[0-9]+)\\.txt$'\n"
-    )
+    reports = "name: texts\nreports:\n  folder: reports\n  pattern: '(?P<patient>p[0-9]+)/(?P<study>s[0-9]+)\\.txt$'\n"
     nasty_patterns = (
-        *("(a+)+$", "(?P<study>(.*)*)x", "(?P<study>(?:a|a)*b)", "((((((((((.*)*)*)*)*)*)*)*)*)*)", "(?P<study>"),
-        *("(?P<study>" + ".*" * 12 + "z)", "(?P<study>.*)" + "(?:x*)*" * 8, "(?=(?P<study>a+))+b", "[", "(?P<patient>.)"),
+        *(
+            "(a+)+$",
+            "(?P<study>(.*)*)x",
+            "(?P<study>(?:a|a)*b)",
+            "((((((((((.*)*)*)*)*)*)*)*)*)*)",
+            "(?P<study>",
+        ),
+        *(
+            "(?P<study>" + ".*" * 12 + "z)",
+            "(?P<study>.*)" + "(?:x*)*" * 8,
+            "(?=(?P<study>a+))+b",
+            "[",
+            "(?P<patient>.)",
+        ),
         "(?P<study>" + "(" * 200 + "a" + ")" * 200 + ")",
         "(?P<study>a{1,9999}){1,9999}",
         "(?P<study>\\w+\\s?)*$",
@@ -179,6 +220,10 @@ def prepare_source(box: Path) -> Attempt:
 
 TARGETS = (
     Target("ontology", "`ontology check`, and reports read with what is accepted", prepare_ontology),
-    Target("recipe", "`preview` and `--set`: the file read, its sources opened, one in a hundred built", prepare_recipe),
+    Target(
+        "recipe",
+        "`preview` and `--set`: the file read, its sources opened, one in a hundred built",
+        prepare_recipe,
+    ),
     Target("source YAML", "`sources check` of a description beside a good table", prepare_source),
 )

@@ -69,7 +69,11 @@ def make_text(m: Mutator) -> str:
             parts[at] = parts[at] * r.choice((2, 30))
         else:
             cut = r.randrange(len(parts[at]) + 1)
-            parts[at] = parts[at][:cut] + chr(r.choice((0x300, 0x200D, 0x202E, 0x1F600, 0x3042, 0xA0))) + parts[at][cut:]
+            parts[at] = (
+                parts[at][:cut]
+                + chr(r.choice((0x300, 0x200D, 0x202E, 0x1F600, 0x3042, 0xA0)))
+                + parts[at][cut:]
+            )
     return r.choice((" ", "\n", "", "\n\n")).join(parts)
 
 
@@ -91,7 +95,7 @@ def prepare(box: Path) -> Attempt:
         if roll < 0.55:
             data = make_text(m).encode("utf-8", "surrogatepass")
             if m.rng.random() < 0.15:
-                data = m.bytes(data)
+                data = m.raw(data)
             path.write_bytes(data)
             argv = ["parse", "--report", str(path)] if m.rng.random() < 0.7 else ["parse", str(path)]
             return "a report", lambda: command(*argv, *(["--json"] if m.rng.random() < 0.5 else []))

@@ -17,8 +17,9 @@ from machine import Cost, measure, nastdata
 
 Table = dict[str, Any]
 HERE = Path(__file__).resolve().parent
-SIZES = ("small", "full", "huge")
+SIZES = ("tiny", "small", "full", "huge")
 ROWS = {
+    "tiny": (40, 80),
     "small": (100, 1_000),
     "full": (100, 1_000, 10_000, 100_000, 1_000_000),
     "huge": (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
@@ -137,7 +138,7 @@ def exports(size: str, state: Path) -> Table:
     from nastdata.registry import list_adapters
 
     rows = []
-    asked = ROWS[size][-1] if size == "small" else 10_000
+    asked = min(10_000, ROWS[size][-1])
     for name in sorted(list_adapters("nastdata.exports")):
         for recipe in ("mednega", "contextual", "opposition"):
             _, folder = make(recipe, asked, state)
@@ -156,7 +157,7 @@ def exports(size: str, state: Path) -> Table:
 
 
 LOADS = {
-    "the bytes alone": "for p in sorted(Path(folder).rglob('data/**/*.parquet')): p.read_bytes()",
+    "the bytes alone": "[p.read_bytes() for p in sorted(Path(folder).rglob('data/**/*.parquet'))]",
     "`polars.read_parquet`": (
         "import polars; [polars.read_parquet(p) for p in sorted(Path(folder).rglob('data/**/*.parquet'))]"
     ),
@@ -222,14 +223,15 @@ def write(size: str, state: Path) -> Table:
 
 def instead(size: str, state: Path) -> Table:
     """Wording, beside what one would write instead."""
-    rows = 2_000 if size == "small" else 50_000
+    rows = {"tiny": 200, "small": 2_000}.get(size, 50_000)
     result: Table = json.loads(measure([sys.executable, str(HERE / "alternatives.py"), str(rows)]).output)
     return result
 
 
 def patients(rows: int) -> tuple[str, str]:
     """Return the setting of how many phantom patients give so many rows."""
-    return "--set", f"phantom_patients={max(4_000, min(200_000, rows // 5))}"
+    least = 4_000 if rows >= 100 else 200
+    return "--set", f"phantom_patients={max(least, min(200_000, rows // 5))}"
 
 
 def make(recipe: str, rows: int, state: Path) -> tuple[Cost, Path]:
@@ -278,27 +280,42 @@ PIECES: dict[str, tuple[str, str, dict[str, list[str]]]] = {
     "images": (
         "Embed and export images, beside Pillow and pydicom alone",
         "image_speed.py",
-        {"small": ["--scale", "0.05"], "full": [], "huge": []},
+        {"tiny": ["--scale", "0.01"], "small": ["--scale", "0.05"], "full": [], "huge": []},
     ),
     "trace": (
         "Trace, beside the plain double loop",
         "trace_speed.py",
-        {"small": ["--images", "4", "--many", "16"], "full": [], "huge": []},
+        {
+            "tiny": ["--images", "2", "--many", "4"],
+            "small": ["--images", "4", "--many", "16"],
+            "full": [],
+            "huge": [],
+        },
     ),
     "train": (
         "Train step, beside one that runs the image tower again",
         "train_step.py",
-        {"small": ["--steps", "1"], "full": [], "huge": []},
+        {"tiny": ["--steps", "1"], "small": ["--steps", "1"], "full": [], "huge": []},
     ),
     "evaluate": (
         "Evaluate, beside a plain loop",
         "evaluate_speed.py",
-        {"small": ["--rows", "200"], "full": ["--rows", "5000"], "huge": ["--rows", "5000"]},
+        {
+            "tiny": ["--rows", "20"],
+            "small": ["--rows", "200"],
+            "full": ["--rows", "5000"],
+            "huge": ["--rows", "5000"],
+        },
     ),
     "writers": (
         "Wording by a language model, beside a published-style loop and curator",
         "writers_side_by_side.py",
-        {"small": ["--items", "200", "--patients", "400", "--loop", "4"], "full": [], "huge": []},
+        {
+            "tiny": ["--items", "40", "--patients", "200", "--loop", "2"],
+            "small": ["--items", "200", "--patients", "400", "--loop", "4"],
+            "full": [],
+            "huge": [],
+        },
     ),
 }
 """Section -> (title, script, arguments by size)."""
