@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import describe_machine
-from reliability_sections import ROOT, draw_table, write_section
+from page_tables import ROOT, draw_table, write_section
 
 HELPERS = ROOT / "tests" / "helpers"
 LIMIT = 6 << 30

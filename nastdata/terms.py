@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from nastdata.errors import UserError
+
 STRICTNESS = {"yes": 0, "private": 1, "no": 2}
 """May it be published: to anyone, to a private repository only, not at all."""
 HUB_LICENCES = {
@@ -58,7 +60,7 @@ def inherit_terms(sources: Sequence[Mapping[str, Any]]) -> Inherited:
             (),
             "Nothing is known of its sources, so take it that it may not be passed on.",
         )
-    terms = {s["name"]: s["terms"] for s in sources}
+    terms = {s["name"]: _complete(s) for s in sources}
     worst = max(terms.values(), key=lambda t: _rank(t))["may_publish"]
     strictest = tuple(n for n, t in terms.items() if t["may_publish"] == worst)
     names = list(dict.fromkeys(str(t["licence"]) for t in terms.values()))
@@ -73,6 +75,15 @@ def inherit_terms(sources: Sequence[Mapping[str, Any]]) -> Inherited:
         strictest,
         _state(worst, strictest, names),
     )
+
+
+def _complete(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a source's terms, if they say all that matters: what they leave open is allowed to nobody."""
+    terms = source.get("terms")
+    if not isinstance(terms, Mapping) or not {"licence", "may_publish", "may_leave_machine"} <= terms.keys():
+        what = f"no terms recorded of the source '{source.get('name')}'"
+        raise UserError(what, where="manifest.json", how="build the dataset again")
+    return terms
 
 
 def slugify(licence: str) -> str:

@@ -27,7 +27,7 @@ RULES: dict[str, str] = {
     "required": "no value that must be there is null or blank",
     "vocabulary": "every value of a closed list is on it; conditions are the ontology's",
     "identifiers": "identifiers hold no blanks, invisible characters or look-alikes",
-    "keys": "no key stands twice",
+    "keys": "no key is there twice",
     "patients": "every patient is in one split only, over all configs",
     "studies": "every study has one patient, every image one study",
     "options": "three conditions, four different label vectors, eight different texts, one right answer",

@@ -29,7 +29,7 @@ def replace_folder(out: Path) -> Iterator[Path]:
     Raises:
         UserError: if the place can't be written, or the disk is full.
     """
-    out = out.absolute() if not out.is_symlink() else out.resolve()
+    out = follow(out)
     made = _make_parents(out.parent)
     partial: Path | None = None
     try:
@@ -48,6 +48,18 @@ def replace_folder(out: Path) -> Iterator[Path]:
         if isinstance(e, OSError) and _is_of(e, out.parent):
             raise explain_os_error(e, out) from e
         raise
+
+
+def follow(out: Path) -> Path:
+    """Return the place that a name leads to.
+
+    Raises:
+        UserError: if it is a link that leads to itself, or no name.
+    """
+    try:
+        return out.absolute() if not out.is_symlink() else out.resolve(strict=False)
+    except (OSError, RuntimeError, ValueError) as e:
+        raise UserError(f"no place to write to ({e})", where=str(out), how="choose another --out") from e
 
 
 def clear_stale(out: Path) -> None:

@@ -72,7 +72,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise UserError("not a manifest of nastdata", where=str(path))
     for key, kind in KINDS.items():
         if data.get(key) is not None and not isinstance(data[key], kind):
-            raise UserError(f"not a manifest of nastdata: '{key}' is no {'list' if kind is list else 'object'}", where=str(path))
+            wanted = "list" if kind is list else "object"
+            raise UserError(f"not a manifest of nastdata: '{key}' is no {wanted}", where=str(path))
     rows = data.get("rows") or {}
     if not all(isinstance(r, dict) and all(_is_count(n) for n in r.values()) for r in rows.values()):
         raise UserError("not a manifest of nastdata: 'rows' are no numbers of rows", where=str(path))

@@ -7,10 +7,12 @@ May import: dataset, images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from nastdata.dataset.atomic import replace_folder
 from nastdata.dataset.folder import DatasetFolder, read_dataset
@@ -62,7 +64,7 @@ def export_dataset(
     folder = source if isinstance(source, DatasetFolder) else read_dataset(source)
     chosen = _choose_splits(folder, form, splits)
     check_place(out, folder.path)
-    with replace_folder(out) as partial, open_engine("local") as engine:
+    with _in_words(folder), replace_folder(out) as partial, open_engine("local") as engine:
         account = Account()
         images = place_images(
             folder.recipe, partial, out.absolute(), roots or {}, paths, partial_frames(folder)
@@ -79,6 +81,30 @@ def export_dataset(
         account.note_images(images)
         write_account(partial, describe_export(folder, to, chosen, account), form.how, out.absolute())
     return account
+
+
+@contextmanager
+def _in_words(folder: DatasetFolder) -> Iterator[None]:
+    """Report rows of others that no export can be made of: other columns, types or values than ours."""
+    try:
+        yield
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        RecursionError,
+    ) as e:
+        raise _explain(folder, e) from e
+    except (pl.exceptions.PolarsError, pa.ArrowException) as e:
+        raise _explain(folder, e) from e
+
+
+def _explain(folder: DatasetFolder, e: Exception) -> UserError:
+    what = f"rows hold other values than nastdata writes ({type(e).__name__}: {str(e)[:160]})"
+    return UserError(what, where=str(folder.path), how=f"nastdata validate {folder.path} names them")
 
 
 def partial_frames(folder: DatasetFolder) -> Callable[[], Mapping[str, pl.DataFrame]]:

@@ -23,7 +23,7 @@ from typing import IO, Any
 from nastdata.errors import UserError
 
 LARGEST = 2 << 30
-"""Bytes that one packed table, or all members of an archive together, may unpack to where it is held whole."""
+"""Bytes that one packed table, or all members of an archive together, may unpack to."""
 HARMLESS = 64 << 20
 """Bytes that anything may unpack to."""
 RATIO = 100
@@ -67,13 +67,12 @@ def read_file(path: Path, most: int | None = None) -> bytes:
     """
     with open_file(path) as file:
         try:
-            raw = file.read() if most is None else file.read(most + 1)
+            raw = file.read() if most is None else _read_up_to(file, most + 1)
         except OSError as e:
             raise UserError(f"cannot be read ({e.strerror})", where=str(path)) from e
     if most is not None and len(raw) > most:
-        raise UserError(
-            f"larger than {most / 2**20:,.0f} MB, too large for what it should be", where=str(path)
-        )
+        what = f"larger than {most / 2**20:,.0f} MB, too large for what it should be"
+        raise UserError(what, where=str(path))
     return raw
 
 

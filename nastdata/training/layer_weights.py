@@ -88,21 +88,24 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
         control = trace.arrays.get("text_space_control")
         if control is None:
             raise UserError("this trace has no control", how="make it with --controls 3")
-        effects = _get(trace, "text_space")
+        effects = _get(trace, "text_space", settings)
         if control.ndim != 2 or control.shape[1:] != effects.shape:
             raise UserError("the trace's control has another shape than its effects", how=AGAIN)
         above: npt.NDArray[np.float64] = effects[1:] - control.mean(axis=0)[1:]
         return above
-    return _get(trace, f"{settings.direction}_{settings.estimator}")[1:]
+    return _get(trace, f"{settings.direction}_{settings.estimator}", settings)[1:]
 
 
-def _get(trace: Trace, name: str) -> npt.NDArray[np.float64]:
+def _get(trace: Trace, name: str, settings: LayerSettings) -> npt.NDArray[np.float64]:
     found = trace.arrays.get(name)
-    if found is None or found.ndim != 1 or len(found) < 2:
+    if found is None:
         raise UserError(
-            f"the trace has no estimate '{name}', one effect for each layer",
-            how=f"{AGAIN}, or choose another layers.estimator",
+            f"this trace has no estimate '{settings.estimator}'",
+            where=str(settings.trace),
+            how="make it again with `nastdata trace`, or choose another layers.estimator",
         )
+    if found.ndim != 1 or len(found) < 2:
+        raise UserError(f"the trace has no effects '{name}', one for each layer", how=AGAIN)
     return np.asarray(found, dtype=np.float64)
 
 

@@ -108,7 +108,7 @@ def test_estimators_that_disagree_in_sign_are_named(native: Any, tmp_path: Path)
     Trace({"text_tower": fingerprint_text(native), "model": "x"}, arrays).write(tmp_path)
     with pytest.warns(UserWarning, match="disagree in the sign of block 1"):
         read_alphas(native, LayerSettings(trace=tmp_path, estimator="ratio_of_means"))
-    with pytest.raises(UserError, match="no estimate 'noising_robust'"):
+    with pytest.raises(UserError, match="no estimate 'robust'"):
         read_alphas(native, LayerSettings(trace=tmp_path))
 
 

@@ -36,13 +36,19 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
     The figures go into DIR/manifest.json, the card and the report. Exit code 1: a dataset that promises to
     be blind-proof is not, or a patient or a group is in two splits.
     """
+    from polars.exceptions import PolarsError
+
     from nastdata.checks.audit_folder import audit_folder
     from nastdata.dataset.folder import read_dataset, update_dataset
-    from nastdata.errors import CheckFailedError
+    from nastdata.errors import CheckFailedError, UserError
     from nastdata.images.store import open_store
 
     dataset = read_dataset(folder)
-    report = audit_folder(dataset, seeds=seeds, folds=folds)
+    try:
+        report = audit_folder(dataset, seeds=seeds, folds=folds)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, PolarsError) as e:
+        what = f"rows hold other values than nastdata writes ({type(e).__name__}: {str(e)[:160]})"
+        raise UserError(what, where=str(folder), how=f"nastdata validate {folder} names them") from e
     written = dataset.manifest is not None and not no_write
     if written:
         store = open_store(dataset.recipe)

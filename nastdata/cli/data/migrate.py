@@ -15,11 +15,13 @@ def command(folders: tuple[Path, ...]) -> None:
     \b
     nastdata migrate mednega
 
-    Adds the ontology, digests of the rows, and the recipe's new keys; writes card and report anew. The new
-    folder has to pass `nastdata validate` (without the audit) before it takes the old one's place.
+    Adds the ontology, digests of the rows, and the recipe's new keys; writes card and report anew. Every text
+    is read back with today's reader. Exit code 1: up to date now, but rows do not pass today's rules.
     """
     from nastdata.checks.migration import migrate
+    from nastdata.errors import CheckFailedError
 
+    failed = []
     for folder in folders:
         found = migrate(folder)
         if not found.done:
@@ -31,3 +33,12 @@ def command(folders: tuple[Path, ...]) -> None:
                 "  the ontology has changed since; every text was read back with today's, which is now in "
                 "the folder"
             )
+        if found.failed_rules:
+            failed.append(f"{folder}: {', '.join(found.failed_rules)}")
+    if failed:
+        raise CheckFailedError(
+            "rows do not pass today's rules: "
+            + "; ".join(failed)
+            + "\n`nastdata validate` shows them; build again to "
+            "have rows of today's quality"
+        )

@@ -198,8 +198,11 @@ NIH = (
 
 
 def _nih() -> Tree:
-    rows = (("00000001_000.png", "Cardiomegaly|Effusion"), ("00000001_001.png", "Hernia"))
-    rows += (("00000002_000.png", "No Finding"),)
+    rows: tuple[tuple[str, str], ...] = (
+        ("00000001_000.png", "Cardiomegaly|Effusion"),
+        ("00000001_001.png", "Hernia"),
+    )
+    rows = (*rows, ("00000002_000.png", "No Finding"))
     return {"Data_Entry_2017.csv": _lines(NIH, *(f"{i},{x}{TAIL.format(p=1)}" for i, x in rows))}
 
 

@@ -29,7 +29,7 @@ class Mutator:
         """Return a nasty JSON value."""
         return copy.deepcopy(self.rng.choice(VALUES))
 
-    def bytes(self, data: bytes) -> bytes:
+    def raw(self, data: bytes) -> bytes:
         """Damage bytes: flips, cuts, insertions, repeats."""
         r = self.rng
         raw = bytearray(data)
@@ -63,7 +63,7 @@ class Mutator:
         r = self.rng
         lines = data.decode("utf-8", "replace").splitlines()
         if not lines:
-            return self.bytes(data)
+            return self.raw(data)
         for _ in range(r.choice((1, 1, 2, 5))):
             at = r.randrange(len(lines))
             cells = lines[at].split(separator)
@@ -105,9 +105,9 @@ class Mutator:
         try:
             value = json.loads(data)
         except ValueError:
-            return self.bytes(data)
+            return self.raw(data)
         if self.rng.random() < 0.3:
-            return self.bytes(data)
+            return self.raw(data)
         text = json.dumps(self.json(value), ensure_ascii=self.rng.random() < 0.5)
         return text.encode("utf-8", "surrogatepass")
 

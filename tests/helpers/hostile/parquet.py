@@ -75,6 +75,6 @@ def bad_parquet(m: Mutator, path: Path) -> str:
     name = m.rng.choice(sorted(odd_tables()))
     data = parquet_bytes(odd_tables()[name], compression=m.rng.choice(("snappy", "zstd", "none")))
     if m.rng.random() < 0.4:
-        data = m.bytes(data)
+        data = m.raw(data)
     path.write_bytes(data)
     return name

@@ -90,7 +90,8 @@ class Watch:
                 self.events.append(f"wrote {path!r}")
         elif event in WRITES:
             for path in args[:2] if event in ("os.rename", "os.link", "os.symlink") else args[:1]:
-                if not self._may(path):
+                there = event == "os.mkdir" and os.path.lexists(path)  # then it fails
+                if not there and not self._may(path):
                     self.events.append(f"{event} {path!r}")
         elif event in NEVER and not (_asks_git(args) or _is_import()):
             self.events.append(f"{event} {str(args)[:80]}")

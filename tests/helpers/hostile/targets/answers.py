@@ -75,7 +75,8 @@ def make_reply(m: Mutator, text: str) -> Any:
 class Stub:
     """An adapter that answers with what it is given, as the HTTP one would read it."""
 
-    provider, model, revision, endpoint = "openai", "m", None, "http://127.0.0.1:9/v1"
+    provider, model, endpoint = "openai", "m", "http://127.0.0.1:9/v1"
+    revision: str | None = None
 
     def __init__(self, m: Mutator, good: Any) -> None:
         self.m, self.good = m, good

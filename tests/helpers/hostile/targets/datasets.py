@@ -88,6 +88,13 @@ def image_attacks() -> dict[str, bytes]:
     }
 
 
+TERMS = {
+    "licence": "cc0-1.0",
+    "url": "https://example.org",
+    "may_publish": "yes",
+    "may_leave_machine": True,
+    "citation": "x",
+}
 FORMATS = (
     *(
         "nast",
@@ -212,7 +219,7 @@ def _damage_folder(m: Mutator, folder: Path, cells: Cells) -> str:
         return "parquet of other types"
     if roll < 0.87:
         name = m.rng.choice(cells.data)
-        (folder / name).write_bytes(m.bytes((folder / name).read_bytes()))
+        (folder / name).write_bytes(m.raw((folder / name).read_bytes()))
         return "bytes of a parquet"
     if roll < 0.92:
         name = m.rng.choice([*cells.data, "manifest.json", "rejects.parquet"])
@@ -361,7 +368,7 @@ def prepare_bundle(box: Path) -> Attempt:
         elif roll < 0.65:
             lines = [json.dumps(m.json(answer)) for _ in range(3)]
             data = "\n".join(lines).encode("utf-8", "surrogatepass")
-            (folder / "answers.jsonl").write_bytes(m.bytes(data) if m.rng.random() < 0.3 else data)
+            (folder / "answers.jsonl").write_bytes(m.raw(data) if m.rng.random() < 0.3 else data)
             way = "answers"
         elif roll < 0.75:
             text = (folder / "SHA256SUMS.txt").read_text()
@@ -369,13 +376,13 @@ def prepare_bundle(box: Path) -> Attempt:
                 ("../../../etc/passwd", "/dev/zero", "/etc/shadow", "", ".", "\0", "bundle.json/x", m.text())
             )
             (folder / "SHA256SUMS.txt").write_bytes(
-                m.bytes(text.encode())
+                m.raw(text.encode())
                 if m.rng.random() < 0.4
                 else f"{text}{'0' * 64}  {odd}\n".encode("utf-8", "surrogatepass")
             )
             way, sums = "sums", False
         elif roll < 0.85:
-            path.write_bytes(m.bytes(path.read_bytes()))
+            path.write_bytes(m.raw(path.read_bytes()))
             way = "bytes"
         elif roll < 0.92:
             path.unlink()

@@ -155,7 +155,7 @@ def prepare_checkpoint(box: Path) -> Attempt:
         roll = m.rng.random()
         way = "bytes"
         if roll < 0.75:
-            data = m.bytes(data)
+            data = m.raw(data)
             if m.rng.random() < 0.5:
                 data = data.ljust(len(good[name]), b"\0")
         elif roll < 0.9 and name.endswith("safetensors"):
@@ -195,7 +195,7 @@ def _repack(m: Mutator, data: bytes) -> bytes:
             if name == chosen:
                 if m.rng.random() < 0.1:
                     continue
-                content = m.bytes(content) if m.rng.random() < 0.8 else m.rng.choice(list(pickles().values()))
+                content = m.raw(content) if m.rng.random() < 0.8 else m.rng.choice(list(pickles().values()))
             new.writestr(name, content)
     return held.getvalue()
 
@@ -206,8 +206,9 @@ def prepare_trace(box: Path) -> Attempt:
     from safetensors.numpy import save
 
     from nastdata.tracing.run import read_trace
-    from nastdata.training.layer_weights import scale_effects, take_effects, warn_of_noise
+    from nastdata.training.layer_weights import take_effects
     from nastdata.training.settings import LayerSettings
+    from nastdata.training.weight_shape import shape_weights
 
     arrays = {
         f"{d}_{e}": np.linspace(0, 1, 7)
@@ -249,8 +250,7 @@ def prepare_trace(box: Path) -> Attempt:
             trace = read_trace(folder)
             _ = trace.facts.get("text_tower"), trace.facts.get("model")
             effects = take_effects(trace, settings)
-            warn_of_noise(effects)
-            assert len(scale_effects(effects)) > 0
+            assert len(shape_weights(effects, settings)) > 0
 
         return act
 
@@ -269,23 +269,22 @@ def prepare_trace(box: Path) -> Attempt:
             (folder / "trace.json").write_bytes(m.json_bytes(json.dumps(facts).encode()))
             return "facts", use(m)
         if roll < 0.65:
-            (folder / "trace.safetensors").write_bytes(m.bytes(good))
+            (folder / "trace.safetensors").write_bytes(m.raw(good))
             return "bytes of the arrays", use(m)
         if roll < 0.95:
-            odd = dict(arrays)
+            odd: dict[str, Any] = dict(arrays)
             name = m.rng.choice(sorted(odd))
-            odd[name] = m.rng.choice(
-                (
-                    np.array(m.rng.choice((np.nan, np.inf, -np.inf, 1e308))).repeat(7),
-                    np.zeros((0,)),
-                    np.zeros((7, 7, 2)),
-                    np.zeros(()),
-                    np.zeros(3),
-                    np.arange(7),
-                    np.array([True] * 7),
-                    np.zeros(7, np.float16),
-                )
+            shapes: tuple[Any, ...] = (
+                np.array(m.rng.choice((np.nan, np.inf, -np.inf, 1e308))).repeat(7),
+                np.zeros((0,)),
+                np.zeros((7, 7, 2)),
+                np.zeros(()),
+                np.zeros(3),
+                np.arange(7),
+                np.array([True] * 7),
+                np.zeros(7, np.float16),
             )
+            odd[name] = m.rng.choice(shapes)
             if m.rng.random() < 0.3:
                 del odd[name]
             (folder / "trace.safetensors").write_bytes(save(odd))

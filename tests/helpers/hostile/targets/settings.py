@@ -54,10 +54,10 @@ def damage_yaml(m: Mutator, text: str, path: Path) -> str:
         try:
             path.write_bytes(dump(m.json(value)))
         except (yaml.YAMLError, ValueError):
-            path.write_bytes(m.bytes(text.encode()))
+            path.write_bytes(m.raw(text.encode()))
         return "structure"
     if roll < 0.9:
-        path.write_bytes(m.bytes(text.encode()))
+        path.write_bytes(m.raw(text.encode()))
         return "bytes"
     if roll < 0.96:
         path.write_bytes(m.wrap(text.encode()))
@@ -133,7 +133,7 @@ def prepare_recipe(box: Path) -> Attempt:
             try:
                 path.write_bytes(dump(value))
             except (yaml.YAMLError, ValueError):
-                path.write_bytes(m.bytes(texts[kind].encode()))
+                path.write_bytes(m.raw(texts[kind].encode()))
             return "places that it should not name", read
         way = damage_yaml(m, texts[kind] if m.rng.random() < 0.5 else yaml.safe_dump(full[kind]), path)
         if m.rng.random() < 0.01:

@@ -44,7 +44,7 @@ PLACES: dict[str, Callable[[Path], object]] = {
     "a link to another file": lambda p: p.symlink_to("/etc/passwd"),
     "a fifo": lambda p: os.mkfifo(p),
     "no file": lambda p: None,
-    "an unreadable file": lambda p: (p.write_bytes(b"x"), p.chmod(0)),
+    "an empty file": lambda p: p.touch(),
 }
 """What may lie where a file should be."""
 
@@ -60,10 +60,10 @@ def damage(m: Mutator, folder: Path, tree: Tree) -> str:
         elif name.endswith((".csv",)):
             path.write_bytes(m.table(data))
         else:
-            path.write_bytes(m.bytes(data))
+            path.write_bytes(m.raw(data))
         return "content"
     if roll < 0.72:
-        path.write_bytes(m.bytes(data))
+        path.write_bytes(m.raw(data))
         return "bytes"
     if roll < 0.84:
         path.write_bytes(m.wrap(data))

@@ -95,7 +95,7 @@ def prepare(box: Path) -> Attempt:
         if roll < 0.55:
             data = make_text(m).encode("utf-8", "surrogatepass")
             if m.rng.random() < 0.15:
-                data = m.bytes(data)
+                data = m.raw(data)
             path.write_bytes(data)
             argv = ["parse", "--report", str(path)] if m.rng.random() < 0.7 else ["parse", str(path)]
             return "a report", lambda: command(*argv, *(["--json"] if m.rng.random() < 0.5 else []))
