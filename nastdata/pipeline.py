@@ -97,7 +97,7 @@ def build(recipe: BuildRecipe, out: Path, progress: Progress, *, fresh: bool = F
     check_output(out)
     opened, sources = open_sources(recipe)
     store = open_images(opened)
-    with hold_lock(out.absolute(), progress.say), open_stages(out, progress.say, fresh=fresh) as stages:
+    with hold_lock(out, progress.say), open_stages(out, progress.say, fresh=fresh) as stages:
         built = _make(opened, sources, progress, fresh=fresh, dry=False, store=store, stages=stages)
         if opened.images.mode == "embed" and store is not None:
             with convert_images_of(opened, built.configs, store, out, progress) as prepared:

@@ -151,6 +151,10 @@ def test_the_second_build_is_refused_while_the_first_lives(tmp_path: Path) -> No
         with hold_lock(out, print):
             pass  # what a killed build leaves of its lock is free
     assert list(out.parent.iterdir()) == []
+    out.mkdir()
+    (tmp_path / "link").symlink_to(out)
+    with hold_lock(tmp_path / "link", print), pytest.raises(UserError, match="another build"):
+        hold_lock(out, print).__enter__()
     with hold_lock(tmp_path / "a" / "b" / "out", print):
         assert (tmp_path / "a" / "b" / ".out.lock").exists()
     assert not (tmp_path / "a").exists(), "folders made for a lock alone are gone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -44,8 +45,11 @@ def run_trials(trials: Sequence[Trial]) -> list[tuple[Floats, Bools]]:
     from threadpoolctl import threadpool_limits
 
     workers = max(1, min(len(trials), len(os.sched_getaffinity(0))))
-    with threadpool_limits(1), ThreadPoolExecutor(workers, initializer=_keep_to_one_thread) as pool:
-        return list(pool.map(run_trial, trials))
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Of the trees' own threading, which has no part in what they find.
+        warnings.filterwarnings("ignore", message=".*sklearn.utils.parallel.delayed.*", category=UserWarning)
+        with ThreadPoolExecutor(workers, initializer=_keep_to_one_thread) as pool:
+            return list(pool.map(run_trial, trials))
 
 
 def run_trial(trial: Trial) -> tuple[Floats, Bools]:

@@ -42,7 +42,8 @@ def check_option_texts(ledger: Ledger, frame: pl.DataFrame, ontology: Ontology, 
 
 def _find_phrases(text: str, conditions: list[str], ontology: Ontology) -> tuple[int, int, int]:
     """Return the affirmative phrases that a text uses; what each of them denies is another rule's matter."""
-    a, b, c = (find_alternative(text, ontology.condition_by_name[n]) or 0 for n in conditions)
+    known = (ontology.condition_by_name.get(n) for n in conditions)
+    a, b, c = ((find_alternative(text, k) or 0) if k else 0 for k in known)
     return a, b, c
 
 

@@ -29,7 +29,8 @@ def hold_lock(out: Path, say: Callable[[str], None]) -> Iterator[None]:
     Raises:
         UserError: if another process holds it.
     """
-    path = out.with_name(f".{out.name}.lock")
+    place = out.resolve() if out.is_symlink() else out.absolute()
+    path = place.with_name(f".{place.name}.lock")
     made = [p for p in path.parents if not p.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -166,7 +166,7 @@ def test_splits_keep_their_shares_under_a_limit(limit: int) -> None:
 
 def test_a_limit_keeps_whole_groups(facts: pl.DataFrame) -> None:
     frame = design_claims(facts, ONTOLOGY, recipe(limit=100)).frame
-    assert 90 <= len(frame) <= 100
+    assert 80 <= len(frame) <= 100
     sizes = frame.group_by("group_id").agg(pl.len(), pl.col("claim_facts").list.len().first().alias("k"))
     assert (sizes["len"] == sizes["k"]).all()
 

@@ -16,7 +16,14 @@ def built_mednega(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built_contextual(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_small(tmp_path_factory.mktemp("review") / "contextual", "contextual", "--limit", "120")
+    return build_small(
+        tmp_path_factory.mktemp("review") / "contextual",
+        "contextual",
+        "--limit",
+        "120",
+        "--set",
+        "audit.enabled=false",
+    )
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda d: damage_manifest(d, lambda m: figures(m)["items"].update(rejected=0, accepted=16)),
         "figures do not follow"),
     "a better kappa": (
-        lambda d: damage_manifest(d, lambda m: figures(m)["agreement"]["english"]["fleiss"].update(value=1)),
+        lambda d: damage_manifest(d, lambda m: figures(m)["agreement"]["english"]["fleiss"].update(value=0)),
         "figures do not follow"),
     "a sign-off out of nothing": (
         lambda d: damage_manifest(d, lambda m: m.update(review={

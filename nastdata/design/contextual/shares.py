@@ -162,7 +162,9 @@ def _find_cap(units: Units, here: Numbers, max_share: float | str | None) -> flo
 def _fill(units: Units, here: Numbers, target: int, cap: float | None, wants: Floats | None) -> Numbers:
     """Return units in order, until the target, such that no cap on a condition or a kind is passed.
 
-    A cap on a condition is a share of what is kept; keeping less lowers it, until both agree.
+    A cap on a condition is a share of what is kept; keeping less lowers it, until both agree. It is
+    rounded up to
+    whole units.
     """
     about = units.by_condition[here]
     one_unit = about.max(axis=0, initial=0.0)
@@ -170,7 +172,7 @@ def _fill(units: Units, here: Numbers, target: int, cap: float | None, wants: Fl
     while True:
         columns, most = [about], [np.full(about.shape[1], np.inf)]
         if cap is not None:
-            most = [np.maximum(cap * total, one_unit)]
+            most = [_round_up(cap * total, one_unit)]
         if wants is not None:
             columns.append(
                 np.equal.outer(units.kind[here], np.arange(len(wants))) * units.rows[here][:, None]
@@ -178,10 +180,16 @@ def _fill(units: Units, here: Numbers, target: int, cap: float | None, wants: Fl
             most.append(wants)
         kept = _take(here, np.concatenate(columns, axis=1), np.concatenate(most), units.rows, target)
         now = int(units.rows[kept].sum())
-        held = cap is None or (units.by_condition[kept].sum(axis=0) <= np.maximum(cap * now, one_unit)).all()
+        held = cap is None or (units.by_condition[kept].sum(axis=0) <= _round_up(cap * now, one_unit)).all()
         if held or now >= total:
             return kept
         total = now
+
+
+def _round_up(rows: float, unit: Floats) -> Floats:
+    """Return (conditions,) the least number of whole units that is not below ``rows``."""
+    whole: Floats = np.maximum(np.ceil(rows / np.maximum(unit, 1.0) - 1e-9), 1.0) * unit
+    return whole
 
 
 def _take(here: Numbers, amounts: Floats, most: Floats, rows: Numbers, target: int) -> Numbers:

