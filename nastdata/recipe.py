@@ -360,8 +360,8 @@ class ClaimSettings(Shares):
     per_study: int | None = Field(None, ge=1)
     """Highest number of sets about one study; null: 4. Never two about conditions that imply one another."""
     hard_places: Literal["leave_out", "paired", "keep"] = "paired"
-    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly shows: of
-    studies that have a lateral image too (paired), of all (keep) or of none."""
+    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly shows:
+    of studies that have a lateral image too (paired), of all (keep) or of none."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ClaimSettings:
