@@ -290,20 +290,29 @@ def test_agreed_wordings_replace_texts_in_the_whole_group(contextual: Path, tmp_
     assert len(read_dataset(plain).read("contextual_captions")) < len(frame)
 
 
+PLAIN = {
+    "Pneumothorax, absent": "There is no pneumothorax.",
+    "Pleural Effusion, absent": "There is no pleural effusion.",
+    "Edema, absent": "There is no pulmonary edema.",
+    "Cardiomegaly, present": "Cardiomegaly is present.",
+}
+"""Fact as shown -> a sentence that says it."""
+
+
 def test_claims_are_reworded_in_every_row_of_their_group(contextual: Path, tmp_path: Path) -> None:
     def decide(item: Any, person: str) -> dict[str, Any]:
         for line in item.lines if item.config == "contextual_claims" else ():
             slot, text = next(iter(line.texts.items()))
-            if line.facts == "Cardiomegaly, present" and text != "Cardiomegaly is present.":
-                return {"corrections": {slot: "Cardiomegaly is present."}}
+            better = PLAIN.get(line.facts)
+            if better is not None and text != better:
+                return {"corrections": {slot: better}}
         return {}
 
     session = review(contextual, decide, 200)
     out = tmp_path / "applied"
     apply_review(session, out)
     changes = json.loads((out / "review/changes.json").read_text())["reworded"]
-    if not changes:
-        pytest.skip("no such claim in the sample")
+    assert changes
     frame = read_dataset(out).read("contextual_claims")
     for c in changes:
         group = frame.filter(pl.col("set_id") == c["key"])["group_id"][0]
