@@ -358,7 +358,10 @@ class ClaimSettings(Shares):
     balanced: bool = True
     """Closed families whose every member is true for some image, equally often."""
     per_study: int | None = Field(None, ge=1)
-    """Highest number of sets about one study; null: 4. Never two about conditions that imply one another."""
+    """Highest number of sets about one study; null: 4 in the splits that ``once`` names, 48 in others."""
+    once: Literal["held_out", "all"] = "held_out"
+    """Where a patient is asked about a finding once, and never about one that implies it or follows from it,
+    so that no set gives another away: in validation and test, or in all splits."""
     hard_places: Literal["leave_out", "paired", "keep"] = "paired"
     """Sets in which one lobe stands against another of the same lung, which one frontal image hardly shows:
     of studies that have a lateral image too (paired), of all (keep) or of none."""

@@ -17,7 +17,7 @@ from nastdata.audit.choices import (
     read_protocols,
     sample_groups,
 )
-from nastdata.audit.context import add_context, add_recurrence
+from nastdata.audit.context import add_context, add_recurrence, is_asked_again
 from nastdata.audit.intervals import FAMILY_Z, bound_accuracy
 from nastdata.audit.trials import Trial, run_trials
 from nastdata.ontology import Ontology
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MOST_ITEMS = 8_000
 """Items (sets) of one kind that solvers are tried on; whole groups, drawn by hash."""
+HELD_OUT = "validation and test"
+"""Part of claim sets on which other rows are looked at, where train asks again about a finding."""
 CLAIM_MARGIN = 0.02
 """How far above chance a blind solver may get on claim sets of one negation type."""
 TEXT_COLUMNS = {
@@ -124,11 +126,17 @@ def audit_frames(
         frame = add_context(frames[config], config)
         by = _PARTED_BY.get(config)
         kinds = {"all": frame} if by is None else _part(frame, by)
+        asked_again = config == "contextual_claims" and is_asked_again(frame)
+        if asked_again and len(held_out := frame.filter(pl.col("split") != "train")):
+            kinds[HELD_OUT] = held_out
         parts = {kind: sample_groups(f, MOST_ITEMS, seed) for kind, f in kinds.items()}
         sampled = {kind: {"items": len(kinds[kind]), "tried": len(part)} for kind, part in parts.items()}
         method["sampled"][config] = sampled if by else sampled["all"]
         if config in _RECURRING:
-            parts = {kind: add_recurrence(frame, part, config) for kind, part in parts.items()}
+            parts = {
+                kind: part if asked_again and kind != HELD_OUT else add_recurrence(frame, part, config)
+                for kind, part in parts.items()
+            }
         found, about, choices = _solve(config, parts, settings, seed)
         solvers += found
         method[config] = about if by else about["all"]

@@ -11,7 +11,7 @@ import polars as pl
 from nastdata.design.base import Design
 from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.families import Family
-from nastdata.design.contextual.forming import KINDS, MOST_SETS, MOST_USES, Former, share_splits
+from nastdata.design.contextual.forming import KINDS, MOST_SETS, Former, share_splits
 from nastdata.design.contextual.naive import design_naive_claims
 from nastdata.design.contextual.rows import claim_rows
 from nastdata.design.contextual.shares import Units, choose_units
@@ -60,11 +60,17 @@ def design_claims(
         "sets": len(frame),
         "sets_formed": formed,
         "pairs": int(frame["claim_facts"].list.len().sum()),
-        "most_sets_of_a_study": recipe.claims.per_study or MOST_USES,
+        "most_sets_of_a_study": count_uses(frame),
         "shares": shares,
         **count_sets(frame),
     }
     return Design(frame, pl.DataFrame(schema=REJECTS_SCHEMA), report)
+
+
+def count_uses(frame: pl.DataFrame) -> dict[str, int]:
+    """Return split -> how many sets the study with the most has."""
+    uses = frame.group_by("split", "source", "study_id").len().group_by("split").agg(pl.col("len").max())
+    return {split: int(n) for split, n in uses.sort("split").iter_rows()}
 
 
 def count_sets(frame: pl.DataFrame) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
 
 - All studies of a group are of one split and one source: neither tells which claim is true.
-- A study serves in few sets. A patient never serves in two about one condition, or about two of which one
-  implies the other: a lung opacity in the left lower lobe is true wherever a consolidation there is, and is
-  often there in the next study too, so that two such sets would give each other away.
+- In validation and test a study serves in few sets. A patient never serves in two about one condition, or
+  about two of which one implies the other: a lung opacity in the left lower lobe is true wherever a
+  consolidation there is, and is often there in the next study too, so that two such sets would give each
+  other away. In train, where nothing is measured, studies serve more often (``claims.once``).
 - Since a study serves so rarely, whatever comes first decides what the dataset is about. The next family is
   of the kind of negation that is furthest below its share, and about the conditions with the fewest sets yet.
 """
@@ -30,10 +31,12 @@ from nastdata.seeded import draw_int, mix_codes
 KINDS = ("none", "existence", "location", "severity")
 MOST_USES = 4
 """Sets that one study may serve where the recipe names no number."""
+MOST_TRAINED = 48
+"""The same of splits in which sets may give each other away: training is no test."""
 MOST_SETS = 400_000
 """Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
-MOST_AT_ONCE = 8
-"""Groups that a family makes before others have their turn."""
+MOST_AT_ONCE, MOST_TRAINED_AT_ONCE = 8, 100
+"""Groups that a family makes before others have their turn, where studies are scarce and where they aren't."""
 SPARE = 1.5
 """How much more than the limit is formed, so that shares can be met by leaving groups out."""
 LEAST_SHARE = 0.02
@@ -54,7 +57,6 @@ class Former:
         patient = table.studies.select(pl.struct("source", "patient_id").rank("dense") - 1).to_series()
         self._patient = patient.to_numpy().astype(np.int64)
         self._taken = np.zeros(int(self._patient.max(initial=-1)) + 1, np.uint64)
-        self._most = recipe.claims.per_study or MOST_USES
         # with "paired" the truth of a study says whether its image tells lobes apart
         leave_out = recipe.claims.hard_places == "leave_out"
         self._apart = find_hard_pairs(sheet.facts, ontology) if leave_out else None
@@ -75,28 +77,36 @@ class Former:
             lines: list[Line] = []
             for name in sorted(set(source[self.table.split == split].tolist())):
                 rows = np.flatnonzero((self.table.split == split) & (source == name)).astype(np.int32)
-                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe, self._apart))
+                anew = not self._asks_once(split)
+                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe, self._apart, anew))
             self._fill(split, lines, int(np.ceil(wanted[split])))
 
     def _fill(self, split: int, lines: list[Line], wanted: int) -> None:
         """Ask lines for families until a split has what it is to have, or they have nothing left."""
         waiting = _Waiting(lines, find_mix(self.recipe.claims.mix, KINDS), len(self.table.conditions))
+        once = self._asks_once(split)
+        uses = self.recipe.claims.per_study or (MOST_USES if once else MOST_TRAINED)
+        at_once = MOST_AT_ONCE if once else MOST_TRAINED_AT_ONCE
         formed = 0
         while formed < wanted and (line := waiting.find_next()) is not None:
             own = np.uint64(sum(1 << c for c in line.conditions))
-            offer = line.find((self._uses < self._most) & (self._taken[self._patient] & own == 0))
+            free = self._uses < uses
+            offer = line.find(free & (self._taken[self._patient] & own == 0) if once else free)
             if offer is None:
                 waiting.drop(line)
                 continue
             family, members = offer
             k = len(family.claims)
-            most = min(MOST_AT_ONCE, -(-(wanted - formed) // k))
+            most = min(at_once, -(-(wanted - formed) // k))
             n = self._take(split, family, members, most)
             if n == 0:
                 waiting.drop(line)
                 continue
             waiting.count(line, n * k)
             formed += n * k
+
+    def _asks_once(self, split: int) -> bool:
+        return self.recipe.claims.once == "all" or SPLITS[split] != "train"
 
     def _take(self, split: int, family: Family, members: list[Ints], most: int) -> int:
         """Form up to so many groups, of which no two have a patient in common; return how many."""

@@ -34,12 +34,21 @@ Offer = tuple[Family, list[Ints]]
 
 
 class Pool:
-    """The studies of one split and source, their scopes, opened when first asked for."""
+    """The studies of one split and source, their scopes, opened when first asked for.
+
+    With ``anew`` a family is offered once: a study that serves often shall serve other questions.
+    """
 
     def __init__(
-        self, table: StudyTable, rows: Ints, sheet: Sheet, recipe: ContextualRecipe, apart: Bools | None
+        self,
+        table: StudyTable,
+        rows: Ints,
+        sheet: Sheet,
+        recipe: ContextualRecipe,
+        apart: Bools | None,
+        anew: bool = False,
     ) -> None:
-        self.rows = rows
+        self.rows, self.anew = rows, anew
         self.part = table.take(rows)
         self.sheet, self.recipe, self.apart = sheet, recipe, apart
         self._scopes: dict[tuple[int, ...], Scope] = {}
@@ -72,6 +81,7 @@ class SearchLine:
         self.pool, self.conditions, self.kind = pool, conditions, kind
         self._attempt = 0
         self._waiting: deque[Family] = deque()
+        self._seen: set[Family] = set()
 
     def find(self, free: Bools) -> Offer | None:
         """Return the next family with free studies for each of its claims; None if there is none left."""
@@ -82,7 +92,8 @@ class SearchLine:
                 family = self._waiting.popleft()
                 offer = self.pool.find_members(family, free)
                 if offer:
-                    self._waiting.append(family)
+                    if not self.pool.anew:
+                        self._waiting.append(family)
                     return offer
         return None
 
@@ -100,8 +111,10 @@ class SearchLine:
                 break
             attempts = range(self._attempt, self._attempt + tries)
             families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
-            found |= dict.fromkeys(f for f in families if f is not None)
+            found |= dict.fromkeys(f for f in families if f is not None and f not in self._seen)
         self._attempt += tries
+        if pool.anew:
+            self._seen.update(found)
         luck = pool.recipe.seed, "family order"
         self._waiting.extend(sorted(found, key=lambda f: (draw_int(*luck, *map(str, f.claims)), f.claims)))
 
@@ -116,11 +129,12 @@ class PlainLine:
     def find(self, free: Bools) -> Offer | None:
         """Return the next family with free studies for each of its claims; None if there is none left."""
         while self._waiting:
-            offer = self.pool.find_members(self._waiting[0], free)
+            family = self._waiting.popleft()
+            offer = self.pool.find_members(family, free)
             if offer:
-                self._waiting.rotate(-1)
+                if not self.pool.anew:
+                    self._waiting.append(family)
                 return offer
-            self._waiting.popleft()
         return None
 
 
