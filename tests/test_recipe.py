@@ -39,7 +39,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         (b"", "no 'recipe' key"),
         (b"recipe: mednga\n", "did you mean 'mednega'?"),
         (b"recipe: [mednega\n", "not a readable YAML"),
-        (b"\xff\xfe\x00", "not a readable YAML"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
         (b"- recipe\n", "no 'recipe' key"),
     ],
 )

@@ -73,12 +73,6 @@ def read_last_letter(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.slice(-1).rank("dense")
 
 
-def is_asked_again(frame: pl.DataFrame) -> bool:
-    """Whether training rows ask twice about one finding of a patient, which ``claims.once`` allows there."""
-    about = frame.filter(pl.col("split") == "train").select("source", "patient_id", "condition")
-    return bool(about.is_duplicated().any())
-
-
 def add_recurrence(frame: pl.DataFrame, part: pl.DataFrame, config: str) -> pl.DataFrame:
     """Add how often what an option says occurs in other questions about its study, and about its patient.
 

@@ -17,7 +17,7 @@ from nastdata.audit.choices import (
     read_protocols,
     sample_groups,
 )
-from nastdata.audit.context import add_context, add_recurrence, is_asked_again
+from nastdata.audit.context import add_context, add_recurrence
 from nastdata.audit.intervals import FAMILY_Z, bound_accuracy
 from nastdata.audit.trials import Trial, run_trials
 from nastdata.ontology import Ontology
@@ -32,6 +32,8 @@ MOST_ITEMS = 8_000
 """Items (sets) of one kind that solvers are tried on; whole groups, drawn by hash."""
 HELD_OUT = "validation and test"
 """Part of claim sets on which other rows are looked at, where train asks again about a finding."""
+ASKED_AGAIN = "train asks again"
+"""Key beside the promises: the recipe lets training sets ask again about a finding (``claims.once``)."""
 CLAIM_MARGIN = 0.02
 """How far above chance a blind solver may get on claim sets of one negation type."""
 TEXT_COLUMNS = {
@@ -126,7 +128,7 @@ def audit_frames(
         frame = add_context(frames[config], config)
         by = _PARTED_BY.get(config)
         kinds = {"all": frame} if by is None else _part(frame, by)
-        asked_again = config == "contextual_claims" and is_asked_again(frame)
+        asked_again = config == "contextual_claims" and bool((promises or {}).get(ASKED_AGAIN))
         if asked_again and len(held_out := frame.filter(pl.col("split") != "train")):
             kinds[HELD_OUT] = held_out
         parts = {kind: sample_groups(f, MOST_ITEMS, seed) for kind, f in kinds.items()}
@@ -327,6 +329,8 @@ def find_promises(recipe: Mapping[str, Any]) -> dict[str, bool]:
         settings = recipe.get(part)
         if isinstance(settings, dict) and "balanced" in settings:
             out[config] = bool(settings["balanced"])
+        if isinstance(settings, dict) and settings.get("once") == "held_out":
+            out[ASKED_AGAIN] = True
     if recipe.get("recipe") in ("probes", "opposition") and "balanced" in recipe:
         out[str(recipe["recipe"])] = bool(recipe["balanced"])
     return out

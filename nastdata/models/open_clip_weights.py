@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.models.scripted_weights import is_scripted, read_scripted
+from nastdata.models.weight_files.scripted import is_scripted, read_scripted
 from nastdata.text_input.plain_files import open_file
 
 WRAPPERS = ("state_dict", "model_state_dict", "model")

@@ -13,7 +13,7 @@ from hostile.targets.models import bad_safetensors, pack, pickles  # noqa: E402
 
 from nastdata.errors import UserError  # noqa: E402
 from nastdata.models.open_clip_weights import read_weights  # noqa: E402
-from nastdata.models.scripted_weights import read_scripted  # noqa: E402
+from nastdata.models.weight_files.scripted import read_scripted  # noqa: E402
 
 
 @pytest.mark.parametrize("name", sorted(pickles()))

@@ -144,7 +144,7 @@ def test_the_unpickler_of_scripted_weights_knows_no_other_name() -> None:
     torch = pytest.importorskip("torch")
     import pickle
 
-    from nastdata.models.scripted_weights import _Reader
+    from nastdata.models.weight_files.scripted import _Reader
 
     reader = _Reader.__new__(_Reader)
     for module, name in (("os", "system"), ("builtins", "eval"), ("torch", "load"), ("torch.hub", "load")):

@@ -36,8 +36,8 @@ MOST_TRAINED = 48
 MOST_SETS = 400_000
 """Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
 MOST_AT_ONCE, MOST_TRAINED_AT_ONCE = 8, 100
-"""Groups that a family makes before others have their turn, where studies are scarce and where they aren't."""
-SPARE = 1.5
+"""Groups that a family makes before others have their turn, where studies are scarce and where not."""
+SPARE, SPARE_TRAINED = 1.5, 4.0
 """How much more than the limit is formed, so that shares can be met by leaving groups out."""
 LEAST_SHARE = 0.02
 """Weight of a kind that the mix does not name, while it waits."""
@@ -70,7 +70,8 @@ class Former:
         return [_join(self.made[k]) for k in sorted(self.made)]
 
     def _fill_splits(self) -> None:
-        wanted = share_splits(self.table.split, self.recipe.splits) * SPARE
+        spare = [SPARE if self._asks_once(i) else SPARE_TRAINED for i in range(len(SPLITS))]
+        wanted = share_splits(self.table.split, self.recipe.splits) * spare
         wanted *= min(self.recipe.limit or MOST_SETS, MOST_SETS)
         source = self.table.studies["source"].to_numpy()
         for split in range(len(SPLITS)):
