@@ -6,7 +6,7 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: demo test lint bench chaos experiment clean
+.PHONY: demo test lint bench chaos experiment sbom clean
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
@@ -55,6 +55,9 @@ browser:
 	  (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1 \
 	  || echo "chromium could not be installed; its tests will be skipped"; \
 	else echo "no chromium; its tests will be skipped"; fi
+
+sbom: $(VENV)/.test  ## bill of materials of the installation, and known weaknesses, offline
+	$(BIN)/python benchmarks/bill_of_materials.py --out $(OUT)-sbom.json
 
 clean:
 	rm -rf $(VENV) $(OUT)
