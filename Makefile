@@ -6,7 +6,11 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
+<<<<<<< HEAD
 .PHONY: demo test test-base lint bench chaos experiment docs release-check clean
+=======
+.PHONY: demo test lint bench chaos experiment sbom clean
+>>>>>>> refs/heads/hostile
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
@@ -66,6 +70,9 @@ browser:
 	  (apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1 \
 	  || echo "chromium could not be installed; its tests will be skipped"; \
 	else echo "no chromium; its tests will be skipped"; fi
+
+sbom: $(VENV)/.test  ## bill of materials of the installation, and known weaknesses, offline
+	$(BIN)/python benchmarks/bill_of_materials.py --out $(OUT)-sbom.json
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -87,7 +87,8 @@ def main() -> None:
             left += len(tries)
             said = done.stderr.strip().splitlines()
             why = "" if done.returncode in (0, 1) else f" ({said[-1][:80] if said else ''})"
-            shown = " ".join(c for c in command if "/" not in c and "=" not in c and not c.startswith("--"))
+            shown = " ".join(command[:2] if command[0] in ("build", "preview", "cache") else command[:1])
+            shown += " --against" if "--against" in command else ""
             rows.append((f"`{shown}`", f"{done.returncode}{why}", len(tries)))
             print(rows[-1], *tries[:3], flush=True)
     table = draw_table(("command", "exit code", "connections or look-ups elsewhere"), rows)

@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    parser.add_argument("--keep", help="folder of results of targets: what is there is not run again")
     parser.add_argument("--result", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.result:
@@ -105,7 +106,15 @@ def main() -> None:
     for name in args.target or TARGETS:
         if name not in TARGETS:
             raise SystemExit(f"no target '{name}'; known: {', '.join(TARGETS)}")
-        found.append(one := run_apart(name, args))
+        kept = Path(args.keep) / f"{name.replace(' ', '-')}.json" if args.keep else None
+        if kept and kept.is_file():
+            one = dict(json.loads(kept.read_text()))
+        else:
+            one = run_apart(name, args)
+        if kept and not one["failed"]:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(one))
+        found.append(one)
         print(
             json.dumps({k: v for k, v in one.items() if k not in ("failures", "parts", "what")}), flush=True
         )

@@ -162,7 +162,7 @@ def _put_in_place(q: Question, drawn: list[int]) -> list[int]:
     placed: dict[int, int] = {}
     for slot, kind in SLOTS.items():
         found = next((i for i in left if q.kinds[i] == kind), None)
-        if found is not None:
+        if found is not None and slot <= len(drawn):
             placed[slot] = found
             left.remove(found)
     return [placed[slot] if slot in placed else left.pop(0) for slot in range(1, len(drawn) + 1)]

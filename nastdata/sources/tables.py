@@ -243,7 +243,7 @@ def expand_brackets(header: list[str]) -> list[str]:
 def _read_by_position(data: bytes, header: list[str], path: Path) -> pl.DataFrame:
     """Read rows whose cells are named by position; cells past the last name must be blank."""
     first = data.partition(b"\n")[2].partition(b"\n")[0].decode("utf-8", errors="replace")
-    spare = max(0, len(next(csv.reader([first]), [])) - len(header))
+    spare = max(0, len(_split_line(first, path)) - len(header))
     names = [*header, *(f"#spare{i}" for i in range(spare))]
     frame = pl.read_csv(
         io.BytesIO(data),
@@ -273,7 +273,7 @@ def _read_header(
     except UnicodeDecodeError:
         _locate_bad_text(data, path)
         raise
-    header = next(csv.reader([text]), [])
+    header = _split_line(text, path)
     if len(header) < 2:
         other = next((n for c, n in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if c in text), None)
         if other:
@@ -287,6 +287,15 @@ def _read_header(
     if twice:
         raise UserError(f"column '{twice[0]}' stands twice", where=str(path))
     return header
+
+
+def _split_line(line: str, path: Path) -> list[str]:
+    if "\r" in line.strip("\r"):
+        raise UserError("lines that end as on old Macs (CR)", where=str(path), how="save it with usual line ends")
+    try:
+        return next(csv.reader([line.strip("\r")]), [])
+    except csv.Error as e:
+        raise UserError(f"not a CSV table ({e})", where=str(path)) from None
 
 
 def _check_end(data: bytes, header: list[str], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small run of every target of ``benchmarks/fuzz.py``: nothing crashes, and the watch sees what it should."""
+"""A small run of every target of ``benchmarks/fuzz.py``, and of the watch itself."""
 
 from __future__ import annotations
 

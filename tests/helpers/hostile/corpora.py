@@ -51,9 +51,9 @@ def _plus() -> Tree:
     return {
         "df_chexpert_plus_240401.csv": _lines(
             head,
-            f'{path},,Frontal,AP,patient00001,1,"whole","","1. SMALL RIGHT PLEURAL EFFUSION. NO PNEUMOTHORAX.",'
+            f'{path},,Frontal,AP,patient00001,1,"whole","","SMALL EFFUSION. NO PNEUMOTHORAX.",'
             "68,Female,White,train",
-            'valid/patient64541/study1/view1_frontal.jpg,,Frontal,PA,patient64541,1,"No pneumonia.","","",70,M,'
+            'valid/patient64541/study1/view1_frontal.jpg,,Frontal,PA,patient64541,1,"No edema.","","",7,M,'
             "W,valid",
         ),
         "chexbert_labels/impression_fixed.json": _lines(json.dumps(label)),
@@ -111,7 +111,8 @@ def _cad() -> Tree:
 
 def _xml(i: int) -> bytes:
     return (
-        f'<?xml version="1.0" encoding="utf-8"?><eCitation><uId id="CXR{i}"/><MedlineCitation><Article><Abstract>'
+        f'<?xml version="1.0" encoding="utf-8"?><eCitation><uId id="CXR{i}"/>'
+        "<MedlineCitation><Article><Abstract>"
         '<AbstractText Label="INDICATION">cough</AbstractText>'
         '<AbstractText Label="FINDINGS">No pneumothorax. The heart is enlarged.</AbstractText>'
         '<AbstractText Label="IMPRESSION">Small left effusion.</AbstractText></Abstract></Article>'

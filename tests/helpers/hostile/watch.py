@@ -89,7 +89,8 @@ class Watch:
             if writing and not self._may(path):
                 self.events.append(f"wrote {path!r}")
         elif event in WRITES:
-            for path in args[:2] if event in ("os.rename", "os.link", "os.symlink") else args[:1]:
+            new = {"os.link": args[1:2], "os.symlink": args[1:2], "os.rename": args[:2]}
+            for path in new.get(event, args[:1]):
                 there = event == "os.mkdir" and os.path.lexists(path)  # then it fails
                 if not there and not self._may(path):
                     self.events.append(f"{event} {path!r}")
@@ -303,7 +304,7 @@ def reset_peak() -> None:
 def peak_bytes() -> int:
     """Return the peak of the resident memory since it was reset, or of the process."""
     try:
-        with open("/proc/self/status") as f:
+        with Path("/proc/self/status").open() as f:
             for line in f:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) << 10

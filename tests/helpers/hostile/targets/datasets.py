@@ -79,7 +79,8 @@ def image_attacks() -> dict[str, bytes]:
         "dicom, nothing": dicom,
         "dicom, preamble only": b"\0" * 128 + b"DICM",
         "tiff, loop": b"II*\0\x08\0\0\0\x01\0\0\x01\x03\0\x01\0\0\0\x08\0\0\0\x08\0\0\0",
-        "jpeg, header": b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0\xff\xc0\0\x0b\x08\xff\xff\xff\xff\x01\x01\x11\0",
+        "jpeg, header": b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
+        b"\xff\xc0\0\x0b\x08\xff\xff\xff\xff\x01\x01\x11\0",
         "gif": b"GIF89a\xff\xff\xff\xff\0\0\0;",
         "svg": b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
         "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run",
@@ -136,7 +137,7 @@ def _make_dataset(place: Path) -> Path:
                 "name": "tiny",
                 "title": "Tiny",
                 "files": [],
-                "terms": {"licence": "cc0-1.0", "may_publish": "yes"},
+                "terms": TERMS,
             }
         ],
         "ontology": {"name": "chest_xray", "sha256": "0" * 64, "review": {"status": "none"}},
@@ -412,7 +413,8 @@ def prepare_export(box: Path) -> Attempt:
     cells = Cells(good)
     root = box / "beside" / "images"
     (root / "films").mkdir(parents=True)
-    (root / "films" / "i000.png").write_bytes(_png(8, 8, zlib.compress(b"\0" * 72)))
+    for i in (0, *range(4, 48)):
+        (root / "films" / f"i{i:03}.png").write_bytes(_png(8, 8, zlib.compress(b"\0" * 72)))
     (root / "films" / "i001.png").symlink_to(box / "beside" / "precious.txt")
     (root / "films" / "i002.png").write_bytes(image_attacks()["png bomb"])
     (root / "films" / "i003.png").symlink_to("/dev/zero")

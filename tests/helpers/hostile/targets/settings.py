@@ -90,7 +90,9 @@ def prepare_ontology(box: Path) -> Attempt:
                 TextReader(ontology).read(["No fracture. Small joint effusion."], report=True)
 
             return f"{way}, and read with it", use
-        return way, lambda: command("ontology", "check", str(path))
+        if m.rng.random() < 0.8:
+            return way, lambda: load_ontology(str(path))
+        return f"{way}, checked", lambda: command("ontology", "check", str(path))
 
     return attempt
 
@@ -162,14 +164,21 @@ def prepare_recipe(box: Path) -> Attempt:
 
 def prepare_source(box: Path) -> Attempt:
     """A description of a source, beside a good table."""
+    from nastdata.ontology import load_ontology
+    from nastdata.sources import get_source
+    from nastdata.sources.base import Options
+
+    chest = load_ontology("chest_xray")
     folder = box / "in"
     path = folder / "mine.yaml"
     attacks = list(yaml_attacks().items())
     rich = OWN_YAML + (
-        "title: Mine\nowner: A hospital\nseveral_rows: any\nmax_rejected: 0.5\nread: {separator: ',', skip_rows: 0}\n"
+        "title: Mine\nowner: A hospital\nseveral_rows: any\nmax_rejected: 0.5\n"
+        "read: {separator: ',', skip_rows: 0}\n"
         "image_root: images\nsplits: {train: train, test: test}\n"
     )
-    reports = "name: texts\nreports:\n  folder: reports\n  pattern: '(?P<patient>p[0-9]+)/(?P<study>s[0-9]+)\\.txt$'\n"
+    reports = "name: texts\nreports:\n  folder: reports\n"
+    reports += "  pattern: '(?P<patient>p[0-9]+)/(?P<study>s[0-9]+)\\.txt$'\n"
     nasty_patterns = (
         *(
             "(a+)+$",
@@ -213,7 +222,15 @@ def prepare_source(box: Path) -> Attempt:
             )
             path.write_bytes(dump(value))
             return "places that it should not name", act
-        return damage_yaml(m, rich if m.rng.random() < 0.7 else OWN_YAML, path), act
+        way = damage_yaml(m, rich if m.rng.random() < 0.7 else OWN_YAML, path)
+        if m.rng.random() < 0.2:
+            return f"{way}, checked", act
+
+        def load() -> None:
+            source = get_source(str(path))
+            (source.load_labels, source.load_facts)[m.rng.randrange(2)](None, chest, Options())
+
+        return way, load
 
     return attempt
 
