@@ -6,11 +6,7 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
-<<<<<<< HEAD
-.PHONY: demo test test-base lint bench chaos experiment docs release-check clean
-=======
-.PHONY: demo test lint bench chaos experiment sbom clean
->>>>>>> refs/heads/hostile
+.PHONY: demo test test-base lint bench chaos experiment docs release-check sbom clean
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
