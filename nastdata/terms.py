@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from nastdata.errors import UserError
-
 STRICTNESS = {"yes": 0, "private": 1, "no": 2}
 """May it be published: to anyone, to a private repository only, not at all."""
 HUB_LICENCES = {
@@ -78,12 +76,11 @@ def inherit_terms(sources: Sequence[Mapping[str, Any]]) -> Inherited:
 
 
 def _complete(source: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a source's terms, if they say all that matters: what they leave open is allowed to nobody."""
+    """Return a source's terms; what a manifest of others leaves open is allowed to nobody."""
     terms = source.get("terms")
-    if not isinstance(terms, Mapping) or not {"licence", "may_publish", "may_leave_machine"} <= terms.keys():
-        what = f"no terms recorded of the source '{source.get('name')}'"
-        raise UserError(what, where="manifest.json", how="build the dataset again")
-    return terms
+    given = dict(terms) if isinstance(terms, Mapping) else {}
+    closed = {"licence": "unknown", "may_publish": "no", "may_leave_machine": False}
+    return {**closed, **{k: v for k, v in given.items() if v is not None}}
 
 
 def slugify(licence: str) -> str:
