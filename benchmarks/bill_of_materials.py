@@ -72,7 +72,7 @@ def describe(found: dict[str, tuple[Distribution, list[str]]], root: str = ROOT_
 
     def component(name: str) -> dict[str, Any]:
         package = found[name][0]
-        licence = package.metadata.get("License-Expression")
+        licence = next(iter(package.metadata.get_all("License-Expression") or []), None)
         classifiers = package.metadata.get_all("Classifier") or []
         named = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License ::")]
         out: dict[str, Any] = {

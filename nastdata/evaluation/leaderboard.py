@@ -108,7 +108,8 @@ def write_html(board: Board) -> str:
     top = "".join(f"<th>{escape(c)}</th>" for c in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in rows)
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" '
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
         "<title>Leaderboard</title>"
         f"<style>{style}</style></head><body><h1>Leaderboard</h1>{data}<table><tr>{top}</tr>{body}</table>"

@@ -291,9 +291,8 @@ def _read_header(
 
 def _split_line(line: str, path: Path) -> list[str]:
     if "\r" in line.strip("\r"):
-        raise UserError(
-            "lines that end as on old Macs (CR)", where=str(path), how="save it with usual line ends"
-        )
+        how = "save it with usual line ends"
+        raise UserError("lines that end as on old Macs (CR)", where=str(path), how=how)
     try:
         return next(csv.reader([line.strip("\r")]), [])
     except csv.Error as e:

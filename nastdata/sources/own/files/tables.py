@@ -171,4 +171,4 @@ def check_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> N
 def hash_file(path: Path) -> str:
     """Return the sha256 of a file as hex."""
     with open_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(file, "sha256").hexdigest()
