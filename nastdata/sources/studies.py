@@ -13,6 +13,8 @@ from nastdata.records import KIN
 from nastdata.sources.base import InputFile, Loaded
 from nastdata.sources.views import NO_VIEW, RANK, VIEW, choose_views, count_views, name_views
 
+NO_LABEL = "only doubts or partial denials, no label"
+"""Why a study of which facts are known has no labels."""
 NO_FINDING = "No Finding"
 """Label column that is no condition; kept where the corpus has it."""
 CHEXPERT_LABELS = (
@@ -218,7 +220,14 @@ def pivot_labels(loaded: Loaded, ontology: Ontology) -> Loaded:
 
     vectors = plain.group_by(KEYS, maintain_order=True).agg(settle(c.name) for c in ontology.conditions)
     frame = vectors.cast(pl.Schema(labels_schema(ontology))).sort("patient_id", "study_id")
-    return replace(loaded, frame=frame, report={**loaded.report, **report_labels(frame, ontology)})
+    lost = loaded.frame.select("patient_id", "study_id").n_unique() - len(frame) if len(loaded.frame) else 0
+    return replace(
+        loaded,
+        frame=frame,
+        rows_out=loaded.rows_out - lost,
+        left_out={**loaded.left_out, **({NO_LABEL: lost} if lost else {})},
+        report={**loaded.report, **report_labels(frame, ontology)},
+    )
 
 
 def report_labels(studies: pl.DataFrame, ontology: Ontology) -> dict[str, object]:

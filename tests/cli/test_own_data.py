@@ -166,7 +166,7 @@ def test_a_report_that_says_and_denies_or_doubts_or_remembers(run: Run, tmp_path
         reports={"column": "text"},
     )
     found = json.loads(run("sources", "check", "mine.yaml", "--json", cwd=tmp_path).stdout)
-    assert found["labels"]["Pleural Effusion"] == {"present": 0, "absent": 1, "uncertain": 0, "blank": 1}
+    assert found["labels"]["Pleural Effusion"] == {"present": 0, "absent": 1, "uncertain": 1, "blank": 0}
     assert found["labels"]["Pneumothorax"]["absent"] == 1
     assert found["labels"]["Pneumonia"]["present"] == 0
     assert found["left_out"] == {"no definite finding in the report": 1, "no report text": 1}
