@@ -22,10 +22,13 @@ SPLITS = ("train", "validation", "test")
 
 def facts(rows: list[tuple[str, str, str | None]], splits: list[str]) -> pl.DataFrame:
     cells = [
-        ("s", f"p{i}", f"e{i}", f"e{i}", None, None, "Edema", existence, place, grade)
+        {
+            **{"source": "s", "patient_id": f"p{i}", "study_id": f"e{i}", "image_id": f"e{i}"},
+            **{"condition": "Edema", "existence": existence, "location": place, "severity": grade},
+        }
         for i, (existence, place, grade) in enumerate(rows)
     ]
-    frame = pl.DataFrame(cells, schema=FACTS_SCHEMA, orient="row")
+    frame = pl.DataFrame(cells, schema=FACTS_SCHEMA)
     return frame.with_columns(pl.Series("split", splits, pl.String))
 
 

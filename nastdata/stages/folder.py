@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from nastdata.errors import UserError
+from nastdata.errors import NothingMadeError, UserError
 from nastdata.stages.entries import (
     DamagedEntryError,
     Kept,
@@ -135,7 +135,8 @@ def open_stages(out: Path, say: Callable[[str], None], *, fresh: bool = False) -
         _tell_kept(stages)
         raise
     except BaseException as e:
-        if isinstance(e, UserError) and stages.spent < WORTH and not stages.taken:
+        quick = isinstance(e, UserError) and stages.spent < WORTH and not stages.taken
+        if quick or isinstance(e, NothingMadeError):
             stages.close()
         else:
             _tell_kept(stages)

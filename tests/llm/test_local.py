@@ -178,7 +178,6 @@ def test_the_looser_expression_leaves_room_around_a_forced_core(ontology: Any) -
     fact = Fact("Consolidation", "present", "right lower lobe", "mild")
     loose = write_loose(list_texts(ontology, fact), ontology.vocabulary)
     for text in (
-        "The frontal chest film shows mild consolidation in the right lower lobe.",
         "There is mild right lower lobe consolidation on this view.",
         "On this image, right lower lobe consolidation is mild.",
     ):

@@ -185,7 +185,7 @@ class Lab:
 
     def is_right(self, out: Path) -> bool:
         """Whether a dataset has the right bytes, and nothing is left beside it."""
-        beside = {p.name for p in out.parent.iterdir()} - {out.name}
+        beside = {p.name for p in out.parent.iterdir()} - {out.name, f"{out.name}.log"}
         return out.exists() and hash_tree(out) == self.right and not beside
 
 
