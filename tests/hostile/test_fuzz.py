@@ -15,12 +15,12 @@ from hostile.watch import Watch, find_faults
 from nastdata.errors import UserError, plain
 
 SMALL = {
-    "source tables": 30,
+    "source tables": 60,
     "reports": 40,
-    "dataset folder": 30,
-    "bundle": 30,
-    "export target": 30,
-    "recipe": 30,
+    "dataset folder": 50,
+    "bundle": 50,
+    "export target": 50,
+    "recipe": 60,
 }
 """Inputs of a small run; 100 where nothing is said."""
 SKIPPED = {
