@@ -65,6 +65,14 @@ def find_excess(text: str) -> str | None:
     return None
 
 
+def is_other_language(reading: Reading) -> bool:
+    """Whether a text is unread as a whole since no register reads its language.
+
+    The language of what a model has read isn't known; it is read all the same.
+    """
+    return any(u.reason.startswith(LANGUAGE) and u.reason.endswith(NO_REGISTER) for u in reading.unread)
+
+
 def name_language(reading: Reading) -> str | None:
     """Return the name of the language that a text is unread for; None if it was read."""
     reasons = (u.reason for u in reading.unread)

@@ -20,7 +20,7 @@ import polars as pl
 
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
-from nastdata.reading.api import name_language
+from nastdata.reading.api import find_excess, is_other_language, name_language
 from nastdata.reading.parse import Reading
 from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
@@ -225,7 +225,9 @@ def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
     could not be read makes every finding that it names uncertain.
     """
     counts: Counter[str] = Counter()
-    if reading.language is None:
+    if (excess := find_excess(text)) is not None:
+        return _Said((), ((f"texts that are {excess}", 1),), ())
+    if is_other_language(reading):
         counts["reports in a language that is not read"] += 1
         if name := name_language(reading):
             counts[f"{IN_LANGUAGE}{name}"] += 1
@@ -245,7 +247,7 @@ def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
             counts["uncertain findings"] += 1
         place = ontology.place_by_name.get(fact.location or "")
         whole = place is None or (place.side == "both" and place.region is None)
-        if not whole and fact.existence != "absent" and is_partial(text[slice(*span)], reading.language):
+        if not whole and fact.existence != "absent" and is_partial(text[slice(*span)], reading.language or "en"):
             counts["places that hold most of a finding, not used"] += 1
             parsed = replace(parsed, fact=replace(fact, location=None))
         kept.append(parsed)
