@@ -247,7 +247,8 @@ def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
             counts["uncertain findings"] += 1
         place = ontology.place_by_name.get(fact.location or "")
         whole = place is None or (place.side == "both" and place.region is None)
-        if not whole and fact.existence != "absent" and is_partial(text[slice(*span)], reading.language or "en"):
+        language = reading.language or "en"
+        if not whole and fact.existence != "absent" and is_partial(text[slice(*span)], language):
             counts["places that hold most of a finding, not used"] += 1
             parsed = replace(parsed, fact=replace(fact, location=None))
         kept.append(parsed)

@@ -174,11 +174,11 @@ def test_expressions_match_their_texts_and_nothing_else(ontology: Any) -> None:
     assert not re.fullmatch(choices, "There is a pneumothorax.")
 
 
-@pytest.mark.xfail(reason="the vocabulary has lost words around the core", strict=False)
 def test_the_looser_expression_leaves_room_around_a_forced_core(ontology: Any) -> None:
     fact = Fact("Consolidation", "present", "right lower lobe", "mild")
     loose = write_loose(list_texts(ontology, fact), ontology.vocabulary)
     for text in (
+        "The frontal chest film shows mild consolidation in the right lower lobe.",
         "There is mild right lower lobe consolidation on this view.",
         "On this image, right lower lobe consolidation is mild.",
     ):

@@ -27,7 +27,8 @@ PLANS_PER_WORDING = 6
 MIXED = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0))
 LEAST = 3
 """Sentences that a model picks one from, where the fact has so many: fewer are no choice."""
-HEADED = "findings: "
+STATED = re.compile(r"there (?:is|are) (?!evidence)([^,]*)")
+"""A sentence whose rest is the bare noun phrase: cue, place, grade and name."""
 LEADS = ("a", "the", "this")
 ADJECTIVES = ("frontal", "portable")
 LINKS = ("shows", "demonstrates", "reveals", "showing", "demonstrating", "with", "has")
@@ -53,7 +54,7 @@ def write_loose(texts: Sequence[str], vocabulary: Sequence[str], cores: int = 8)
         cores: how many of the shortest clauses may be the core.
     """
     bare = [t[0].lower() + t[1:].rstrip(".") for t in texts]
-    phrases = [t.removeprefix(HEADED) for t in bare if t.startswith(HEADED)]
+    phrases = list(dict.fromkeys(m[1] for t in bare if (m := STATED.fullmatch(t))))
     clauses = sorted((t for t in bare if ":" not in t), key=lambda t: (len(t.split()), t))[:cores]
     nouns = write_choices([w for w in vocabulary if w.islower()])
     rest = f"( {write_choices(ADJECTIVES)}| {nouns}){{0,2}} {nouns}"
