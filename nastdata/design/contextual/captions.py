@@ -19,10 +19,11 @@ from nastdata.design.contextual.truth_table import TRUE, Known, Sheet, know
 from nastdata.frames import REJECTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.recipe import ContextualRecipe
-from nastdata.records import SPLITS
 from nastdata.seeded import draw_int, mix_codes
 
 KINDS = ("existence", "location", "severity")
+NUMBER_CLASSES = 8
+"""Classes of study numbers of a source, by size."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ def design_captions(
 
     Returns:
         Rows of ``contextual_captions`` without texts, plus ``split``, in hashed order within each split.
-        With ``captions.balanced``, each (split, source, condition, place, grade) has as many negated captions
-        as affirmative ones, so that none of these tells the polarity. ``pair`` numbers a negated caption and
-        an affirmative one of the same cell.
+        With ``captions.balanced``, each (split, source, size of the study's number, condition, place, grade)
+        has as many negated captions as affirmative ones, so that none of these gives the polarity away.
+        ``pair`` numbers a negated caption and an affirmative one of the same cell.
     """
     known = known or know(
         facts,
@@ -63,13 +64,12 @@ def design_captions(
     studies: list[Ints] = []
     statements: list[Ints] = []
     report: Counter[str] = Counter()
-    source = table.studies["source"].rank("dense").to_numpy().astype(np.int32) - 1
-    strata = source * len(SPLITS) + table.split
+    strata = sort_into_strata(table)
     for cell in _list_cells(sheet):
         code = draw_int(recipe.seed, "captions", str(sheet.facts[cell.affirmative]))
         yes = _true_studies(table, sheet, cell.condition, (cell.affirmative,), code)
         no = _true_studies(table, sheet, cell.condition, cell.negated, code)
-        for stratum in range(len(SPLITS) * (int(source.max(initial=0)) + 1)):
+        for stratum in np.union1d(strata[yes[0]], strata[no[0]]).tolist():
             (a, said_a), (b, said_b) = _within(strata, yes, stratum), _within(strata, no, stratum)
             report["cells"] += bool(len(a) or len(b))
             report["cells_without_negation"] += bool(len(a) and not len(b))
@@ -92,6 +92,25 @@ def design_captions(
         **_count(frame),
     }
     return Design(frame, pl.DataFrame(schema=REJECTS_SCHEMA), counts)
+
+
+def sort_into_strata(table: StudyTable) -> Ints:
+    """Return the number of each study's stratum: its split, its source, and the size of its study's number.
+
+    Studies with high numbers differ from those with low ones (later years, more visits), so that a number
+    would give the polarity away if the captions of a pair were not of like numbers.
+    """
+    number = pl.col("study_id").str.extract(r"(\d{1,18})\D*$").cast(pl.Float64)
+    size = (number.rank("average") * NUMBER_CLASSES / (number.count() + 1)).floor().over("source")
+    keys = table.studies.select("source", size.fill_null(-1).alias("size")).with_columns(
+        pl.Series("split", table.split)
+    )
+    return (
+        keys.select(pl.struct("source", "split", "size").rank("dense") - 1)
+        .to_series()
+        .to_numpy()
+        .astype(np.int32)
+    )
 
 
 def _list_cells(sheet: Sheet) -> list[_Cell]:
