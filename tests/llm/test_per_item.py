@@ -43,7 +43,7 @@ def test_one_question_for_each_option_set_of_mednega(tmp_path: Path) -> None:
         # the negated texts of a group, one for their affirmative twins.
         groups = rows["group_id"].n_unique()
         assert len(rows) == 24 and groups == 6
-        # a text that is refused is asked for once more
+        # A group in which a finding is denied by two phrases is asked about in two parts.
         assert 2 * groups <= seen.live == sum(seen.paid.values()) < 3 * groups
         assert rows["realizer"].str.starts_with("openai:m#").all()
         by_group = rows.group_by("group_id").agg(pl.col("plan_id").n_unique())
