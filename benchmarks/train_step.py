@@ -4,7 +4,7 @@ python benchmarks/train_step.py [--steps 5]
 
 The image tower is frozen, so that its features never change; the step is the CLIP loss on 64 films and their
 captions with LoRA in the text tower. "+once": besides, each distinct text of the batch is encoded once, as
-``nastdata train`` does (here every text stands twice; in real batches of statements more often).
+``nastdata train`` does (here every text is there twice; in real batches of statements more often).
 """
 
 from __future__ import annotations

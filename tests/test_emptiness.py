@@ -45,6 +45,15 @@ def test_an_empty_config_says_why_and_what_to_do() -> None:
     assert "labels are blank" in nothing["contextual_captions"]
 
 
+def test_captions_that_a_study_number_would_give_away_are_named() -> None:
+    sorted_by_label = facts([("present", None, None)] * 2 + [("absent", None, None)] * 2, ["train"] * 4)
+    empty = pl.DataFrame({"split": []}, schema={"split": pl.String})
+    why = explain_empty({"contextual_captions": empty}, sorted_by_label, load_recipe("contextual"))
+    assert "is the table sorted by label?" in why["contextual_captions"]
+    alone = explain_empty({"contextual_captions": empty}, sorted_by_label[:2], load_recipe("contextual"))
+    assert "sorted by label" not in alone["contextual_captions"]
+
+
 @pytest.mark.parametrize(
     ("there", "patients", "limit", "told"),
     [

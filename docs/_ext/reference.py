@@ -297,8 +297,8 @@ def write_messages() -> str:
             if what:
                 found.setdefault(area, {}).setdefault(what, how or "")
     parts = [
-        "# Messages\n\nEvery error that is meant for you is one or two lines: where and what, then what to do. `…` stands "
-        "for names and numbers of yours. Search this page for a few words of the message; the commonest ones are "
+        "# Messages\n\nEvery error that is meant for you is one or two lines: where and what, then what to do. `…` is in place of "
+        "names and numbers of yours. Search this page for a few words of the message; the commonest ones are "
         "explained in the {doc}`../faq`.\n"
     ]
     for area, messages in sorted(found.items()):

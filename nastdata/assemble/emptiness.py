@@ -46,11 +46,24 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
                 "grades, add studies, or leave claims out (--set claims.enabled=false)"
             )
         return (
-            "no finding is both present in one study and absent in another of the same split, which balanced "
-            f"captions need; {known}. Add studies, or --set captions.balanced=false"
+            f"balanced captions need a finding that is {_say_where_captions_fail(studies)}; {known}. "
+            "Add studies, or --set captions.balanced=false"
         )
     n = studies.select("source", "patient_id", "study_id").n_unique()
     return f"{_count(n, 'study', 'studies')} gave no row. Add studies, or choose a source with more findings"
+
+
+def _say_where_captions_fail(studies: pl.DataFrame) -> str:
+    """Return what balanced captions lack: both states in one split, or studies of both with like numbers."""
+    sure = studies.filter(pl.col("existence").is_in(["present", "absent"]))
+    states = sure.group_by("source", "split", "condition").agg(pl.col("existence").n_unique())
+    if (states["existence"] < 2).all():
+        return "present in one study and absent in another of the same split"
+    return (
+        "present in one study and absent in another of the same split with a study number of like size. Here "
+        "the number alone would give the answer away (is the table sorted by label?). Number the studies in "
+        "an order that has nothing to do with their labels"
+    )
 
 
 def tell_empty(empty: Mapping[str, str]) -> str:

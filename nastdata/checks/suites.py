@@ -195,7 +195,7 @@ _OWN: dict[str, list[Expectation]] = {
         {
             "type": "expect_compound_columns_to_be_unique",
             "kwargs": {"column_list": ["key", "text"]},
-            "why": "no claim stands twice in a set",
+            "why": "no claim is in a set twice",
         },
         {
             "type": "expect_column_value_lengths_to_be_between",
@@ -235,7 +235,7 @@ def _from_record(config: str) -> list[Expectation]:
         {
             "type": "expect_column_values_to_be_unique",
             "kwargs": {"column": key},
-            "why": "a key stands once",
+            "why": "a key is there once",
         },
         {
             "type": "expect_column_values_to_be_in_set",

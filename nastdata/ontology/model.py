@@ -215,9 +215,6 @@ class Ontology(_Part):
     places: tuple[Place, ...] = ()
     conditions: tuple[Condition, ...] = Field(min_length=3)
     clashes: tuple[Clash, ...] = ()
-    hard_to_separate: tuple[tuple[Name, ...], ...] = ()
-    """Regions of one side that one image hardly tells apart, such as the lobes of a lung, seen from the
-    front."""
     others: tuple[Name, ...] = ()
     """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
     vocabulary: tuple[Name, ...] = ()

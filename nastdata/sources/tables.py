@@ -285,7 +285,7 @@ def _read_header(
         header = rename(header)
     twice = sorted({h for h in header if header.count(h) > 1})
     if twice:
-        raise UserError(f"column '{twice[0]}' stands twice", where=str(path))
+        raise UserError(f"column '{twice[0]}' is there twice", where=str(path))
     return header
 
 

@@ -65,7 +65,7 @@ def test_good_rows_meet_every_expectation(frames: dict[str, pl.DataFrame]) -> No
 
 
 DAMAGE = {
-    "doubled key": ("mednega", lambda f: pl.concat([f, f[:1]]), "a key stands once"),
+    "doubled key": ("mednega", lambda f: pl.concat([f, f[:1]]), "a key is there once"),
     "third label": (
         "mednega",
         lambda f: f.with_columns(pl.lit([[2, 0, 1]] * 4, pl.List(pl.List(pl.Int64))).alias("choice_labels")),

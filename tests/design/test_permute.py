@@ -341,7 +341,7 @@ def test_too_little_data_is_told_in_plain_words() -> None:
 
 def test_a_study_that_stands_twice_is_refused() -> None:
     labels = label_frame(NAMES, [("train", (1, 0, 1, 0, 1))])
-    with pytest.raises(UserError, match="stands twice"):
+    with pytest.raises(UserError, match="is there twice"):
         design_mednega(pl.concat([labels, labels]), small_ontology(NAMES), MednegaRecipe(recipe="mednega"))
 
 

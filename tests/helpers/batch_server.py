@@ -10,17 +10,17 @@ from __future__ import annotations
 import email
 import hashlib
 import json
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from loopback import run_server
 from servers import Faults, completion, write_sentences
 
 LOST = ("expired", "500", "missing")
@@ -280,20 +280,5 @@ def serve_batches(plan: Plan | None = None) -> Iterator[tuple[str, Seen]]:
             self.end_headers()
             self.wfile.write(data)
 
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 128
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            if not isinstance(sys.exc_info()[1], ConnectionError):  # a killed client is part of the test
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with run_server(Handler) as url:
+        yield f"{url}/v1", seen

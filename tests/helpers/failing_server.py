@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import run_server
 
 
 @dataclass
@@ -122,24 +123,11 @@ def serve_failing(
             self.end_headers()
             self.wfile.write(data)
 
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 256
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            if not isinstance(sys.exc_info()[1], ConnectionError):
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
-    finally:
-        end.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with run_server(Handler) as url:
+        try:
+            yield f"{url}/v1", seen
+        finally:
+            end.set()
 
 
 def completion(text: str) -> dict[str, Any]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import run_server
 
 TRANSPORT = ("429", "500", "hang")
 CONTENT = ("cut", "wrong", "extra", "refusal", "debris")
@@ -219,21 +220,8 @@ def serve(
                 served.delivered.append(mark)
             return self._send(200, completion(body, dressed, mark, refusal=kind == "refusal"))
 
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            if not isinstance(sys.exc_info()[1], ConnectionError):  # a killed client is part of the test
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", served
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with run_server(Handler) as url:
+        yield f"{url}/v1", served
 
 
 def completion(body: dict[str, Any], text: str | None, mark: str, *, refusal: bool = False) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import base64
 import hashlib
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback import run_server
 
 
 @dataclass
@@ -122,21 +123,8 @@ def serve_vision(script: Script) -> Iterator[tuple[str, Seen]]:
             self.end_headers()
             self.wfile.write(data)
 
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            if not isinstance(sys.exc_info()[1], ConnectionError):  # a killed client is part of the test
-                super().handle_error(request, client_address)
-
-    server = Server(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1", seen
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with run_server(Handler) as url:
+        yield f"{url}/v1", seen
 
 
 def complete(body: dict[str, Any], reply: Reply) -> dict[str, Any]:

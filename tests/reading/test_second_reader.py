@@ -346,7 +346,8 @@ def test_a_source_with_reports_asks_both_readers(tmp_path: Path, ontology: Ontol
 
 def test_a_build_reports_the_agreement(tmp_path: Path, run: Run) -> None:
     present = [f"There is a pneumothorax. Study {n}." for n in range(60)]
-    folder = write_openi(tmp_path / "openi", TEXTS + present)
+    mixed = [text for pair in zip(TEXTS, present, strict=True) for text in pair]
+    folder = write_openi(tmp_path / "openi", mixed)
     out = tmp_path / "out"
     with serve(answer=label) as (url, served):
         wanted = [

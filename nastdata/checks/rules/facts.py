@@ -215,7 +215,7 @@ def check_families(ledger: Ledger, frame: pl.DataFrame, balanced: bool | None) -
         {
             "not as many rows as claims": pl.col("rows") == pl.col("k"),
             "in two splits": pl.col("splits") == 1,
-            "a study stands twice": pl.col("studies") == pl.col("rows"),
+            "a study is there twice": pl.col("studies") == pl.col("rows"),
             "not each claim is true once": pl.col("truths") == pl.col("k"),
             "rows with different claims": pl.col("texts") == 1,
         },

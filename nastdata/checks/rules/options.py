@@ -154,7 +154,7 @@ def check_groups(ledger: Ledger, frame: pl.DataFrame) -> None:
         {
             "not four items": pl.col("rows") == 4,
             "in two splits": pl.col("splits") == 1,
-            "a study stands twice": pl.col("studies") == pl.col("rows"),
+            "a study is there twice": pl.col("studies") == pl.col("rows"),
             "not each option is true once": pl.col("truths") == 4,
             "items with different conditions, questions or plans": pl.col("wordings") == 1,
             "items with different options or texts": pl.col("said") == 1,

@@ -209,21 +209,23 @@ def link_conditions(ontology: Ontology) -> Codes:
 def find_hard_pairs(facts: Sequence[Fact], ontology: Ontology) -> Bools:
     """Return statements x statements: whether they are about two regions that one image hardly tells apart.
 
-    The regions are those of ``hard_to_separate`` in the ontology, on the same side: one lobe of a lung
-    against
+    Those are regions of one side that are ``superimposed`` in the ontology: one lobe of a lung against
     another of it.
     """
-    kind = {r: i for i, regions in enumerate(ontology.hard_to_separate) for r in regions}
-    region, group, side = [], [], []
-    for f in facts:
-        place = ontology.place_by_name[f.location] if f.location else None
-        hard = place is not None and place.region in kind
-        region.append(str(place.region) if place and hard else "")
-        group.append(kind[str(place.region)] if place and hard else -1)
-        side.append(str(place.side) if place else "")
-    regions, groups, sides = np.array(region, "U"), np.array(group, np.int64), np.array(side, "U")
-    same = (groups[:, None] == groups) & (groups >= 0) & (sides[:, None] == sides)
-    apart: Bools = same & (regions[:, None] != regions)
+    pairs = {frozenset((r.name, other)) for r in ontology.regions for other in r.superimposed}
+    spots = [
+        (place.side, place.region) if (place := ontology.place_by_name.get(f.location or "")) else None
+        for f in facts
+    ]
+    distinct = list(dict.fromkeys(spots))
+    hard = np.array(
+        [
+            [bool(a and b and a[0] == b[0] and frozenset((a[1], b[1])) in pairs) for b in distinct]
+            for a in distinct
+        ]
+    )
+    at = np.array([distinct.index(s) for s in spots])
+    apart: Bools = hard[np.ix_(at, at)]
     return apart
 
 

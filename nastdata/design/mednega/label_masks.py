@@ -49,7 +49,7 @@ def read_studies(labels: pl.DataFrame, ontology: Ontology) -> Studies:
     """Encode a label frame, sorted by (source, patient, study).
 
     Raises:
-        UserError: if the ontology has more conditions than a mask has bits, or a study stands twice.
+        UserError: if the ontology has more conditions than a mask has bits, or a study is there twice.
     """
     names = [c.name for c in ontology.conditions]
     if len(names) > MOST_CONDITIONS:
@@ -60,7 +60,7 @@ def read_studies(labels: pl.DataFrame, ontology: Ontology) -> Studies:
     frame = labels.sort(KEYS)
     if frame.select(KEYS).is_duplicated().any():
         twice = frame.filter(frame.select(KEYS).is_duplicated()).row(0, named=True)
-        raise UserError("study stands twice among the labels", where="/".join(str(twice[k]) for k in KEYS))
+        raise UserError("study is there twice among the labels", where="/".join(str(twice[k]) for k in KEYS))
     present = np.zeros(len(frame), dtype=np.int64)
     absent = np.zeros(len(frame), dtype=np.int64)
     uncertain = np.zeros(len(frame), dtype=np.int64)
