@@ -22,7 +22,10 @@ def check_common(ledger: Ledger, config: str, frame: pl.DataFrame, ontology: Ont
     _check_vocabulary(ledger, config, frame, ontology)
     _check_identifiers(ledger, config, frame)
     twice = frame.filter(pl.col("key").is_duplicated()).select(
-        "split", "key", pl.lit("is there more than once").alias("reason"), pl.lit(None, pl.String).alias("text")
+        "split",
+        "key",
+        pl.lit("is there more than once").alias("reason"),
+        pl.lit(None, pl.String).alias("text"),
     )
     ledger.add("keys", config, len(frame), twice)
 
