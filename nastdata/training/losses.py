@@ -131,8 +131,8 @@ def compute_conclip(
     """CoN-CLIP (arXiv 2403.20312, section 4, and its code): CON2's three terms against the whole batch.
 
     Each image is held against all prompts and all opposite prompts, each prompt against all images and all
-    distractor images, each distractor image against all of both prompts. Arguments as of ``compute_con2``; two
-    prompts are opposite where ``crossed`` says so either way, and equal opposites have equal prompts.
+    distractor images, each distractor image against all of both prompts. Arguments as of ``compute_con2``;
+    where two prompts state the same, so do their opposites.
     """
     target = torch.arange(len(images), device=images.device)
     first = scale * images @ torch.cat([prompts, opposites]).T
@@ -142,7 +142,7 @@ def compute_conclip(
         hidden = torch.cat([_leave_own(same), crossed.T], dim=1)
         first, second = first.masked_fill(hidden, NEVER), second.masked_fill(hidden, NEVER)
         third = third.masked_fill(torch.cat([_leave_own(same), crossed], dim=1), NEVER)
-    return sum(cross_entropy(logits, target) for logits in (first, second, third)) / 3  # type: ignore[return-value]
+    return sum(cross_entropy(logits, target) for logits in (first, second, third)) / 3
 
 
 def compute_groups(images: Tensor, texts: Tensor, scale: float) -> Tensor:

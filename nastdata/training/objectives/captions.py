@@ -31,10 +31,9 @@ class CaptionObjective:
 class NastObjective:
     """lambda L_CLIP + (1 - lambda) L_claim."""
 
-    def __init__(self, captions: Captions | None, claims: Claims, recipe: TrainRecipe) -> None:
+    def __init__(self, captions: CaptionObjective | None, claims: Claims, recipe: TrainRecipe) -> None:
         self.share = recipe.loss.captions if captions is not None else 0.0
-        self.caption = CaptionObjective(captions, recipe, rows_only=False) if captions is not None else None
-        self.claims = claims
+        self.caption, self.claims = captions, claims
         self.sampler = Sampler(len(claims.answers), recipe.claim_sets, recipe.seed, "claims")
         self.batches = max(self.sampler.batches, self.caption.batches if self.caption else 0)
 
