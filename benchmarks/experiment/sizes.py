@@ -30,9 +30,7 @@ class Size:
     bootstrap: int = 1000
     threshold: float = 0.01
     controls: int = 3
-    splits: dict[str, float] = field(
-        default_factory=lambda: {"train": 0.6, "validation": 0.15, "test": 0.25}
-    )
+    splits: dict[str, float] = field(default_factory=lambda: {"train": 0.6, "validation": 0.15, "test": 0.25})
 
 
 MICRO = Size(

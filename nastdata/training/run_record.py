@@ -6,6 +6,9 @@ import hashlib
 import json
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data
 from nastdata.recipe import fingerprint
@@ -16,7 +19,7 @@ NOT_DECISIVE = ("model", "data", "log")
 
 
 def describe_run(
-    recipe: TrainRecipe, data: Data, encoder: DualEncoder, alphas: list[float], steps: int
+    recipe: TrainRecipe, data: Data, encoder: DualEncoder, alphas: npt.NDArray[np.float64], steps: int
 ) -> dict[str, Any]:
     """Return what ``run.json`` tells of a run before it begins; ``key`` hashes what decides its numbers."""
     from nastdata import __version__
@@ -36,7 +39,7 @@ def describe_run(
         "text_tower": fingerprint_text(encoder),
         "image_tower": fingerprint_images(encoder),
         "data": {p.relative_to(data.folder.path).as_posix(): hash_file(p) for p in files},
-        "alphas": [round(a, 6) for a in alphas],
+        "alphas": np.round(alphas, 6).tolist(),
         "steps": steps,
     }
     made_of = {k: about[k] for k in ("recipe", "text_tower", "image_tower", "data", "alphas", "steps")}
