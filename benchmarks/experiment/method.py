@@ -50,6 +50,8 @@ class Method:
     """Of ``nastdata train``, beside what all methods share."""
     data: str = "contextual"
     """Dataset folder under ``data/``, that training and validation rows come from."""
+    more: tuple[str, ...] = ()
+    """Further dataset folders (``more_data``); with claim sets in ``data`` or here, they are validated on."""
     weigh: str | None = None
     """Name of a function of ``layer_controls`` that makes ``layers.weights`` of the trace."""
     tuned_as: str | None = None

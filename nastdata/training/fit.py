@@ -72,7 +72,8 @@ def fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool = False)
 
 def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world: World) -> dict[str, Any]:
     with progress.stage("data") as stage:
-        data = open_data(recipe.data or Path(), recipe.images, recipe.phantom_size)
+        folders = (recipe.data or Path(), *recipe.more_data)
+        datas = [open_data(folder, recipe.images, recipe.phantom_size) for folder in folders]
         encoder = load_encoder(recipe.model, recipe.device)
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
@@ -82,10 +83,10 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
         if recipe.layers.scale != "none" and (recipe.layers.trace or recipe.layers.weights):
             progress.say(f"  {describe_weights(alphas, recipe.layers.beta)}")
         reader = TextReader(encoder)
-        objective, validation = prepare(recipe, data, encoder, world)
+        objective, validation = prepare(recipe, datas, encoder, world)
         steps = recipe.steps or max(1, math.ceil(recipe.epochs * objective.batches / recipe.accumulate))
         stage.tell(f"{recipe.objective}: {objective.batches:,} batches an epoch, {steps:,} steps")
-    about = describe_run(recipe, data, encoder, alphas, steps)
+    about = describe_run(recipe, datas, encoder, alphas, steps)
     before = copy_blocks(encoder)
     scale = recipe.loss.scale or (1 / 0.07 if recipe.objective == "con2" else encoder.scale)
     model = add_lora(encoder, recipe.lora, recipe.seed)

@@ -29,7 +29,7 @@ from nastdata.records import Fact
 from nastdata.seeded import draw_int
 from nastdata.training.checkpoints import clear_checkpoints, read_checkpoint, write_checkpoint
 from nastdata.training.losses import compute_clip
-from nastdata.training.objectives import Sampler, compare
+from nastdata.training.objectives.base import Sampler, compare
 from nastdata.writing.grammar.facts import FactGrammar
 
 MAX_SCALE = 100.0

@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 
 from nastdata.recipe import Settings, Share
 
-ObjectiveName = Literal["nast", "clip", "con1", "con2", "negclip", "groups"]
+ObjectiveName = Literal[
+    "nast", "clip", "con1", "con2", "conclip", "negclip", "mcq", "two_way", "groups", "mixed"
+]
 
 
 class LoraSettings(Settings):
@@ -82,11 +84,13 @@ class LossSettings(Settings):
     """Of the objective."""
 
     captions: Share = 0.5
-    """Lambda: share of the caption loss; the rest is the claim loss."""
+    """Lambda: share of the caption loss; the rest is the claim loss (mcq: the questions')."""
+    groups: Share = 0.5
+    """Of ``mixed``: share of the loss of MedNega groups; the rest is that of nast."""
     mask_same: bool = True
     """Leave in-batch negatives that state the same facts as the positive out of the loss."""
     scale: float | None = Field(None, gt=0)
-    """Inverse temperature; the model's own if null (CON2: 1 / 0.07)."""
+    """Inverse temperature; the model's own if null (con2: 1 / 0.07)."""
 
 
 class TrainRecipe(Settings):
@@ -97,11 +101,14 @@ class TrainRecipe(Settings):
     """E.g. open_clip:ViT-B-32@openai, open_clip:hf-hub:ORG/NAME, open_clip:FOLDER, transformers:FOLDER."""
     data: Path | None = None
     """Dataset folder."""
+    more_data: tuple[Path, ...] = ()
+    """Further folders, for what ``data`` lacks: MedNega beside a contextual dataset (mcq, mixed)."""
     images: dict[str, Path] = Field(default_factory=dict)
     """Source -> image root; phantom radiographs are drawn if it is not given."""
     phantom_size: int = Field(128, ge=16)
     objective: ObjectiveName = "nast"
-    """nast: captions and claims; clip: captions; con1, con2, negclip: baselines; groups: MedNega blocks."""
+    """nast: captions and claims; clip: captions; groups: MedNega blocks; mixed: nast and groups; con1, con2,
+    conclip, negclip, mcq, two_way: published rivals."""
     lora: LoraSettings = LoraSettings()
     layers: LayerSettings = LayerSettings()
     loss: LossSettings = LossSettings()
@@ -109,13 +116,15 @@ class TrainRecipe(Settings):
     steps: int | None = Field(None, ge=1)
     """Optimizer steps; overrides ``epochs``."""
     batch_size: int = Field(64, ge=2)
-    """Captions (quadruplets; items of groups) in a step."""
+    """Captions (quadruplets; MedNega items) in a step."""
+    items: int | None = Field(None, ge=1)
+    """MedNega items in a step where there are captions too (mcq, mixed); ``batch_size`` if null."""
     claim_sets: int = Field(64, ge=1)
-    """Claim sets in a step (nast, negclip)."""
+    """Claim sets in a step (nast, negclip, mixed)."""
     accumulate: int = Field(1, ge=1)
     """Batches added up for one optimizer step."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """``sgd`` (momentum 0.9) needs a far higher learning rate; it is the one that ``scale: gradient`` can act on."""
+    """``sgd`` (momentum 0.9) needs a far higher learning rate; on it ``scale: gradient`` has an effect."""
     learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup: Share = 0.05

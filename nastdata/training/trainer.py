@@ -22,7 +22,7 @@ from nastdata.training.checkpoints import write_checkpoint
 from nastdata.training.head_weights import share_heads, slow_down
 from nastdata.training.layer_weights import scale_gradients, set_factors
 from nastdata.training.lora import BaseWeights, read_state
-from nastdata.training.objectives import Objective
+from nastdata.training.objectives.base import Objective
 from nastdata.training.parallel import World, encode_distinct
 from nastdata.training.prepare import Validation
 from nastdata.training.run_log import RunLog

@@ -23,6 +23,7 @@ from nastdata.training.settings import TrainRecipe  # noqa: E402
 from nastdata.training.trainer import Trainer  # noqa: E402
 
 QUIET = Progress(quiet=True)
+OBJECTIVES = ("nast", "clip", "con1", "con2", "conclip", "negclip", "mcq", "two_way", "groups", "mixed")
 
 
 def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **given: Any) -> TrainRecipe:
@@ -41,7 +42,7 @@ def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **
     return TrainRecipe.model_validate(settings | given)
 
 
-@pytest.mark.parametrize("objective", ["nast", "clip", "con1", "con2", "negclip", "groups"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_runs_and_learns(
     objective: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -146,7 +147,7 @@ def test_a_checkpoint_of_another_run_is_refused(
 def test_a_loss_that_is_no_number_keeps_the_checkpoint(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nastdata.training.objectives import NastObjective
+    from nastdata.training.objectives.captions import NastObjective
 
     usual = NastObjective.compute
 
@@ -164,7 +165,7 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loss is still a number then: the square root's slope at 0 is infinite."""
-    from nastdata.training.objectives import NastObjective
+    from nastdata.training.objectives.captions import NastObjective
 
     usual = NastObjective.compute
 
