@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from experiment.sizes import Size
-
 from nastdata.progress import Progress
 
 TESTS: dict[str, str] = {

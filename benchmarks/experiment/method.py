@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiment.sizes import Size
-
 
 @dataclass(frozen=True)
 class Place:
@@ -21,7 +19,7 @@ class Place:
 
     @property
     def model(self) -> Path:
-        """Folder of the pretrained model."""
+        """Folder of the pretrained model: ``pretrain.json`` and ``model/``."""
         return self.out / f"base-{self.base}"
 
     @property
@@ -53,15 +51,12 @@ class Method:
     more: tuple[str, ...] = ()
     """Further dataset folders (``more_data``); with claim sets in ``data`` or here, they are validated on."""
     weigh: str | None = None
-    """Name of a function of ``layer_controls`` that makes ``layers.weights`` of the trace."""
-    tuned_as: str | None = None
-    """Take the learning rate that this other method's trials chose (controls that must differ in one thing)."""
+    """Layer weights: ``trace`` for those of ``nastdata train``, or a name in ``layer_controls``."""
+    rate_scale: float = 1.0
+    """What the size's learning rates are multiplied by (SGD needs higher ones)."""
+    same_norm_as: str | None = None
+    """Not tuned: its learning rate gives the same norm of change as this other method's."""
+    repeated: bool = False
+    """Run with every fine-tuning seed on every pretrained model; otherwise with ``Size.seeds_of_others``."""
     about: str = ""
     """What it is, in a clause, for the page."""
-
-
-def share_budget(objective: str, size: Size) -> dict[str, int]:
-    """Return the batch sizes with which a step of an objective encodes about ``size.texts`` texts."""
-    from experiment.rivals import TEXTS_OF
-
-    return TEXTS_OF[objective](size.texts)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from experiment.method import Place
 from experiment.scorer import Scorer
 from experiment.sizes import Size
-
 from nastdata.models.base import DualEncoder
 
 MakeScorer = Callable[[DualEncoder, Place, Size, int], Scorer]

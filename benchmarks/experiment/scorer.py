@@ -35,11 +35,14 @@ class PlainScorer:
 
     def __post_init__(self) -> None:
         self._reader = TextReader(self.encoder)
+        self._known: dict[str, npt.NDArray[np.float32]] = {}
 
     def read(self, texts: Sequence[str]) -> Features:
-        """See ``Scorer``."""
-        features: Features = self._reader.embed(texts).float().cpu().numpy()
-        return features
+        """See ``Scorer``; a text that was read before is not encoded again."""
+        new = [t for t in dict.fromkeys(texts) if t not in self._known]
+        if new:
+            self._known.update(zip(new, self._reader.embed(new).float().cpu().numpy(), strict=True))
+        return np.stack([self._known[t] for t in texts])
 
     def look(self, images: Features) -> Features:
         """See ``Scorer``."""

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from nastdata.models.base import DualEncoder
 
-
 OVERHEAD = 256
 """Tokens that cost about as much as one more call of a small text tower."""
 

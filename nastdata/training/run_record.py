@@ -7,6 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data
 from nastdata.recipe import fingerprint
@@ -25,7 +28,11 @@ def _hash_files(data: Data) -> dict[str, str]:
 
 
 def describe_run(
-    recipe: TrainRecipe, datas: Sequence[Data], encoder: DualEncoder, alphas: list[float], steps: int
+    recipe: TrainRecipe,
+    datas: Sequence[Data],
+    encoder: DualEncoder,
+    alphas: npt.NDArray[np.float64],
+    steps: int,
 ) -> dict[str, Any]:
     """Return what ``run.json`` tells of a run before it begins; ``key`` hashes what decides its numbers."""
     from nastdata import __version__
@@ -44,7 +51,7 @@ def describe_run(
         "image_tower": fingerprint_images(encoder),
         "data": _hash_files(datas[0]),
         **({"more_data": [_hash_files(d) for d in datas[1:]]} if datas[1:] else {}),
-        "alphas": [round(a, 6) for a in alphas],
+        "alphas": np.round(alphas, 6).tolist(),
         "steps": steps,
     }
     decisive = ("recipe", "text_tower", "image_tower", "data", "more_data", "alphas", "steps")

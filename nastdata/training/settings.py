@@ -22,6 +22,18 @@ class LoraSettings(Settings):
     dropout: Share = 0.0
 
 
+class Retrace(Settings):
+    """A second trace in the middle of a run."""
+
+    probes: Path
+    """Dataset folder with probes; its split ``train`` is traced."""
+    at: Share = 0.5
+    """Share of the steps after which it is made."""
+    limit: int | None = Field(1000, ge=1)
+    """Most pairs."""
+    threshold: float = Field(0.01, ge=0)
+
+
 class LayerSettings(Settings):
     """How much each layer learns, by its tracing effect (arXiv 2602.12498) or by weights of your own."""
 
@@ -44,6 +56,10 @@ class LayerSettings(Settings):
     """Above 1 weights are evened out, below 1 sharpened: alpha ** (1 / temperature)."""
     floor: Share = 0.1
     """Least weight of a block beside the largest; 0 lets the least block freeze, as in the paper."""
+    level: Literal["layer", "head"] = "layer"
+    """``head``: each head of a block learns by its own effect; the block's other weights by their mean."""
+    retrace: Retrace | None = None
+    """Trace again midway, and go on with weights of the second trace."""
     above_control: bool = False
     """Take what exceeds towers with shuffled weights (image-free effects) instead of the effect itself."""
 
@@ -53,6 +69,14 @@ class LayerSettings(Settings):
             raise ValueError("weights and trace exclude each other")
         if self.weights is not None and not any(w > 0 for w in self.weights):
             raise ValueError("weights has no weight above 0")
+        if self.level == "head" and (self.above_control or self.direction == "denoising"):
+            raise ValueError("heads are traced by noising only, and without a control")
+        if self.level == "head" and self.weights is not None:
+            raise ValueError("weights of your own are one for each block: level must be layer")
+        if self.level == "head" and self.scale == "gradient":
+            raise ValueError("heads are weighted by their learning rate: scale must be lr or none")
+        if self.retrace is not None and self.trace is None:
+            raise ValueError("retrace needs a first trace")
         return self
 
 
@@ -102,6 +126,8 @@ class TrainRecipe(Settings):
     """Claim sets in a step (nast, negclip, mixed)."""
     accumulate: int = Field(1, ge=1)
     """Batches added up for one optimizer step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """``sgd`` (momentum 0.9) needs a far higher learning rate; on it ``scale: gradient`` has an effect."""
     learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup: Share = 0.05
