@@ -69,7 +69,7 @@ def affirm(config: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def shuffle_truths(config: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Give each row of split ``train`` the image of another row: what it states is true of it by luck only."""
+    """Give each row of split ``train`` the image of another row: what it states is true by luck only."""
     train, rest = frame.filter(pl.col("split") == "train"), frame.filter(pl.col("split") != "train")
     rng = np.random.Generator(np.random.PCG64(draw_int(0, "shuffled truths", config)))
     order = rng.permutation(len(train))
