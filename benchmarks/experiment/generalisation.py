@@ -106,7 +106,7 @@ def _take_seen(claims: pl.DataFrame) -> Iterator[Row]:
 
 
 def _reword(claims: pl.DataFrame, allow: held_out.Allow, *, all_new: bool) -> Iterator[Row]:
-    """Word sets in new frames: every claim, or only those that deny a finding, of which there is one or more."""
+    """Word sets in new frames: every claim, or those that deny a finding (one or more)."""
     wording = Wording()
     for row in _take_seen(claims):
         if all_new:
@@ -158,7 +158,7 @@ def _compose(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
 
 
 def _find_pairs(frames: dict[str, pl.DataFrame]) -> Iterator[tuple[Row, tuple[str, str], bool]]:
-    """Yield (row of the image, two seen conditions, whether both are there), as many of each kind of a pair."""
+    """Yield (row of the image, two conditions, whether both are there), as many of each kind of a pair."""
     states = {c: s for c, s in read_states(frames).items() if c not in CONDITIONS}
     rows = {(r["source"], r["image"]): r for r in _fill_rows(frames)}
     conditions = sorted(states)
@@ -187,7 +187,7 @@ def _fill_rows(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
 
 
 def _quote(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
-    """Ask whether a finding is there in two sentences of real reports (Open-i): one says so, one denies it."""
+    """Ask whether a finding is there in two sentences of real reports (Open-i): one says, one denies it."""
     bank = read_sentences()
     states = read_states(frames)
     rows = {(r["source"], r["image"]): r for r in _fill_rows(frames)}
