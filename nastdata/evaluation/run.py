@@ -19,6 +19,7 @@ from nastdata.evaluation.protocols import judge_protocols
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.image_features import embed_images
+from nastdata.models.post_hoc.encoder import PostHocEncoder
 from nastdata.models.python_object import PythonEncoder
 from nastdata.models.text_features import TextReader
 from nastdata.ontology import Ontology, load_ontology
@@ -182,7 +183,7 @@ def describe_model(encoder: DualEncoder) -> dict[str, Any]:
         "model": encoder.spec,
         "text_tower": fingerprint_text(encoder),
         "image_tower": fingerprint_images(encoder),
-        "depth": None if isinstance(encoder, PythonEncoder) else encoder.text.depth,
+        "depth": None if isinstance(encoder, PythonEncoder | PostHocEncoder) else encoder.text.depth,
     }
 
 

@@ -32,6 +32,7 @@ from nastdata.training.layer_weights import (
 )
 from nastdata.training.lora import BaseWeights, add_lora, merge, save_adapter, write_state
 from nastdata.training.parallel import World, join_world, leave_world
+from nastdata.training.post_hoc import fit_post_hoc
 from nastdata.training.prepare import Validation, prepare
 from nastdata.training.run_log import RunLog, check_kind
 from nastdata.training.run_record import describe_run
@@ -63,6 +64,8 @@ def fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool = False)
         raise UserError("model and data must be given", how="nastdata train RECIPE --model ... --data DIR")
     check_kind(recipe.log)
     take_device(recipe.device)
+    if recipe.method != "lora":
+        return fit_post_hoc(recipe, out, progress)
     world = join_world(recipe.device)
     try:
         return _fit(recipe, out, progress if world.leads else Progress(quiet=True), fresh, world)

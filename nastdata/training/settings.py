@@ -109,6 +109,9 @@ class TrainRecipe(Settings):
     objective: ObjectiveName = "nast"
     """nast: captions and claims; clip: captions; groups: MedNega blocks; mixed: nast and groups; con1, con2,
     conclip, negclip, mcq, two_way: published rivals."""
+    method: Literal["lora", "linear", "flip", "rewrite", "ensemble"] = "lora"
+    """lora: adapters in the text tower; linear: a linear map behind the tower; flip, rewrite, ensemble: rules
+    that read the negation and learn nothing (``docs/train.md``)."""
     lora: LoraSettings = LoraSettings()
     layers: LayerSettings = LayerSettings()
     loss: LossSettings = LossSettings()
@@ -142,3 +145,9 @@ class TrainRecipe(Settings):
     """Events for TensorBoard beside ``log.jsonl``, which is always written."""
     cache: Path | None = Path(".nastdata-cache")
     """Where image features are kept; null: nowhere."""
+
+    @model_validator(mode="after")
+    def _layers_need_lora(self) -> TrainRecipe:
+        if self.method != "lora" and (self.layers.trace is not None or self.layers.weights is not None):
+            raise ValueError(f"layer weights mean nothing to method {self.method}: only lora changes layers")
+        return self
