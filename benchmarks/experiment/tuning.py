@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from experiment.method import Method
@@ -41,7 +42,7 @@ def match_norm(uniform: Sequence[Trial], target: Trial) -> tuple[float, float]:
     wanted, decay = _norm(target), float(choose(uniform)["decay"])
     if not points or wanted <= points[0][0]:
         return (points[0][1] if points else float(choose(uniform)["rate"])), decay
-    for (low, first), (high, second) in zip(points, points[1:], strict=False):
+    for (low, first), (high, second) in pairwise(points):
         if wanted <= high:
             share = math.log(wanted / low) / math.log(high / low) if high > low else 0.0
             return float(f"{math.exp(math.log(first) + share * math.log(second / first)):.4g}"), decay
