@@ -64,7 +64,8 @@ def fit_post_hoc(recipe: TrainRecipe, out: Path, progress: Progress) -> dict[str
         else:
             found = measure_rule(recipe.method, inner, material)
         encoder, history, steps = found
-        best = max(history, key=lambda h: (h["score"], -h["step"]))
+        # a rule is what it is, better or not; of a linear map the best step is kept
+        best = max(history, key=lambda h: (h["score"], -h["step"])) if steps else history[-1]
         stage.tell(f"{best['name']} {history[0]['score']:.4f} before, {best['score']:.4f} after")
     about = describe_run(recipe, datas, inner, [], steps)
     name = best["name"]
