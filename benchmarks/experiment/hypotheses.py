@@ -92,7 +92,7 @@ class Hypothesis:
         if any(m not in found for m in wanted):
             return Estimate(float("nan"), float("nan"), float("nan"))
         if self.what == "equal":
-            made = [_equal(found, m, self.test) for m in wanted]
+            made = [equal_runs(found, m, self.test) for m in wanted]
             out = compare(made[0], made[1], f"{EQUAL}:{DENIES}", self.test)
         elif self.second is None:
             out = estimate(measure(found[self.first], self.what, self.test), level)
@@ -106,7 +106,7 @@ class Hypothesis:
         return Estimate(add - out.mean, add - out.high, add - out.low)
 
 
-def _equal(found: Mapping[str, Runs], method: str, test: str) -> Runs:
+def equal_runs(found: Mapping[str, Runs], method: str, test: str = AS_TRAINED) -> Runs:
     """Every run shifted to the affirming accuracy of its own pretrained model."""
     targets = [take_target(seeds) for seeds in found[UNTRAINED]]
     return [equalise([seeds], t, test)[0] for seeds, t in zip(found[method], targets, strict=True)]

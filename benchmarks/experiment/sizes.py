@@ -23,15 +23,15 @@ class Size:
     """Fine-tuning runs of the main methods on each pretrained model."""
     seeds_of_others: int = 1
     """Fine-tuning runs of the other methods on each pretrained model."""
-    steps: int = 80
+    steps: int = 60
     """Of every fine-tuning run."""
     texts: int = 48
     """Texts through the text tower in a step, as near as each objective comes: the equal budget."""
-    rates: tuple[float, ...] = (1.5e-3, 3e-3, 6e-3)
+    rates: tuple[float, ...] = (1.5e-3, 3e-3, 6e-3, 1.2e-2)
     """Learning rates that are tried for every method."""
     decays: tuple[float, ...] = (0.01,)
     """Weight decays: the first with every rate, each other one with the best rate."""
-    validations: int = 4
+    validations: int = 3
     """Times that a run is validated; the best step is kept."""
     patients: int = 3000
     splits: dict[str, float] = field(default_factory=lambda: {"train": 0.35, "validation": 0.15, "test": 0.5})
@@ -72,7 +72,7 @@ SMALL = Size(
         patients=2000,
         learning_rate=2e-3,
         every=50,
-        text={"layers": 8, "width": 64, "heads": 4},
+        text={"layers": 8, "width": 64, "heads": 4, "context_length": 64},
         vision=TINY_IMAGES,
     ),
     hours=0.5,
@@ -83,8 +83,9 @@ OVERNIGHT = Size(
     seeds_of_others=3,
     steps=200,
     texts=128,
-    rates=(1e-3, 2e-3, 4e-3),
+    rates=(1e-3, 2e-3, 4e-3, 8e-3),
     decays=(0.01, 0.1),
+    validations=4,
     patients=6000,
     claim_rows=40_000,
     test_rows=10_000,
