@@ -90,7 +90,7 @@ FACTS = [
 @settings(deadline=None, max_examples=40)
 @given(st.sampled_from(FACTS), st.integers(0, 50), st.sampled_from(("flip", "rewrite", "ensemble")))
 def test_weights_add_up_and_the_sign_is_the_polarity(fact: Fact, pick: int, name: Any) -> None:
-    """However a fact is worded: an affirmation scores with a plus, its denial with a minus, sizes sum to 1."""
+    """However a fact is worded: its affirmation scores with a plus, its denial with a minus."""
     if fact.severity is not None:
         scale = next(s for s in ONTOLOGY.scales if s.name == ONTOLOGY.condition_by_name[fact.condition].scale)
         fact = Fact(fact.condition, "present", None, scale.grades[-1], "severity")
@@ -193,7 +193,7 @@ def test_flipped_prompts_rank_images_the_other_way_round(
 ) -> None:
     about = fit(make_recipe(native_folder, tiny, tmp_path, method="flip"), tmp_path / "run", QUIET)
     reader = TextReader(load_encoder(about["exported"]))
-    yes, no = reader.embed(["There is edema.", "There is no edema."])
+    yes, no = reader.embed(["There is pulmonary edema.", "No edema is seen."])
     head = load_encoder(about["exported"]).head  # type: ignore[attr-defined]
     images = head.look(unit(40, seed=3).repeat(1, 4))
     assert torch.allclose(images @ yes, -(images @ no), atol=1e-6)
