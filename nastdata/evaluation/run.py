@@ -16,6 +16,7 @@ from nastdata.errors import UserError
 from nastdata.evaluation import outcomes as judge
 from nastdata.evaluation.outcomes import Features, Outcome
 from nastdata.evaluation.protocols import judge_protocols
+from nastdata.evaluation.reliance import judge_claim_reliance
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.image_features import embed_images
@@ -73,6 +74,7 @@ def evaluate(
             out += judge.judge_questions(rows, look(rows), embed, settings.seed)
         elif config == "contextual_claims":
             out += judge.judge_claims(rows, look(rows), embed)
+            out += judge_claim_reliance(rows, look(rows), embed, settings.seed)
         elif config == "contextual_captions":
             out += judge.judge_captions(rows, look(rows), embed, settings.seed)
         elif config == "opposition":

@@ -310,3 +310,31 @@ def test_two_processes_give_the_numbers_of_one(
     assert two["update"]["norms"] == pytest.approx(one["update"]["norms"], rel=1e-2)
     steps = [json.loads(line)["step"] for line in (tmp_path / "two/log.jsonl").read_text().splitlines()]
     assert steps == [1, 2, 3, 4], "one process writes"
+
+
+def test_what_the_first_folder_lacks_comes_from_the_next(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Claims in one folder, MedNega in another: the same run as from a folder that has both."""
+    import shutil
+
+    for name, kept in (("claims", ("contextual_claims", "contextual_captions")), ("questions", ("mednega",))):
+        for config in kept:
+            shutil.copytree(tiny[0] / "data" / config, tmp_path / name / "data" / config)
+    both = [str(tmp_path / "questions")]
+    for objective in ("mixed", "mcq"):
+        recipe = make_recipe(native_folder, tiny, tmp_path, objective=objective, steps=2)
+        apart = recipe.model_copy(
+            update={"data": tmp_path / "claims", "more_data": tuple(map(Path, both)), "items": None}
+        )
+        whole = fit(recipe, tmp_path / f"whole-{objective}", QUIET)
+        parts = fit(apart, tmp_path / f"parts-{objective}", QUIET)
+        assert parts["history"] == whole["history"]
+        assert list(whole["best"]) == ["claim_accuracy"]
+        assert parts["key"] != whole["key"] and len(parts["more_data"]) == 1
+    alone = recipe.model_copy(update={"data": tmp_path / "claims"})
+    with pytest.raises(UserError, match="no mednega"):
+        fit(alone, tmp_path / "alone", QUIET)
+    lacking = apart.model_copy(update={"objective": "con2"})
+    with pytest.raises(UserError, match="no dataset has rows of opposition"):
+        fit(lacking, tmp_path / "lacking", QUIET)
