@@ -54,9 +54,9 @@ def write_researchers(size: Size, out: Path, found: Mapping[str, Runs]) -> str:
     parts_of = list(tables.divide(found))
     sections = [
         _tell_setting(size, out),
-        "## Answers\n\nHypotheses, comparisons and rules were fixed beforehand: [the plan](experiment-plan.md). "
+        "## Answers\n\nHypotheses and rules were fixed beforehand: [the plan](experiment-plan.md). "
         "**Bold**: primary, 98.75 % intervals; the others 95 %. Figures are points of accuracy.\n\n"
-        + tables.answer(found),
+        + tables.answer(found, traces),
         "## What is compared\n\n" + tables.list_methods(),
         _by_part("## Table 1: negation subset", parts_of, lambda f: tables.retrieve(f, "negated")),
         _by_part("## Table 2: affirmative subset", parts_of, lambda f: tables.retrieve(f, "affirmative")),
@@ -100,8 +100,8 @@ def _tell_setting(size: Size, out: Path) -> str:
         f"{size.bases} small CLIPs (text tower: {p.text.get('layers')} blocks, width {p.text.get('width')}) "
         f"learn drawn radiographs from scratch: {p.steps:,} steps of {p.batch_size} images, a negation in "
         f"{p.negated:.0%} of the captions."
-        if size.checkpoint is None
-        else "The model is a checkpoint of its owner's."
+        if not size.checkpoints
+        else f"Pretrained models: {len(size.checkpoints)}, given as checkpoints; corpus: {size.source}."
     )
     tuned = (
         f"Each is traced, and its text tower fine-tuned by every method: {size.steps:,} steps of about "
@@ -136,7 +136,7 @@ def read_seconds(out: Path) -> dict[str, float]:
 
 def _tell_papers() -> str:
     return (
-        "## The papers' own figures\n\nReal images (MIMIC-CXR) and published models: R@1 / R@5 / claim accuracy "
+        "## The papers' own figures\n\nReal images (MIMIC-CXR), published models: R@1 / R@5 / claim accuracy "
         "(arXiv 2602.12498), in per cent. To be compared with ours in order, not in height.\n\n"
         + tables.table(["model", "negation subset", "affirmative subset", "gap"], tables.PUBLISHED)
         + "\n\nThere, the three most changed layers hold 28.4 % of the change with uniform fine-tuning and "

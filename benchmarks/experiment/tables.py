@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiment.generalisation import TESTS
-from experiment.hypotheses import equal_runs, list_hypotheses
+from experiment.hypotheses import TRACE_QUESTIONS, answer_traces, equal_runs, list_hypotheses
 from experiment.intervals import Estimate, Runs, estimate
 from experiment.judge import AS_TRAINED
 from experiment.measures import DENIES, EQUAL, compare, measure
@@ -32,13 +32,21 @@ KINDS = {
 }
 
 
-def answer(found: Found) -> str:
+def answer(found: Found, traces: Sequence[Mapping[str, Any]]) -> str:
     """The hypotheses of the plan, each answered."""
     rows = {}
     for h in list_hypotheses():
         e = h.evaluate(found)
         name = f"**{h.name}**" if h.primary else h.name
         rows[name] = [h.question, h.comparison, cell(e, signed=True), h.rule.decide(e)]
+    effects = [
+        {k: np.array(t["cte"][f"noising_{k}"][1:]) for k in ("robust", "mean_of_ratios", "ratio_of_means")}
+        for t in traces
+    ]
+    decided = answer_traces(effects)
+    for name, question, what in TRACE_QUESTIONS:
+        values, told = decided[name]
+        rows[name] = [question, what, ", ".join(f"{v:.2f}" for v in values), told]
     return table(["", "question", "estimated (points)", "found", "answer"], rows)
 
 
