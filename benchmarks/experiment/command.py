@@ -40,10 +40,12 @@ def read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--dry-run", action="store_true", help="show parts, hours and what is missing; do nothing")
     add("--check-again", action="store_true", help="do some finished runs again and compare, row by row")
     add("--plan", action="store_true", help="print the table of hypotheses and stop")
-    add("--checkpoint", type=Path, help="gpu: folder of the model, with open_clip_config.json")
+    add("--checkpoint", type=Path, action="append", help="gpu: folder of a model; repeat it for more models")
     add("--source", help="gpu: corpus, e.g. mimic-cxr")
     add("--images", type=Path, help="gpu: root of its images")
     add("--data", type=Path, help="gpu: folder of its labels and reports")
+    add("--gpus", type=int, default=1, help="gpu: cards that share one run, under torchrun")
+    add("--device", help="gpu: cpu, for a rehearsal without a card")
     return parser.parse_args(arguments)
 
 
@@ -86,16 +88,27 @@ def take_size(given: argparse.Namespace) -> Size:
             needs it.
     """
     size = SIZES[given.size]
-    named = {k: getattr(given, k) for k in ("checkpoint", "source", "images", "data")}
-    if size.name == "gpu":
-        missing = [f"--{k}" for k in ("checkpoint", "source", "images") if named[k] is None]
-        if missing and not given.dry_run:
-            raise UserError(f"size gpu needs {', '.join(missing)}", how="see docs/experiment.md, Sizes")
-        return dataclasses.replace(size, **{k: v for k, v in named.items() if v is not None})
-    given_for_nothing = [f"--{k}" for k, v in named.items() if v is not None]
-    if given_for_nothing:
-        raise UserError(f"{', '.join(given_for_nothing)}: only with --size gpu")
-    return size
+    if size.name != "gpu":
+        named = [
+            k for k in ("checkpoint", "source", "images", "data", "device") if getattr(given, k) is not None
+        ]
+        if named:
+            raise UserError(f"{', '.join(f'--{k}' for k in named)}: only with --size gpu")
+        return size
+    needed = ("checkpoint", "source") if given.source == "phantom" else ("checkpoint", "source", "images")
+    missing = [f"--{k}" for k in needed if getattr(given, k) is None]
+    if missing and not given.dry_run:
+        raise UserError(f"size gpu needs {', '.join(missing)}", how="see docs/experiment.md, Sizes")
+    return dataclasses.replace(
+        size,
+        checkpoints=tuple(given.checkpoint or ()),
+        bases=len(given.checkpoint or (None,)),
+        source=given.source or size.source,
+        data=given.data,
+        images=given.images,
+        device=given.device or size.device,
+        processes=given.gpus,
+    )
 
 
 def check_plan(size: Size, out: Path) -> None:

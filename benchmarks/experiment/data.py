@@ -173,4 +173,6 @@ def _build(size: Size, name: str, recipe: str, folder: Path, progress: Progress)
         settings.append(("phantom_patients", str(size.patients)))
     if name == "existence":
         settings.append(("negation_types", "[existence]"))
+    if size.data is not None:
+        settings.append((f"data.{size.source}", str(size.data)))
     build(load_recipe(recipe, settings), folder, progress)

@@ -8,7 +8,6 @@ from pathlib import Path
 from experiment import parts
 from experiment.methods import METHODS
 from experiment.sizes import Size
-
 from nastdata.progress import Progress
 
 

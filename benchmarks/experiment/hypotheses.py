@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from experiment.generalisation import TESTS
 from experiment.intervals import Estimate, Runs, estimate
@@ -11,6 +12,8 @@ from experiment.judge import AS_TRAINED
 from experiment.measures import DENIES, EQUAL, compare, equalise, measure, take_target
 from experiment.methods import UNTRAINED
 from experiment.posthoc import POSTHOC
+from nastdata.statistics import Floats
+from nastdata.tracing.agreement import rank_correlation
 
 POINT = 0.01
 PRIMARY_LEVEL = 0.9875
@@ -92,7 +95,7 @@ class Hypothesis:
         if any(m not in found for m in wanted):
             return Estimate(float("nan"), float("nan"), float("nan"))
         if self.what == "equal":
-            made = [_equal(found, m, self.test) for m in wanted]
+            made = [equal_runs(found, m, self.test) for m in wanted]
             out = compare(made[0], made[1], f"{EQUAL}:{DENIES}", self.test)
         elif self.second is None:
             out = estimate(measure(found[self.first], self.what, self.test), level)
@@ -106,7 +109,7 @@ class Hypothesis:
         return Estimate(add - out.mean, add - out.high, add - out.low)
 
 
-def _equal(found: Mapping[str, Runs], method: str, test: str) -> Runs:
+def equal_runs(found: Mapping[str, Runs], method: str, test: str = AS_TRAINED) -> Runs:
     """Every run shifted to the affirming accuracy of its own pretrained model."""
     targets = [take_target(seeds) for seeds in found[UNTRAINED]]
     return [equalise([seeds], t, test)[0] for seeds, t in zip(found[method], targets, strict=True)]
@@ -159,7 +162,7 @@ def _list() -> Iterator[tuple[object, ...]]:
     yield ask("Are weights of heads better than of layers?", "heads", "trace")
     yield ask("Is a second trace midway better?", "traced again", "trace")
     for test, new in TESTS.items():
-        yield ask(f"Does the gain carry over to {new}?", "uniform", UNTRAINED, "denies", GAIN, test)
+        yield ask(f"Does the gain carry over to {new}?", "uniform", UNTRAINED, "balanced", GAIN, test)
     for rival in POSTHOC:
         yield ask(f"Does training beat {rival}, which trains no tower?", "uniform", rival)
     for rival in ("con1", "con2", "con-clip", "negclip", "negbench mcq", "bi-mcq"):
@@ -187,4 +190,41 @@ def write_table() -> str:
     for h in list_hypotheses():
         name = f"**{h.name}**" if h.primary else h.name
         lines.append(f"| {name} | {h.question} | {h.comparison} | {h.rule.describe()} |")
+    for name, question, what in TRACE_QUESTIONS:
+        rule = f"yes: every one at least {CORRELATED:g}; no: none"
+        lines.append(f"| {name} | {question} | {what} | {rule} |")
     return "\n".join(lines)
+
+
+TRACE_QUESTIONS = (
+    (
+        "T1",
+        "Is the trace the same on other pretrained models?",
+        "rank correlation of robust effects, each two",
+    ),
+    ("T2", "Do estimators agree?", "rank correlation of mean of ratios and ratio of means, each model"),
+)
+CORRELATED = 0.5
+
+
+def answer_traces(effects: Sequence[Mapping[str, Floats]]) -> dict[str, tuple[list[float], str]]:
+    """Answer the questions about traces.
+
+    Args:
+        effects: Of each pretrained model: estimator -> (blocks,) effect.
+
+    Returns:
+        Name of the question -> the correlations, and yes, no or not decided.
+    """
+    found = {
+        "T1": [rank_correlation(a["robust"], b["robust"]) for a, b in combinations(effects, 2)],
+        "T2": [rank_correlation(e["mean_of_ratios"], e["ratio_of_means"]) for e in effects],
+    }
+    return {name: (values, _decide_all(values)) for name, values in found.items()}
+
+
+def _decide_all(values: Sequence[float]) -> str:
+    high = [v >= CORRELATED for v in values]
+    if not values or any(high) != all(high):
+        return "not decided"
+    return "yes" if all(high) else "no"

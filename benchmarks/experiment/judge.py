@@ -11,13 +11,13 @@ import numpy.typing as npt
 import polars as pl
 
 from experiment.generalisation import TESTS
-from experiment.method import Place
+from experiment.method import Place, open_rows
 from experiment.scorer import Features, Scorer
 from experiment.sizes import Size
 from nastdata.evaluation import outcomes
 from nastdata.evaluation.outcomes import Outcome
 from nastdata.models.base import DualEncoder
-from nastdata.models.dataset_rows import Data, get_keys, open_data
+from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.image_features import embed_images
 
 Judged = dict[str, npt.NDArray[Any]]
@@ -39,10 +39,10 @@ def judge(encoder: DualEncoder, scorer: Scorer, place: Place, size: Size) -> Jud
     """
     out: Judged = {}
     for name in (AS_TRAINED, *TESTS, "mednega", "opposition"):
-        data = open_data(place.data(name), phantom_size=size.pretrain.size)
+        data = open_rows(place.data(name), size)
         for outcome in _judge_data(encoder, scorer, data, place.cache, "test"):
             _keep(out, name, outcome)
-    data = open_data(place.data(AS_TRAINED), phantom_size=size.pretrain.size)
+    data = open_rows(place.data(AS_TRAINED), size)
     rows = data.rows("contextual_claims", "validation")
     look = scorer.look(embed_images(encoder, data.store, get_keys(rows), place.cache).float().numpy())
     for outcome in judge_claims(rows, look, scorer):
@@ -127,7 +127,7 @@ def attribute(encoder: DualEncoder, place: Place, size: Size) -> Judged:
     """Attribution share of the word of negation in each negated prompt (CON, arXiv 2512.17121)."""
     from nastdata.evaluation.explain import attribute_negation, read_pairs
 
-    data = open_data(place.data("probes"), phantom_size=size.pretrain.size)
+    data = open_rows(place.data("probes"), size)
     pairs, keys = read_pairs(data, "test")
     shares = attribute_negation(encoder, pairs, embed_images(encoder, data.store, keys, place.cache))
     by = shares["by_prompt"]

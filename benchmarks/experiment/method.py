@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from experiment.sizes import Size
+
+if TYPE_CHECKING:
+    from nastdata.models.dataset_rows import Data
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,14 @@ class Place:
     def data(self, name: str) -> Path:
         """Folder of a dataset."""
         return self.out / "data" / name
+
+
+def open_rows(folder: Path, size: Size) -> Data:
+    """Open a dataset folder with the images of the size: drawn ones, or those of its corpus."""
+    from nastdata.models.dataset_rows import open_data
+
+    roots = {} if size.images is None else {size.source: size.images}
+    return open_data(folder, roots, phantom_size=size.pretrain.size)
 
 
 @dataclass(frozen=True)

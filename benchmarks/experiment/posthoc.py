@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from experiment.method import Place
+from experiment.method import Place, open_rows
 from experiment.rivals import TEXTS_OF
 from experiment.scorer import Features, PlainScorer, Scorer
 from experiment.sizes import Size
 from nastdata.models.base import DualEncoder
-from nastdata.models.dataset_rows import open_data
 from nastdata.models.post_hoc.heads import RuleHead
 from nastdata.models.post_hoc.rules import RuleName
 
@@ -90,7 +89,7 @@ def _open(encoder: DualEncoder, place: Place, size: Size, given: dict[str, Any])
 
     shared = {"recipe": "train", "phantom_size": size.pretrain.size, "cache": place.cache}
     recipe = TrainRecipe.model_validate({**shared, "device": size.device, **given})
-    data = open_data(place.data("contextual"), phantom_size=size.pretrain.size)
+    data = open_rows(place.data("contextual"), size)
     return Material(recipe, [data], encoder, join_world(size.device))
 
 

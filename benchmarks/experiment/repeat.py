@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+
 from experiment import parts, runs
 from experiment.judge import read_judged
 from experiment.methods import UNTRAINED
 from experiment.sizes import Size
-
 from nastdata.progress import Progress
 from nastdata.seeded import shuffle
 

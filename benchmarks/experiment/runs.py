@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from experiment.layer_controls import CONTROLS
-from experiment.method import Method, Place
+from experiment.method import Method, Place, open_rows
 from experiment.methods import get_stem
 from experiment.rivals import TEXTS_OF
 from experiment.sizes import Size
+from nastdata.errors import UserError
 from nastdata.progress import Progress
 from nastdata.seeded import shuffle
 
@@ -21,8 +24,9 @@ def make_base(size: Size, place: Place, progress: Progress) -> None:
     """Pretrain a small model, or point to the checkpoint that the size names."""
     from nastdata.training.pretrain import pretrain
 
-    if size.checkpoint is not None:
-        write_json(place.model / "pretrain.json", {"model": f"open_clip:{size.checkpoint}"})
+    if size.checkpoints:
+        model = f"open_clip:{size.checkpoints[place.base].absolute()}"
+        write_json(place.model / "pretrain.json", {"model": model})
         return
     settings = replace(size.pretrain, seed=size.pretrain.seed + place.base)
     pretrain(settings, place.model, progress)
@@ -39,13 +43,13 @@ def name_base(place: Place) -> str:
 def embed_all(size: Size, place: Place, progress: Progress) -> None:
     """Compute the features of all images once, so that every later part only reads them."""
     from nastdata.images.find import IMAGE_COLUMNS
-    from nastdata.models.dataset_rows import get_keys, open_data
+    from nastdata.models.dataset_rows import get_keys
     from nastdata.models.image_features import embed_images
     from nastdata.models.registry import load_encoder
 
     encoder = load_encoder(name_base(place), size.device)
     for folder in sorted(p for p in (place.out / "data").iterdir() if (p / "data").is_dir()):
-        data = open_data(folder, phantom_size=size.pretrain.size)
+        data = open_rows(folder, size)
         for frame in data.frames.values():
             for column in IMAGE_COLUMNS:
                 if column in frame.columns:
@@ -56,12 +60,12 @@ def embed_all(size: Size, place: Place, progress: Progress) -> None:
 
 def make_trace(size: Size, place: Place, progress: Progress) -> None:
     """Trace a pretrained model on probes of training patients."""
-    from nastdata.models.dataset_rows import get_keys, open_data
+    from nastdata.models.dataset_rows import get_keys
     from nastdata.models.image_features import embed_images
     from nastdata.models.registry import load_encoder
     from nastdata.tracing.run import TraceSettings, run_trace
 
-    data = open_data(place.data("probes"), phantom_size=size.pretrain.size)
+    data = open_rows(place.data("probes"), size)
     rows = data.rows("probes", "train")
     rows = rows[shuffle(range(len(rows)), 0, "probes")[: size.probes]]
     encoder = load_encoder(name_base(place), size.device)
@@ -92,6 +96,8 @@ def list_settings(
         "device": size.device,
         **method.settings,
     }
+    if size.images is not None:
+        values[f"images.{size.source}"] = size.images
     if method.more:
         values["more_data"] = json.dumps([str(place.data(name)) for name in method.more])
     if method.weigh in ("trace", "again"):
@@ -114,8 +120,21 @@ def fine_tune(
     from nastdata.recipe import load_recipe
     from nastdata.training.fit import fit
 
-    recipe = load_recipe("train", list_settings(size, method, place, seed, rate, decay))
+    values = list_settings(size, method, place, seed, rate, decay)
+    if size.processes > 1:
+        # 1: no step was better than the untrained model, which run.json says
+        if subprocess.run(write_command(size, values, folder)).returncode not in (0, 1):
+            raise UserError("a fine-tuning run failed", where=str(folder), how="see the lines above")
+        return dict(read_json(folder / "run.json"))
+    recipe = load_recipe("train", values)
     return fit(recipe, folder, Progress(quiet=True))  # type: ignore[arg-type]
+
+
+def write_command(size: Size, values: list[tuple[str, str]], folder: Path) -> list[str]:
+    """Return the command line of one run on several GPUs."""
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size.processes)]
+    told = [x for name, value in values for x in ("--set", f"{name}={value}")]
+    return [sys.executable, *launch, "-m", "nastdata", "train", "train", *told, "--out", str(folder)]
 
 
 def summarise_run(run: dict[str, Any], rate: float, decay: float) -> dict[str, Any]:

@@ -23,15 +23,15 @@ class Size:
     """Fine-tuning runs of the main methods on each pretrained model."""
     seeds_of_others: int = 1
     """Fine-tuning runs of the other methods on each pretrained model."""
-    steps: int = 80
+    steps: int = 60
     """Of every fine-tuning run."""
     texts: int = 48
     """Texts through the text tower in a step, as near as each objective comes: the equal budget."""
-    rates: tuple[float, ...] = (1.5e-3, 3e-3, 6e-3)
+    rates: tuple[float, ...] = (1.5e-3, 3e-3, 6e-3, 1.2e-2)
     """Learning rates that are tried for every method."""
     decays: tuple[float, ...] = (0.01,)
     """Weight decays: the first with every rate, each other one with the best rate."""
-    validations: int = 4
+    validations: int = 3
     """Times that a run is validated; the best step is kept."""
     patients: int = 3000
     splits: dict[str, float] = field(default_factory=lambda: {"train": 0.35, "validation": 0.15, "test": 0.5})
@@ -46,20 +46,25 @@ class Size:
     threshold: float = 0.01
     controls: int = 3
     """Towers with shuffled weights that a trace is compared with."""
-    checkpoint: Path | None = None
-    """Folder of a real model (and then one pretrained model only); None: small ones are pretrained."""
-    images: Path | None = None
-    """Where real images are, with ``checkpoint``."""
+    checkpoints: tuple[Path, ...] = ()
+    """Folders of pretrained models, one for each of ``bases``; empty: small ones are pretrained."""
     source: str = "phantom"
+    """Corpus of the datasets."""
+    data: Path | None = None
+    """Where its labels and reports are; None: where ``nastdata build`` looks for them."""
+    images: Path | None = None
+    """Root of its images; phantom radiographs are drawn."""
     amp: str = "none"
     device: str = "cpu"
+    processes: int = 1
+    """Of one fine-tuning run, under ``torchrun``."""
     hours: float = 0.0
     """About how long it takes on the machine it is meant for."""
 
     @property
     def key(self) -> str:
         """Return the sha256 of what decides the figures."""
-        told = {k: v for k, v in asdict(self).items() if k not in ("name", "hours")}
+        told = {k: v for k, v in asdict(self).items() if k not in ("name", "hours", "processes")}
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -72,7 +77,7 @@ SMALL = Size(
         patients=2000,
         learning_rate=2e-3,
         every=50,
-        text={"layers": 8, "width": 64, "heads": 4},
+        text={"layers": 8, "width": 64, "heads": 4, "context_length": 64},
         vision=TINY_IMAGES,
     ),
     hours=0.5,
@@ -83,14 +88,36 @@ OVERNIGHT = Size(
     seeds_of_others=3,
     steps=200,
     texts=128,
-    rates=(1e-3, 2e-3, 4e-3),
+    rates=(1e-3, 2e-3, 4e-3, 8e-3),
     decays=(0.01, 0.1),
+    validations=4,
     patients=6000,
     claim_rows=40_000,
     test_rows=10_000,
     probes=1000,
     hours=14,
 )
+GPU = Size(
+    "gpu",
+    PretrainSettings(),
+    bases=1,
+    seeds_of_others=3,
+    steps=1000,
+    texts=512,
+    rates=(5e-5, 1e-4, 2e-4, 4e-4),
+    decays=(0.01, 0.1),
+    validations=5,
+    patients=20_000,
+    splits={"train": 0.8, "validation": 0.1, "test": 0.1},
+    claim_rows=200_000,
+    test_rows=20_000,
+    probes=4000,
+    rank=16,
+    amp="bf16",
+    device="cuda",
+    hours=20,
+)
+"""A real model of the scale of ViT-B/16, on one GPU of 80 GB."""
 MICRO = Size(
     "micro",
     PretrainSettings(
@@ -116,4 +143,4 @@ MICRO = Size(
     threshold=1e-6,
     controls=1,
 )
-SIZES = {s.name: s for s in (SMALL, OVERNIGHT, MICRO)}
+SIZES = {s.name: s for s in (SMALL, OVERNIGHT, GPU, MICRO)}

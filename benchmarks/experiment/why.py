@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from torch import Tensor
 
-from experiment.method import Place
+from experiment.method import Place, open_rows
 from experiment.sizes import Size
 from nastdata.models.base import DualEncoder
 from nastdata.ontology import load_ontology
@@ -46,14 +46,14 @@ def look_into(place: Place, size: Size) -> dict[str, Any]:
     correlation of blocks between captions, conditions, estimators, and of heads with attention.
     """
     from experiment.runs import name_base
-    from nastdata.models.dataset_rows import get_keys, open_data
+    from nastdata.models.dataset_rows import get_keys
     from nastdata.models.image_features import embed_images
     from nastdata.models.registry import load_encoder
     from nastdata.tracing.run import read_trace
 
     trace = read_trace(place.trace)
     encoder = load_encoder(name_base(place), size.device)
-    data = open_data(place.data("probes"), phantom_size=size.pretrain.size)
+    data = open_rows(place.data("probes"), size)
     rows = data.rows("probes", "train", size.probes)
     images = embed_images(encoder, data.store, get_keys(rows), place.cache)
     by_caption = trace_captions(encoder, rows, images, size.threshold)
