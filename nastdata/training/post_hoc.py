@@ -102,8 +102,8 @@ Fitted = tuple[Any, list[dict[str, Any]], int]
 def measure_rule(rule: RuleName, inner: DualEncoder, material: Material) -> Fitted:
     """Return an encoder that scores by a rule, held against the training images (no labels are used).
 
-    The one thing that is chosen, by validation, is the power of the spread that scores are divided by: as many
-    trials as a fine-tuned method has learning rates.
+    The one thing that is chosen, by validation, is the power of the spread that scores are divided by: three
+    trials, as a fine-tuned method has of learning rates.
 
     Raises:
         UserError: if no dataset has training rows with images.
