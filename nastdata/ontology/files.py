@@ -51,7 +51,7 @@ def load_ontology(name_or_path: str) -> Ontology:
     path = find_ontology_file(name_or_path)
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         raise UserError(
             "no such ontology",
             where=name_or_path,
