@@ -191,6 +191,10 @@ class Kind(StrEnum):
     RESUME = "resume"
     INSET = "inset"
     """Begins what is said of something else in between: "X, which lies beside Y, is ..."."""
+    OTHER = "other"
+    """"Other", "another"."""
+    SOME_OF = "some_of"
+    """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
     """"Often": says what such a finding does, not what is on this image."""
     DIGITS = "digits"
@@ -322,6 +326,8 @@ BASES: dict[Kind, Kind] = {
     Kind.OPEN_BRACKET: Kind.COMMA,
     Kind.CLOSE_BRACKET: Kind.COMMA,
     Kind.GENERIC: Kind.FILLER,
+    Kind.OTHER: Kind.ARTICLE,
+    Kind.SOME_OF: Kind.ARTICLE,
 }
 """Finer kind -> the kind that scope takes it for, where no construct says otherwise."""
 _ALPHABET = ascii_letters + digits + "".join(map(chr, range(0xC0, 0x180)))
@@ -340,10 +346,10 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler setting article all relative now number nearly thereby property new just definite"
+    "small": "filler setting article other some_of all relative now number nearly thereby property new just definite"
     " hardly generic",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler setting article all number now property new grade grade_adjective grade_adverb place"
+    "modifier": "filler setting article other some_of all number now property new grade grade_adjective grade_adverb place"
     " persisting unknown date diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""

@@ -15,6 +15,7 @@ _GRADES = symbols("grade grade_adjective")
 _FILLER_SEEN = symbols("filler seen")
 _ASSERTING = frozenset(("with", "shows", "seen"))
 _NOT_KNOWN = "what is denied isn't known"
+_AUXILIARY = symbols("auxiliary")
 _IDLE = symbols("now auxiliary")
 
 
@@ -77,6 +78,9 @@ class Denials(Names):
         kinds, at = self.kinds, i + 1
         if self._telegraphic and self._not_told(at):
             return
+        if kinds[i - 1 : i] == _AUXILIARY and look.SAID_NO_MORE.match(kinds, self._pass_idle(at)):
+            if len(self.mentions) > self._sentence and self._deny_adjective(i - 2):
+                return
         if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")

@@ -52,6 +52,8 @@ class Exceptions(Clauses):
         if found and _RESOLVE in self._original[i : found.end() + 2] and not self._is_side(found):
             self._act(coarsen(self._original[i]), i)  # "cardiomegaly, lungs clear"
             self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+        elif found and len(self.mentions) > self._sentence and self._deny_adjective(found.end() - 1):
+            self._skip = found.end()
         elif found and len(self.mentions) > self._sentence:
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
@@ -98,6 +100,11 @@ class Exceptions(Clauses):
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
+        if look.AT_PLACE.match(self.kinds, i + 1) and i and "definite" in self.entries[i - 1].roles:
+            if self.mentions[self._sentence :]:
+                self._open(
+                    UNSAID if self.unsaid else PRESENT, ""
+                )  # "... is smaller, and the one on the left"
         begins = i and self.kinds[i - 1] in _BOUNDARIES
         if not i or (begins and not look.AT_PLACE.match(self.kinds, i + 1)):
             replaces = "definite" in self.entries[i].roles

@@ -19,6 +19,8 @@ _BESIDE = symbols("preposition place place_adverbial domain of previous unknown 
 """What may stand between a finding and its verb besides: "seen on the prior study has resolved"."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _PERSISTING = symbols("persisting")
+_ADJECTIVES = symbols("adjective grade_adjective")
+_SUBJECTS = symbols("subject place")
 _REASONS = {
     "history": "history",
     "previous": "of an earlier image",
@@ -155,6 +157,22 @@ class Mentions(Lists):
             return False
         plural = any("plural" in e.roles for e in self.entries[last:i])
         return not (plural and look.OTHER_ITEM.match(self.kinds, last))
+
+    def _deny_adjective(self, at: int) -> bool:
+        """Deny of the subject at ``at`` what was said of another: "the heart is enlarged, the mediastinum not".
+
+        Tell whether the last mention is an adjective that the subject can have.
+        """
+        last = self.mentions[-1].at
+        if self.kinds[last] not in _ADJECTIVES or self.kinds[at] not in _SUBJECTS or not last < at:
+            return False
+        condition = self._lexicon.predicates.get(self.entries[at].text, {}).get(self.entries[last].text)
+        if condition is None:
+            return False
+        self._open(ABSENT, "determiner")
+        self._mention(condition, at, ABSENT)
+        self._open(PRESENT, "")
+        return True
 
     def _take_back(self, mentions: list[Mention], reason: str) -> None:
         """Nothing is said of these, after all."""
