@@ -193,6 +193,8 @@ class Kind(StrEnum):
     """Begins what is said of something else in between: "X, which lies beside Y, is ..."."""
     OTHER = "other"
     """"Other", "another"."""
+    TOGETHER = "together"
+    """"Along with"."""
     SOME_OF = "some_of"
     """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
@@ -326,6 +328,7 @@ BASES: dict[Kind, Kind] = {
     Kind.OPEN_BRACKET: Kind.COMMA,
     Kind.CLOSE_BRACKET: Kind.COMMA,
     Kind.GENERIC: Kind.FILLER,
+    Kind.TOGETHER: Kind.WITH,
     Kind.OTHER: Kind.ARTICLE,
     Kind.SOME_OF: Kind.ARTICLE,
 }

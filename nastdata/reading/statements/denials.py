@@ -16,6 +16,7 @@ _FILLER_SEEN = symbols("filler seen")
 _ASSERTING = frozenset(("with", "shows", "seen"))
 _NOT_KNOWN = "what is denied isn't known"
 _AUXILIARY = symbols("auxiliary")
+_ARTICLE = symbols("article")
 _IDLE = symbols("now auxiliary")
 
 
@@ -125,8 +126,9 @@ class Denials(Names):
         elif look.NAME_FAR.match(kinds, at):
             self._open(ABSENT, "determiner")
         elif self._group and not self._is_of_other_subject(i):
-            if look.SAID_NO_MORE.match(kinds, self._pass_idle(at)):
-                self._close(ABSENT, i)
+            end = self._pass_idle(at)
+            if look.SAID_NO_MORE.match(kinds, end):
+                self._close(PRESENT if self._is_property_again(at, end) else ABSENT, i)
             else:
                 self._not_so(at)  # "the tube is not too low"
         elif not self._group and self._goes_on_about_last(at):
@@ -154,6 +156,12 @@ class Denials(Names):
                 m.polarity = ABSENT
         elif self.mentions[-1].polarity != PRESENT:
             self._set_unclear(_NOT_KNOWN)  # but "is present and has not moved"
+
+    def _is_property_again(self, at: int, end: int) -> bool:
+        """Tell whether "is not either" repeats the denial of a property: "is not large, and Y is not either"."""
+        either = any(self.kinds[j] == _ARTICLE for j in range(at, end))
+        before = self.mentions[self._sentence : -len(self._group)]
+        return either and bool(before) and before[-1].polarity == PRESENT and self._closed == PRESENT
 
     def _pass_idle(self, at: int) -> int:
         """Return where words end that add nothing at the end of a clause: "is not there"."""

@@ -13,6 +13,7 @@ _FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
 """A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _MARKED = symbols("grade grade_adjective persisting")
+_GOING_ON = frozenset(("asks", "history"))
 Polarity = int | None
 
 
@@ -119,6 +120,9 @@ class Lists:
             return PRESENT
         if not joint or either:
             return polarity
+        if polarity is UNSAID and self._opener in _GOING_ON and not self._premodified(i):
+            if not look.OWN_VERB.match(self.kinds, i + 1):
+                return polarity  # "history of X and Y"
         joints = "".join(m.joint for m in self._group[1:])
         over = (_OR in joints or _NOR in joints or _AND in joints) and (_COMMA in joint or _OR in joints)
         fresh = alternative or self._premodified(i) or polarity == UNSAID
