@@ -21,7 +21,7 @@ from nastdata.reading.language.spelling import WORD
 from nastdata.reading.register import DEFAULT, LOADER, Register, list_registers, load_register
 from nastdata.reading.vocabulary import build_vocabulary
 
-_WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?|[^\W\d_](?=')|\b[yoeéèàø]\b")
+_WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?|[^\W\d_](?=')|(?<!/)\b[yoeéèàø]\b(?!/)")
 _BEGINNING = 4000
 """Characters that are looked at."""
 _KNOWN = 0.4

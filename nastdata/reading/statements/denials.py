@@ -142,6 +142,8 @@ class Denials(Names):
         It is if it was said to be there, or by its article: "the mass is not round". A participle
         ("is not pinpointed") may mean that it isn't seen.
         """
+        if self._group and self._group[-1].polarity == DOUBTFUL:
+            return  # "whether this is X cannot be determined"
         known = i >= len(self.entries) or "participle" not in self.entries[i].roles
         if known and self._group and self._group[-1].polarity == PRESENT:
             if self._opener in _ASSERTING or self._is_definite(self._group[-1].at):
