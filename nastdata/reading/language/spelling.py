@@ -14,11 +14,11 @@ from types import MappingProxyType
 
 WORD = re.compile(
     r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a|d/c'?e?d)(?![^\W_])"
-    r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]"
+    r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=[\s,;.])|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
 UNUSUAL = re.compile(r"[()/?]|\be\.g|\bi\.e")
-PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]")
+PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=[\s,;.])|[^\w\s'\"-]")
 """The same for texts without unusual marks, faster."""
 PLAINLY = str.maketrans(
     {
