@@ -127,8 +127,12 @@ def _prepare(built: Path, out: Path, size: Size) -> None:
     """Hold out, then leave as many rows as the size says."""
     whole = out.with_name(f"{out.name}.whole")
     generalisation.hold_out(built, whole, size)
-    limits = {"train": size.claim_rows, "validation": size.test_rows // 2, "test": size.test_rows}
-    frames = {k: take_rows(f, KEYS[k], limits) for k, f in open_data(whole).frames.items()}
+    frames = {}
+    for config, frame in open_data(whole).frames.items():
+        # captions and their texts are many, and retrieval needs fewer of them
+        most = size.test_rows if config == CLAIMS else size.test_rows // 2
+        limits = {"train": size.claim_rows, "validation": most, "test": most}
+        frames[config] = take_rows(frame, KEYS[config], limits)
     contextual = out.parent / "contextual"
     if out != contextual:
         # every method is validated, and its best step chosen, on the same rows
@@ -147,11 +151,11 @@ def _cut_rows(built: Path, out: Path, size: Size) -> None:
             groups = take_rows(
                 frame.select("group_id", "split").unique(maintain_order=True),
                 "group_id",
-                {"validation": size.test_rows // 20, "test": size.test_rows // 20},
+                {"validation": size.test_rows // 25, "test": size.test_rows // 25},
             )
             frames[config] = frame.filter(pl.col("group_id").is_in(groups["group_id"].implode()))
         else:
-            limits = {"train": size.claim_rows, "validation": size.test_rows // 2, "test": size.test_rows}
+            limits = {"train": size.claim_rows, "test": size.test_rows // 4}
             frames[config] = take_rows(frame, COLUMN_ORDER[config][0], limits)
     write_folder(built, out, frames)
 

@@ -37,7 +37,7 @@ class Size:
     splits: dict[str, float] = field(default_factory=lambda: {"train": 0.35, "validation": 0.15, "test": 0.5})
     claim_rows: int = 8000
     """Most claim sets to train on; as many captions."""
-    test_rows: int = 2500
+    test_rows: int = 2000
     """Most rows of a config that a model is judged by."""
     probes: int = 600
     rank: int = 8

@@ -63,7 +63,7 @@ def test_a_scorer_ranks_as_the_exported_model(
 
 
 def test_every_objective_encodes_about_as_many_texts(native: Any, tiny: tuple[Path, Path]) -> None:
-    """The equal budget: what a step puts through the tower is near the number of the size."""
+    """The equal budget: what a step puts through the tower is near the size's number, never far above."""
     assert set(TEXTS_OF) == set(MAKERS)
     for size in (SMALL,):
         for name, share in TEXTS_OF.items():
