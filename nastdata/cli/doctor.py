@@ -39,8 +39,10 @@ def command(writer: bool, realizer: str, settings: tuple[str, ...]) -> None:
     click.echo("  ok       base        build, parse, validate, audit, report, export")
     for extra, (_, use) in EXTRAS.items():
         if missing := list_missing(extra):
-            remedy = f"pip install 'nastdata[{extra}]'"
-            click.echo(f"  missing  {extra:<11} {use}: no {', '.join(missing)}; {remedy}")
+            click.echo(f"  missing  {extra:<11} {use}")
+            click.echo(
+                f"  {'':<8} {'':<11}   pip install 'nastdata[{extra}]'   (not found: {', '.join(missing)})"
+            )
         else:
             click.echo(f"  ok       {extra:<11} {use}")
     from nastdata.ontology import load_ontology

@@ -61,7 +61,7 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
         _print_table(report.to_json())
         click.echo(report.summary())
         if not written:
-            click.echo("the folder was left as it is", err=True)
+            click.echo("the folder was not changed", err=True)
     failures = report.verdict["failures"]
     if failures:
         raise CheckFailedError("the audit found: " + "; ".join(failures))

@@ -206,7 +206,7 @@ def _judge_captions(paths: tuple[Path, ...], against: Path | None, options: dict
         shares = [(n, f["rates"]["contradicted"]) for n, f in report["files"].items()]
         unread = report["files_without_a_readable_finding"]
         above = [
-            f"{n} {s['count']:,} of {s['of']:,} findings contradicted"
+            f"{n} {s['count']:,} of {s['of']:,} findings are contradicted"
             for n, s in shares
             if s["value"] is not None and s["value"] > settings.max_contradicted
         ]

@@ -178,12 +178,12 @@ def _find_of_source(
     if not named and source.image_root is not None:
         named = {name: source.image_root}
     if name != PHANTOM and name not in named:
-        raise UserError("it is not said where its images are", where=name, how="--image-root FOLDER")
+        raise UserError("the folder of its images is not named", where=name, how="--image-root FOLDER")
     loaded = source.load_facts(data, ontology, Options(phantom_patients=SHOWN_PATIENTS))
     recipe = {"source": [name], "ontology": "chest_xray", "seed": 0, "phantom_patients": SHOWN_PATIENTS}
     store = open_store(recipe, named, {name: template} if template else {})
     if store is None:
-        raise UserError("it is not said where its images are", where=name, how="--image-root FOLDER")
+        raise UserError("the folder of its images is not named", where=name, how="--image-root FOLDER")
     store.finder.learn(loaded.frame)
     rows = loaded.frame.select("source", "image", "image_id").drop_nulls().unique(maintain_order=True)
     wanted = [Wanted(*row) for row in rows.iter_rows()]

@@ -23,7 +23,7 @@ from nastdata.cli.modelling.model_options import need_train, read_roots
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE", help="Change any key of the recipe."
 )
-@click.option("--fresh", is_flag=True, help="Begin anew instead of taking up a checkpoint.")
+@click.option("--fresh", is_flag=True, help="Start from the beginning, even if there is a checkpoint.")
 def command(
     recipe: str,
     model: str | None,

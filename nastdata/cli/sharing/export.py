@@ -99,6 +99,4 @@ def _read_root(item: str, sources: list[str]) -> tuple[str, Path]:
     if not equals and len(sources) == 1:
         return sources[0], Path(item)
     how = f"SOURCE=FOLDER; sources of this dataset: {', '.join(sources) or 'unknown'}"
-    raise UserError(
-        "it is not said, or not known, whose images these are", where=f"--image-root {item}", how=how
-    )
+    raise UserError("no known source is named for these images", where=f"--image-root {item}", how=how)
