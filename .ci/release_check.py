@@ -31,6 +31,8 @@ NEEDED = (
     "py.typed",
 )
 """Files without which a wheel is no use away from the repository."""
+LARGEST = 1_000
+"""Megabytes that the base install may take, with its libraries and their compiled modules."""
 JOB = """
 import nastdata, sys
 assert "site-packages" in nastdata.__file__, nastdata.__file__
@@ -130,7 +132,9 @@ def check_job(python: str, path: Path, folder: Path, version: str) -> None:
     command = ["-I", "-m", "nastdata", "build", "mednega", "--limit", "40", "--set", "phantom_patients=400"]
     run(alone, *command, cwd=folder)
     assert (folder / "nast-mednega-phantom" / "report.html").is_file()
-    print(f"{path.name}: installed alone, built, checked, loaded", flush=True)
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink()) / 1e6
+    assert size < LARGEST, f"the base install takes {size:,.0f} MB; at most {LARGEST:,} are light"
+    print(f"{path.name}: installed alone ({size:,.0f} MB), built, checked, loaded", flush=True)
 
 
 def make_environment(python: str, folder: Path) -> Path:

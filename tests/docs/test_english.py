@@ -11,8 +11,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from pages import ROOT, list_pages
+
+from nastdata.cli import cli
 
 WORDS = {
     r"\bfilms?\b": "image, radiograph",
@@ -86,6 +89,25 @@ def test_strings_of_the_package(part: str) -> None:
             if " " in text.strip():
                 found += [f"{name}:{line}: {said}" for said in find_words(text)]
     assert not found, "\n".join(found)
+
+
+def list_options(command: click.Command, name: str) -> Iterator[tuple[str, str]]:
+    """Every option of a command and of those below it, with its help text."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for word in command.list_commands(context):
+            below = command.get_command(context, word)
+            assert below is not None
+            yield from list_options(below, f"{name} {word}")
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.hidden:
+            yield f"{name} {option.opts[-1]}", option.help or ""
+
+
+def test_every_option_says_in_a_sentence_what_it_does() -> None:
+    options = dict(list_options(cli, "nastdata"))
+    bare = [o for o, said in options.items() if not re.search(r"\w{3}.*[.)\]]$", said, re.S)]
+    assert len(options) > 150 and not bare, bare
 
 
 def test_templates_and_schemas() -> None:

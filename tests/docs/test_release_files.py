@@ -89,7 +89,9 @@ def test_addresses_agree_and_a_made_up_one_is_not_released(
         (tmp_path / name).write_text(text, encoding="utf-8")
     release_check.check_addresses()
     cited = (tmp_path / "CITATION.cff").read_text(encoding="utf-8")
-    (tmp_path / "CITATION.cff").write_text(cited.replace("www.example.org", "www.example.net"), encoding="utf-8")
+    (tmp_path / "CITATION.cff").write_text(
+        cited.replace("www.example.org", "www.example.net"), encoding="utf-8"
+    )
     with pytest.raises(AssertionError, match="different addresses"):
         release_check.check_addresses()
 

@@ -15,7 +15,7 @@ from nastdata.cli.options import read_image_root
     "--images",
     multiple=True,
     metavar="SOURCE=FOLDER",
-    help="Image folder of a source, to show them beside the examples; may be given several times.",
+    help="Folder of a source's images, to show them with the examples; may be given several times.",
 )
 def command(folder: Path, images: tuple[str, ...]) -> None:
     """Write DIR/report.html again from the rows and the manifest; card and Croissant with it.
