@@ -92,8 +92,8 @@ def runnable(page: Path) -> bool:
     return any(b.why_not is None for b in list_blocks(page))
 
 
-HEAVY = ("evaluate-clip",)
-"""Guides that take longer: run with ``-m slow``."""
+HEAVY = ("evaluate-clip", "evaluate")
+"""Pages that take longer: run with ``-m slow``."""
 
 
 def mark(pages: list[Path]) -> list[object]:
@@ -124,6 +124,14 @@ def test_a_guide_works_from_top_to_bottom(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "great_expectations", None)
     run_page(page, tmp_path, SMALL)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No block touches the answer cache, or anything else, of whoever runs the tests."""
+    (tmp_path / ".home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / ".home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".home"))
 
 
 @pytest.fixture(scope="module")

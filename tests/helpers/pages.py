@@ -103,17 +103,19 @@ class Reader:
         for i, part in enumerate(parts):
             command, _, wanted = part.partition("\n")
             code = block.code if i == len(parts) - 1 else 0
-            said = self._expect(re.split(r"\s+#\s", command)[0], code, block)
+            out, err = self._expect(re.split(r"\s+#\s", command)[0], code, block)
             flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-            same = doctest.OutputChecker().check_output(wanted, said, flags)
-            assert same or not wanted.strip(), f"{block.page.name}: {command}\n{said}\ninstead of\n{wanted}"
+            same = any(doctest.OutputChecker().check_output(wanted, x, flags) for x in (out, out + err))
+            assert same or not wanted.strip(), (
+                f"{block.page.name}: {command}\n{out}{err}\ninstead of\n{wanted}"
+            )
 
-    def _expect(self, line: str, code: int, block: Block) -> str:
+    def _expect(self, line: str, code: int, block: Block) -> tuple[str, str]:
         line = "\n".join(self._shrink(x) for x in line.splitlines())
         simple = SIMPLE.fullmatch(line)
-        got, said = self._call(shlex.split(line)[1:]) if simple else self._shell(line)
-        assert got == code, f"{block.page.name}: exit code {got}\n{line}\n{said}"
-        return said
+        got, out, err = self._call(shlex.split(line)[1:]) if simple else self._shell(line)
+        assert got == code, f"{block.page.name}: exit code {got}\n{line}\n{out}{err}"
+        return out, err
 
     def _shrink(self, line: str) -> str:
         words = line.split()
@@ -123,22 +125,22 @@ class Reader:
             return f"{head} {self.small} {line[line.index(words[2]) + len(words[2]) :]}"
         return line
 
-    def _call(self, args: list[str]) -> tuple[int, str]:
+    def _call(self, args: list[str]) -> tuple[int, str, str]:
         """Run a command in this process, which saves its imports."""
         from nastdata.cli import main
 
-        said, before = io.StringIO(), Path.cwd()
+        out, err, before = io.StringIO(), io.StringIO(), Path.cwd()
         os.chdir(self.folder)
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 main(args)
         except SystemExit as e:
-            return int(e.code or 0), said.getvalue()
+            return int(e.code or 0), out.getvalue(), err.getvalue()
         finally:
             os.chdir(before)
         raise AssertionError("a command ends with an exit code")
 
-    def _shell(self, text: str) -> tuple[int, str]:
+    def _shell(self, text: str) -> tuple[int, str, str]:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", text],
             cwd=self.folder,
@@ -147,4 +149,4 @@ class Reader:
             text=True,
             check=False,
         )
-        return done.returncode, done.stdout + done.stderr
+        return done.returncode, done.stdout, done.stderr
