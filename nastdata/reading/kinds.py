@@ -195,6 +195,8 @@ class Kind(StrEnum):
     """"Other", "another"."""
     TOGETHER = "together"
     """"Along with"."""
+    PART = "part"
+    """Of a device: "tip"."""
     SOME_OF = "some_of"
     """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
@@ -329,6 +331,7 @@ BASES: dict[Kind, Kind] = {
     Kind.CLOSE_BRACKET: Kind.COMMA,
     Kind.GENERIC: Kind.FILLER,
     Kind.TOGETHER: Kind.WITH,
+    Kind.PART: Kind.UNKNOWN,
     Kind.OTHER: Kind.ARTICLE,
     Kind.SOME_OF: Kind.ARTICLE,
 }
@@ -353,10 +356,10 @@ _CLASSES = {
     " hardly generic",
     "aux": "auxiliary past modal can_be can once",
     "modifier": "filler setting article other some_of all number now property new grade grade_adjective grade_adverb place"
-    " persisting unknown date diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
+    " persisting unknown date part diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
-_ALSO = {"unknown": "digits date effect where_it", "comma": "open_bracket close_bracket"}
+_ALSO = {"unknown": "digits date effect where_it part", "comma": "open_bracket close_bracket"}
 """Finer kinds that a pattern's base stands for too."""
 
 

@@ -13,6 +13,8 @@ _COMMA = SYMBOL["comma"]
 _OR = SYMBOL["or"]
 _NOR = SYMBOL["nor"]
 _EITHER = symbols("or versus")
+_RESOLVED = symbols("resolved")
+_RESOLUTION = SYMBOL["resolution"]
 _RECURRED = symbols("recurred")
 _FINITE = frozenset(symbols("auxiliary"))
 _GONE = frozenset(symbols("resolved absent"))
@@ -94,8 +96,15 @@ class Cues(Exceptions):
             self.mentions[-1].polarity = ABSENT
         elif not self._group or (self._joint and look.NAME.match(self.kinds, i + 1)):
             self._open(ABSENT, "determiner")
+        elif self._original[i] in _RESOLVED and self._has_resolved():
+            pass  # "resolution of X, which has cleared"
         elif not (self._joint and self._is_of_other_subject(i)):
             self._close(ABSENT, i)  # but not in "tube in place, and the lung has re-expanded"
+
+    def _has_resolved(self) -> bool:
+        """Tell whether it has been said of the open list already that it has resolved: "resolution of X"."""
+        first = self._group[0].at
+        return self._polarity == ABSENT and _RESOLUTION in self._original[max(0, first - 8) : first]
 
     def _excluded(self, i: int) -> None:
         """Absence; doubt in a denial: "the image does not allow X to be excluded"."""

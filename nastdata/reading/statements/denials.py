@@ -30,7 +30,7 @@ class Denials(Names):
         if not self._group and not self._joint and i and kinds[i - 1] in _LEADING:
             if self._polarity is UNSAID and self._opener == "asks":
                 return  # "to make sure that there is no X"
-            if self._opener == "doubt":
+            if self._opener == "doubt" and not look.PSEUDO.match(kinds, i + 1):
                 return  # "it cannot be said that there is no X"
         if (found := look.OF_IT.match(kinds, i + 1)) and self._deny_again():
             self._skip = found.end()

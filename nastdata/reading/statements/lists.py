@@ -118,7 +118,7 @@ class Lists:
                 self._group[-1].polarity = DOUBTFUL
                 return DOUBTFUL
             return PRESENT
-        if not joint or either:
+        if not joint or either or joint == _SLASH:
             return polarity
         if polarity is UNSAID and self._opener in _GOING_ON and not self._premodified(i):
             if not look.OWN_VERB.match(self.kinds, i + 1):
