@@ -197,6 +197,10 @@ class Kind(StrEnum):
     """"Along with"."""
     PART = "part"
     """Of a device: "tip"."""
+    PRESENCE = "presence"
+    """"The presence of"."""
+    IF_ANY = "if_any"
+    """"If present"."""
     SOME_OF = "some_of"
     """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
@@ -332,6 +336,8 @@ BASES: dict[Kind, Kind] = {
     Kind.GENERIC: Kind.FILLER,
     Kind.TOGETHER: Kind.WITH,
     Kind.PART: Kind.UNKNOWN,
+    Kind.PRESENCE: Kind.SIGN_OF,
+    Kind.IF_ANY: Kind.DOUBT,
     Kind.OTHER: Kind.ARTICLE,
     Kind.SOME_OF: Kind.ARTICLE,
 }
@@ -356,10 +362,15 @@ _CLASSES = {
     " hardly generic",
     "aux": "auxiliary past modal can_be can once",
     "modifier": "filler setting article other some_of all number now property new grade grade_adjective grade_adverb place"
-    " persisting unknown date part diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
+    " persisting unknown date part diagnosis illness anatomy sign_of presence of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
-_ALSO = {"unknown": "digits date effect where_it part", "comma": "open_bracket close_bracket"}
+_ALSO = {
+    "unknown": "digits date effect where_it part",
+    "comma": "open_bracket close_bracket",
+    "sign_of": "presence",
+    "doubt": "if_any",
+}
 """Finer kinds that a pattern's base stands for too."""
 
 
