@@ -140,6 +140,8 @@ class Lists:
         """
         if self._group and _FINITE.search(self.kinds, self._group[-1].at + 1, i):
             return True
+        if not self._group and self._joint == _COMMA and self._has_own_object(i):
+            return look.OWN_VERB.match(self.kinds, i + 1) is not None  # "the absence of Z, an X is"
         few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
         if not few or self._joint != _COMMA + _AND:
             return False
@@ -194,7 +196,7 @@ class Lists:
                 for m in group[start:]:
                     m.polarity = PRESENT
         elif polarity == ABSENT:
-            if len(group) == 1:
+            if len(group) == 1 and not self._joint:
                 group[0].polarity = PRESENT
         else:
             for m in reach:

@@ -135,7 +135,7 @@ AUXILIARY = compile_pattern(
     "filler{0,2} not | [filler not article]{0,3} [auxiliary absent excluded seen change persisting lacking]"
 )
 ANSWER = compile_pattern(
-    "[denial none absent seen lacking not persisting one]"
+    "[unknown filler article]{0,1} colon? [denial none absent seen lacking not persisting one]"
     " | [grade grade_adjective place place_adverbial]{1,3} full_stop"
 )
 BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))
