@@ -201,6 +201,8 @@ class Kind(StrEnum):
     """"The presence of"."""
     IF_ANY = "if_any"
     """"If present"."""
+    ALONE = "alone"
+    """After a place: there and nowhere else."""
     SOME_OF = "some_of"
     """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
@@ -338,6 +340,7 @@ BASES: dict[Kind, Kind] = {
     Kind.PART: Kind.UNKNOWN,
     Kind.PRESENCE: Kind.SIGN_OF,
     Kind.IF_ANY: Kind.DOUBT,
+    Kind.ALONE: Kind.FILLER,
     Kind.OTHER: Kind.ARTICLE,
     Kind.SOME_OF: Kind.ARTICLE,
 }
