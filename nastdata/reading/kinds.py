@@ -230,7 +230,7 @@ class Kind(StrEnum):
     """"Where it should be": begins a clause about how a finding is."""
     # What constructs become.
     NOT_SO = "not_so"
-    """A predicate that isn't known, denied: it leaves a finding that is there, and else the clause is unread."""
+    """A predicate that isn't known, denied: a finding that is there stays, and else the clause is unread."""
     EARLIER = "earlier"
     """"On the prior study": what was there then is not said to be there now."""
     UNSAYS = "unsays"
@@ -361,11 +361,12 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler setting article other some_of all relative now number nearly thereby property new just definite"
-    " hardly generic",
+    "small": "filler setting article other some_of all relative now number nearly thereby property new just"
+    " definite hardly generic",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler setting article other some_of all number now property new grade grade_adjective grade_adverb place"
-    " persisting unknown date part diagnosis illness anatomy sign_of presence of adjective domain image nearly just thereby",
+    "modifier": "filler setting article other some_of all number now property new grade grade_adjective"
+    " grade_adverb place persisting unknown date part diagnosis illness anatomy sign_of presence of adjective"
+    " domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
 _ALSO = {

@@ -160,7 +160,7 @@ class Denials(Names):
             self._set_unclear(_NOT_KNOWN)  # but "is present and has not moved"
 
     def _is_property_again(self, at: int, end: int) -> bool:
-        """Tell whether "is not either" repeats the denial of a property: "is not large, and Y is not either"."""
+        """Tell whether "is not either" denies a property again: "is not large, and Y is not either"."""
         either = any(self.kinds[j] == _ARTICLE for j in range(at, end))
         before = self.mentions[self._sentence : -len(self._group)]
         return either and bool(before) and before[-1].polarity == PRESENT and self._closed == PRESENT
