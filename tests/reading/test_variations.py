@@ -1,8 +1,8 @@
 """Variations of every kind of fault: what is there, not there or doubtful, said in hundreds of ways.
 
 ``reader_variations.tsv`` are sentences; ``reader_templates.tsv`` are templates, each read with several
-findings: ``{a}`` is "a pneumothorax", ``{b}`` "pneumothorax", ``{t}`` "the pneumothorax", in capitals at the
-beginning of a sentence, with X and Y for two findings. The first column is the polarity, or that of X and of Y.
+findings: ``{a}`` is "a pneumothorax", ``{b}`` "pneumothorax", ``{t}`` "the pneumothorax", in capitals at
+the beginning of a sentence, with X and Y for two findings. The first column is the polarity, or that of X and of Y.
 """
 
 from __future__ import annotations
