@@ -22,7 +22,8 @@ _COMMON = sum(
     _BIT[symbol]
     for symbol in symbols(
         "condition article filler place auxiliary comma full_stop preposition unknown of seen and or"
-        " denial grade grade_adjective property shows there_is sign_of anatomy domain place_adverbial persisting with"
+        " denial grade grade_adjective property shows there_is sign_of anatomy domain place_adverbial"
+        " persisting with"
     )
 )
 """Kinds that most texts hold."""

@@ -2,7 +2,8 @@
 
 ``reader_variations.tsv`` are sentences; ``reader_templates.tsv`` are templates, each read with several
 findings: ``{a}`` is "a pneumothorax", ``{b}`` "pneumothorax", ``{t}`` "the pneumothorax", in capitals at
-the beginning of a sentence, with X and Y for two findings. The first column is the polarity, or that of X and of Y.
+the beginning of a sentence, with X and Y for two findings. The first column is the
+polarity, or that of X and of Y.
 """
 
 from __future__ import annotations
