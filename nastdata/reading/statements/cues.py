@@ -84,7 +84,7 @@ class Cues(Exceptions):
     def _would(self, i: int) -> None:
         """Take back what the sentence said: "to say that there is X would be wrong"."""
         if not self._aside:
-            self._take_back(self.mentions[self._sentence :], "supposed")
+            self._take_back(self.mentions[self._clause :], "supposed")
         self._suppose(i)
 
     def _suppose(self, i: int) -> None:

@@ -8,7 +8,7 @@ from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
 _COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash colon"))
-_UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not")
+_UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not absent lacking")
 _FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
 """A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
