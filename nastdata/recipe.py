@@ -355,10 +355,13 @@ class ClaimSettings(Shares):
     enabled: bool = True
     k_min: int = Field(5, ge=2)
     k_max: int = Field(7, ge=2)
+    k_least: int | None = Field(2, ge=2)
+    """Where sets of ``k_min`` claims or more leave a condition with few studies (fewer than 100 in validation
+    or test), sets of fewer claims are made about it, down to this many; null: none."""
     balanced: bool = True
     """Closed families whose every member is true for some image, equally often."""
     per_study: int | None = Field(None, ge=1)
-    """Highest number of sets about one study; null: 4 in the splits that ``once`` names, 48 in others."""
+    """Highest number of sets about one study; null: 4 in the splits that ``once`` names, 8 in others."""
     once: Literal["held_out", "all"] = "held_out"
     """Where a patient is asked about a finding once, and never about one that implies it or follows from it,
     so that no set gives another away: in validation and test, or in all splits."""
@@ -371,6 +374,11 @@ class ClaimSettings(Shares):
         if self.k_max < self.k_min:
             raise ValueError("k_max is less than k_min")
         return self
+
+    @property
+    def least(self) -> int:
+        """Fewest claims that a set may have."""
+        return min(self.k_min, self.k_least or self.k_min)
 
 
 class CaptionSettings(Shares):
