@@ -250,8 +250,10 @@ class BuildRecipe(Settings):
     images: ImageSettings = ImageSettings()
     image_root: Path | dict[str, Path] | None = None
     """Folder of the images; of several sources, a folder for each (or one for all)."""
-    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
-    """How close a source's own term must be to the ontology's condition."""
+    strength: tuple[Literal["exact", "qualified", "broad", "implied"], ...] = ("exact",)
+    """How close a source's own term must be to the ontology's condition. ``qualified``: denials of less than
+    a finding ("no focal consolidation") are said with their qualifier, in captions; else they are left
+    out."""
     closed_world: bool = False
     """Take studies that a source calls normal ("No Finding") as showing none of the conditions it labels."""
     phantom_patients: int = Field(4000, ge=1)
@@ -266,7 +268,13 @@ class BuildRecipe(Settings):
     workers: int = Field(0, ge=0)
     """Processes for realisation and validation; 0: as many as there are cores. Never changes a byte."""
 
-    @field_validator("source", mode="before")
+    @field_validator("strength")
+    @classmethod
+    def _keep_exact(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A qualified denial is said beside plain statements."""
+        return ("exact", *value) if set(value) <= {"qualified"} else value
+
+    @field_validator("source", "strength", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(s.strip() for s in value.split(",") if s.strip()) if isinstance(value, str) else value

@@ -28,7 +28,7 @@ from nastdata.writing.base import Failure, Writer
 from nastdata.writing.template import TemplateWriter
 from nastdata.writing.wording_store import word_facts
 
-FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
+FACT_KEYS = ("condition", "existence", "location", "severity", "denies", "qualifier")
 
 
 def assemble_captions(
@@ -80,6 +80,7 @@ def assemble_claims(
             )
         )
         .unnest("claim_facts")
+        .with_columns(pl.lit(None, pl.String).alias("qualifier"))
         .select("row", "place", *FACT_KEYS, "key")
     )
     worded = _word(long, writer, ontology, recipe, engine)
@@ -145,7 +146,8 @@ def _word(
     n = ITEM_WORDINGS if per_item else recipe.writer.wordings
     facts = long.select(FACT_KEYS).unique().sort(FACT_KEYS, nulls_last=False)
     objects = [Fact(*values) for values in facts.iter_rows()]
-    codes = [draw_int(recipe.seed, "fact", *map(str, values)) for values in facts.iter_rows()]
+    # a qualifier, where there is one, is one more thing to draw by
+    codes = [draw_int(recipe.seed, "fact", *map(str, v[: None if v[-1] else -1])) for v in facts.iter_rows()]
     facts = facts.with_columns(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("fact"), pl.Series("code", codes, pl.UInt64)
     )

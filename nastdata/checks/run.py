@@ -118,9 +118,7 @@ def _find_least(opened: Opened) -> int | None:
 
 def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
     config = "contextual_claims"
-    fact_rules.check_claims(
-        ledger, frame, _find_least(opened), opened.setting("claims", "k_max")
-    )
+    fact_rules.check_claims(ledger, frame, _find_least(opened), opened.setting("claims", "k_max"))
     frame, whole = _leave_out(ledger, ("claims", "required"), config, frame)
     fact_rules.check_families(ledger, whole, opened.setting("claims", "balanced"))
     long = fact_rules.list_claims(frame)

@@ -1,6 +1,6 @@
 """Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
 
-- All studies of a group are of one split and one source: neither tells which claim is true.
+- All studies of a group are of one split, one source and one form of ids: none tells which claim is true.
 - In validation and test a study serves in few sets. A patient never serves in two about one condition, or
   about two of which one implies the other: a lung opacity in the left lower lobe is true wherever a
   consolidation there is, and is often there in the next study too, so that two such sets would give each
@@ -19,6 +19,7 @@ import polars as pl
 
 from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.families import Family
+from nastdata.design.contextual.id_classes import class_ids
 from nastdata.design.contextual.lines import Line, Pool, list_lines
 from nastdata.design.contextual.shares import find_mix
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
@@ -75,12 +76,13 @@ class Former:
     def _fill_splits(self) -> None:
         shares = share_splits(self.table.split, self.recipe.splits)
         wanted = shares * SPARE * min(self.recipe.limit or MOST_SETS, MOST_SETS)
-        source = self.table.studies["source"].to_numpy()
+        source, form = self.table.studies["source"].to_numpy(), class_ids(self.table.studies)
         held_out = min((s for i, s in enumerate(shares) if s > 0 and SPLITS[i] != "train"), default=1.0)
         for split in range(len(SPLITS)):
             pools: list[Pool] = []
-            for name in sorted(set(source[self.table.split == split].tolist())):
-                rows = np.flatnonzero((self.table.split == split) & (source == name)).astype(np.int32)
+            inside = self.table.split == split
+            for name, number in sorted(set(zip(source[inside].tolist(), form[inside].tolist(), strict=True))):
+                rows = np.flatnonzero(inside & (source == name) & (form == number)).astype(np.int32)
                 anew = not self._asks_once(split)
                 pools.append(Pool(self.table, rows, self.sheet, self.recipe, self._apart, anew))
             enough = ENOUGH * max(1.0, shares[split] / held_out)
@@ -98,9 +100,7 @@ class Former:
             lines = [line for p in pools for line in list_lines(p, (k,), rare)]
             formed += self._ask(split, lines, wanted - formed, tally, enough)
 
-    def _ask(
-        self, split: int, lines: list[Line], wanted: int, tally: _Tally, enough: float = np.inf
-    ) -> int:
+    def _ask(self, split: int, lines: list[Line], wanted: int, tally: _Tally, enough: float = np.inf) -> int:
         """Ask lines for families until a split has what it is to have, or they have nothing left.
 
         Lines whose conditions all have ``enough`` sets are passed over.
