@@ -28,6 +28,8 @@ from nastdata.writing.base import Failure, Writer
 from nastdata.writing.template import TemplateWriter
 from nastdata.writing.wording_store import word_facts
 
+POOL = 64
+"""Wordings of each fact among which two of equal length are looked for."""
 FACT_KEYS = ("condition", "existence", "location", "severity", "denies", "qualifier")
 
 
@@ -160,8 +162,12 @@ def _word(
     draws_by_row = long["draw"].to_numpy() + (np.uint64(0) if per_item else long["code"].to_numpy())
     mixed = (_mix(draws_by_row) % np.uint64(n)).astype(np.int64)
     if pairs is not None:
-        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(n)], engine))
-        said = [[r.text if isinstance(r, FactWording) else None for r in islice(answers, n)] for _ in objects]
+        # more to choose from than the recipe's number: few pairs of wordings are equally long
+        pool = max(n, POOL)
+        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(pool)], engine))
+        said = [
+            [r.text if isinstance(r, FactWording) else None for r in islice(answers, pool)] for _ in objects
+        ]
         fact = long["fact"].to_numpy().astype(np.int64)
         draw = _mix(draws_by_row[pairs[:, 0]])
         one, other = match_lengths(said, fact[pairs[:, 0]], fact[pairs[:, 1]], draw)

@@ -135,6 +135,8 @@ class Condition(Phrase):
     on the right. Then a place on record never makes another one free of it."""
     unsaid_places: tuple[Name, ...] = ()
     """Of these, the places that are read of it and never written: no report says "lingular edema"."""
+    after_noun: tuple[Name, ...] = ()
+    """Places that are said after its name only: "a fracture on the right", not "a right fracture"."""
     gone: tuple[Name, ...] = ()
     """Words that say that it is gone without naming it: "extubated"."""
     narrower: tuple[Name, ...] = ()

@@ -251,10 +251,12 @@ class FactGrammar:
     def _misleads(self, place: Place, condition: Condition) -> bool:
         """Whether the adjective can't stand before the name.
 
-        It can't if it and the name's first words name another place ("right" + "lung lesion"), or if a word
-        would come twice ("right upper lung zone" + "lung lesion").
+        It can't if the ontology says so ("a right fracture"), if it and the name's first words name another
+        place ("right" + "lung lesion"), or if a word would come twice ("right upper lung zone" + "lung lesion").
         """
         words = condition.text.split(" ")
+        if place.name in condition.after_noun:
+            return True
         if set(str(place.adjective).split(" ")) & set(words):
             return True
         starts = {f"{place.adjective} {' '.join(words[:n])}" for n in range(1, len(words))}
