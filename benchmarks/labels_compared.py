@@ -147,7 +147,7 @@ def main() -> int:
         said = {s: reader.parse(t, report=True).labels for s, t in texts.items()}
     else:
         said = {s: parse(t, ontology=ontology, report=True).labels for s, t in texts.items()}
-    ours: dict[str, dict[str, Labels]] = {"reader": said}
+    ours: dict[str, Mapping[str, Labels]] = {"reader": dict(said)}
     if options.source:
         ours["facts of a build"] = dict(_list_labels(options.source, set(texts)))
     blanks = any(v is None for _, _, labels in rows for v in labels.values())
