@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nastdata.design.contextual.id_classes import class_ids
+from nastdata.design.contextual.arrays.id_classes import class_ids
 
 
 def classes(*ids: tuple[str, str], source: str = "s") -> list[int]:

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.base import Design
+from nastdata.design.contextual.arrays.id_classes import class_ids
 from nastdata.design.contextual.forming import share_splits
-from nastdata.design.contextual.id_classes import class_ids
 from nastdata.design.contextual.rows import fact_frame, name_codes
 from nastdata.design.contextual.shares import Units, choose_units
 from nastdata.design.contextual.states import logic_of

@@ -18,8 +18,8 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.contextual.arrays.groups import Groups
+from nastdata.design.contextual.arrays.id_classes import class_ids
 from nastdata.design.contextual.families import Family
-from nastdata.design.contextual.id_classes import class_ids
 from nastdata.design.contextual.lines import Line, Pool, list_lines
 from nastdata.design.contextual.shares import find_mix
 from nastdata.design.contextual.study_states import Codes, Ints, StudyTable
