@@ -28,7 +28,9 @@ from nastdata.writing.base import Failure, Writer
 from nastdata.writing.template import TemplateWriter
 from nastdata.writing.wording_store import word_facts
 
-FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
+POOL = 64
+"""Wordings of each fact among which two of equal length are looked for."""
+FACT_KEYS = ("condition", "existence", "location", "severity", "denies", "qualifier")
 
 
 def assemble_captions(
@@ -80,6 +82,7 @@ def assemble_claims(
             )
         )
         .unnest("claim_facts")
+        .with_columns(pl.lit(None, pl.String).alias("qualifier"))
         .select("row", "place", *FACT_KEYS, "key")
     )
     worded = _word(long, writer, ontology, recipe, engine)
@@ -145,7 +148,8 @@ def _word(
     n = ITEM_WORDINGS if per_item else recipe.writer.wordings
     facts = long.select(FACT_KEYS).unique().sort(FACT_KEYS, nulls_last=False)
     objects = [Fact(*values) for values in facts.iter_rows()]
-    codes = [draw_int(recipe.seed, "fact", *map(str, values)) for values in facts.iter_rows()]
+    # a qualifier, where there is one, is one more thing to draw by
+    codes = [draw_int(recipe.seed, "fact", *map(str, v[: None if v[-1] else -1])) for v in facts.iter_rows()]
     facts = facts.with_columns(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("fact"), pl.Series("code", codes, pl.UInt64)
     )
@@ -158,8 +162,12 @@ def _word(
     draws_by_row = long["draw"].to_numpy() + (np.uint64(0) if per_item else long["code"].to_numpy())
     mixed = (_mix(draws_by_row) % np.uint64(n)).astype(np.int64)
     if pairs is not None:
-        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(n)], engine))
-        said = [[r.text if isinstance(r, FactWording) else None for r in islice(answers, n)] for _ in objects]
+        # more to choose from than the recipe's number: few pairs of wordings are equally long
+        pool = max(n, POOL)
+        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(pool)], engine))
+        said = [
+            [r.text if isinstance(r, FactWording) else None for r in islice(answers, pool)] for _ in objects
+        ]
         fact = long["fact"].to_numpy().astype(np.int64)
         draw = _mix(draws_by_row[pairs[:, 0]])
         one, other = match_lengths(said, fact[pairs[:, 0]], fact[pairs[:, 1]], draw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -18,9 +20,9 @@ CLAIM_COLUMNS = (
 )
 
 
-def fact_frame(facts: tuple[Fact, ...]) -> pl.DataFrame:
-    """Return facts as rows: ``fact`` (struct of four attributes) and ``negation_type``."""
-    parts = ("condition", "existence", "location", "severity")
+def fact_frame(facts: Sequence[Fact], *, qualified: bool = False) -> pl.DataFrame:
+    """Return facts as rows: ``fact`` (struct of four attributes, or five) and ``negation_type``."""
+    parts = ("condition", "existence", "location", "severity", *(("qualifier",) if qualified else ()))
     columns = {p: pl.Series(p, [getattr(f, p) for f in facts], pl.String) for p in parts}
     return pl.DataFrame(columns).select(
         pl.struct(parts).alias("fact"),
