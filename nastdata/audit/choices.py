@@ -232,12 +232,13 @@ def sample_groups(frame: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """Return whole groups, in the order of a hash, until ``most`` rows are reached."""
     if len(frame) <= most:
         return frame
-    sizes = frame.group_by("group_id").agg(pl.len().alias("rows")).sort("group_id")
-    draws = pl.Series([draw_int(seed, "audit sample", g) for g in sizes["group_id"]], dtype=pl.UInt64)
-    sizes = sizes.with_columns(draws.alias("draw")).sort("draw", "group_id")
+    group = "group_id" if "group_id" in frame.columns else "pair_id"
+    sizes = frame.group_by(group).agg(pl.len().alias("rows")).sort(group)
+    draws = pl.Series([draw_int(seed, "audit sample", g) for g in sizes[group]], dtype=pl.UInt64)
+    sizes = sizes.with_columns(draws.alias("draw")).sort("draw", group)
     before = sizes["rows"].cum_sum() - sizes["rows"]
     kept = sizes.filter(before < most)
-    return frame.join(kept.select("group_id"), on="group_id", how="semi")
+    return frame.join(kept.select(group), on=group, how="semi")
 
 
 def rank_strings(values: pl.Series | Sequence[str]) -> tuple[pl.Series, Ints]:
