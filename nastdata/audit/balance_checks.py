@@ -196,7 +196,7 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         Cell -> accuracy with interval (clustered by patient), beside the base rate: always the commoner
         polarity of the other patients' captions.
     """
-    fact = frame["fact"].struct.unnest()
+    fact = frame["fact"].struct.unnest().cast(pl.String)
     negated = (frame["polarity"] == "negated").to_numpy()
     names, patient = rank_strings(
         frame.select(pl.concat_str("source", "patient_id", separator="/")).to_series()
@@ -215,10 +215,11 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         name: fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
         for name, columns in CAPTION_CELLS.items()
     }
-    characters = frame["caption"].str.len_chars().cast(pl.String)
+    distinct, text = rank_strings(frame["caption"])
+    characters = distinct.str.len_chars().cast(pl.String).gather(text)
     keys |= {
         "characters": characters,
-        "words": frame["caption"].str.count_matches(" ").cast(pl.String),
+        "words": distinct.str.count_matches(" ").cast(pl.String).gather(text),
         "condition and characters": fact["condition"] + "|" + characters,
     }
     for column in (c for c in frame.columns if c.startswith(CONTEXT)):

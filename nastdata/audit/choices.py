@@ -106,13 +106,13 @@ def read_claims(frame: pl.DataFrame) -> ChoiceSet:
     """Lay out a ``contextual_claims`` frame; sets have any number of claims."""
     frame = frame.sort("set_id")
     start = np.concatenate([[0], np.cumsum(frame["claims"].list.len().to_numpy())]).astype(np.int64)
-    facts = frame["claim_facts"].explode().struct.unnest()
+    facts = frame["claim_facts"].explode().struct.unnest().cast(pl.String)
     columns = [
         facts["condition"],
         facts["existence"],
         facts["location"],
         facts["severity"],
-        frame["claim_negations"].explode(),
+        frame["claim_negations"].explode().cast(pl.String),
     ]
     return ChoiceSet(
         ids=frame["set_id"].to_list(),
@@ -244,6 +244,7 @@ def sample_groups(frame: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
 def rank_strings(values: pl.Series | Sequence[str]) -> tuple[pl.Series, Ints]:
     """Return the sorted distinct strings and each value's index among them."""
     series = values if isinstance(values, pl.Series) else pl.Series(list(values), dtype=pl.String)
+    series = series.cast(pl.String)
     codes = series.rank("dense").to_numpy().astype(np.int64) - 1
     return series.unique().sort(), codes
 

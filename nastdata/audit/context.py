@@ -144,4 +144,4 @@ def _list_options(frame: pl.DataFrame, config: str) -> pl.DataFrame:
 
 
 def _glue(*columns: str) -> pl.Expr:
-    return pl.concat_str(*(pl.col(c).fill_null("") for c in columns), separator="|")
+    return pl.concat_str(*(pl.col(c).cast(pl.String).fill_null("") for c in columns), separator="|")

@@ -19,7 +19,7 @@ from nastdata.audit.choices import (
 )
 from nastdata.audit.context import add_context, add_recurrence
 from nastdata.audit.intervals import FAMILY_Z, bound_accuracy
-from nastdata.audit.trials import Trial, run_trials
+from nastdata.audit.trials import Trial, run_beside, run_trials
 from nastdata.ontology import Ontology
 from nastdata.recipe import AuditSettings
 from nastdata.seeded import draw_int
@@ -179,15 +179,18 @@ def _solve(
     about: dict[str, Any] = {}
     laid_out: dict[str, ChoiceSet] = {}
     trials: list[Trial] = []
-    for subset, part in parts.items():
-        choices = _READ[config](part)
-        laid_out[subset] = choices
-        keys = [draw_int(seed, "audit", i) for i in range(settings.seeds)]
+    keys = [draw_int(seed, "audit", i) for i in range(settings.seeds)]
+
+    def lay_out(subset: str) -> list[Trial]:
+        choices = _READ[config](parts[subset])
         folds = [make_folds(choices.groups, choices.patients, settings.folds, key) for key in keys]
-        about[subset] = _describe_folds(folds)
         clusters = [rank_strings(c)[1] for c in (choices.groups, choices.patients)]
         limit = settings.threshold if config == "mednega" else float(choices.chance.mean()) + CLAIM_MARGIN
-        trials += [Trial(subset, named, choices, folds, clusters, limit) for named in make(choices)]
+        return [Trial(subset, named, choices, folds, clusters, limit) for named in make(choices)]
+
+    for subset, made in zip(parts, run_beside(lay_out, list(parts)), strict=True):
+        trials += made
+        laid_out[subset], about[subset] = made[0].choices, _describe_folds(made[0].folds)
     results: list[SolverResult] = []
     gathered: dict[str, list[pl.DataFrame]] = {}
     for trial, (credit, tried) in zip(trials, run_trials(trials), strict=True):

@@ -177,7 +177,7 @@ def _lay_out(
             "code": code,
             "order": mix_codes(code, draw_int(recipe.seed, "caption order")),
             "fact": facts["fact"].gather(statements),
-            "negation_type": facts["negation_type"].gather(statements),
+            "negation_type": facts["negation_type"].cast(pl.String).gather(statements),
             "at": table.split[studies],
             "from": table.studies["source"].gather(studies),
         }
@@ -232,7 +232,7 @@ def _choose(
         .sort("luck", "cell", "pair")
     )
     number = {name: i for i, name in enumerate(table.conditions)}
-    condition = pairs["condition"].replace_strict(number, return_dtype=pl.Int64).to_numpy()
+    condition = pairs["condition"].cast(pl.String).replace_strict(number, return_dtype=pl.Int64).to_numpy()
     about = np.zeros((len(pairs), len(table.conditions)))
     about[np.arange(len(pairs)), condition] = pairs["rows"].to_numpy()
     kind = pairs["kind"].replace_strict({k: i for i, k in enumerate(KINDS)}, return_dtype=pl.Int64)
