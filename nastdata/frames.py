@@ -93,7 +93,7 @@ def settle_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl
 
 
 def spell_out(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-    """Return a frame whose named values are plain strings: some rows of it, or memory is spent for nothing."""
+    """Return rows with plain strings in place of named values; all at once would cost much memory."""
     return frame.cast({k: t for k, t in schema.items() if frame.schema[k] != t})
 
 

@@ -175,7 +175,7 @@ BUILD = """
 import sys, hashlib
 from pathlib import Path
 import nastdata
-nastdata.build("contextual", sys.argv[1], limit=60, phantom_patients=200, audit={"enabled": False})
+nastdata.build("contextual", out=sys.argv[1], limit=60, phantom_patients=200, audit={"enabled": False})
 files = sorted(Path(sys.argv[1]).rglob("*.parquet")) + [Path(sys.argv[1]) / "manifest.json"]
 print(hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest())
 """

@@ -235,8 +235,9 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
 
 
 def _hash_texts(texts: pl.Series) -> pl.Series:
-    """Return a 64-bit code of each row's texts, in any order: of a million rows two are alike by luck once
-    in ten million times.
+    """Return a 64-bit code of each row's texts, in any order.
+
+    Of a million rows two are alike by luck once in ten million times.
     """
     if texts.dtype != pl.List:
         return texts.hash()

@@ -176,9 +176,7 @@ def _list_contextual(
         return made[len(part)]
 
     def enough(design: Callable[[pl.DataFrame], Design]) -> Design:
-        return design_enough(
-            design, facts, seed=recipe.seed, limit=recipe.limit, per_row=CONTEXTUAL_STUDIES
-        )
+        return design_enough(design, facts, seed=recipe.seed, limit=recipe.limit, per_row=CONTEXTUAL_STUDIES)
 
     parts = []
     if recipe.claims.enabled:

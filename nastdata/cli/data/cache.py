@@ -142,7 +142,9 @@ def _clear_computed(with_others: bool) -> None:
         )
     gone = clear_entries()
     n = len(gone)
-    click.echo(f"deleted: {n:,} computed {'result' if n == 1 else 'results'} ({find_folder() or 'none kept'})")
+    click.echo(
+        f"deleted: {n:,} computed {'result' if n == 1 else 'results'} ({find_folder() or 'none kept'})"
+    )
 
 
 def _open(path: Path | None) -> AnswerCache | None:

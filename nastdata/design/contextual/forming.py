@@ -72,7 +72,7 @@ class Former:
     def _fill_splits(self) -> None:
         spare = [SPARE if self._asks_once(i) else SPARE_TRAINED for i in range(len(SPLITS))]
         wanted = share_splits(self.table.split, self.recipe.splits) * spare
-        wanted *= min(self.recipe.limit or MOST_SETS, MOST_SETS)
+        wanted *= self.recipe.limit or MOST_SETS
         source = self.table.studies["source"].to_numpy()
         for split in range(len(SPLITS)):
             lines: list[Line] = []

@@ -66,7 +66,7 @@ class Board:
 
     @cached_property
     def exclusive(self) -> Bools:
-        """Columns x columns: each is true in some study in which the other is false, and they fit together."""
+        """Columns x columns: each is true in a study in which the other is false, and they fit together."""
         alone = (self.weight[:, None] * self.true).T @ self.false
         fit: Bools = (alone >= 1) & (alone.T >= 1)
         return fit if self.single is ALL else fit & self.single
