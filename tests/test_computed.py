@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nastdata import computed
+from nastdata.computed import store as computed
 from nastdata.cli import main
 
 

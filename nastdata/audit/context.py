@@ -55,7 +55,7 @@ def add_context(frame: pl.DataFrame, config: str) -> pl.DataFrame:
     }
     for name, columns in made.items():
         codes = frame.select(
-            c.cast(pl.Int64).fill_null(-1).name.prefix(f"{CONTEXT}{name}: ") for c in columns
+            c.cast(pl.Int32).fill_null(-1).name.prefix(f"{CONTEXT}{name}: ") for c in columns
         )
         frame = frame.hstack(codes.select(c for c in codes.columns if codes[c].n_unique() > 1))
     return frame

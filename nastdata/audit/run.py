@@ -127,12 +127,17 @@ def audit_frames(
     for config in (c for c in _READ if c in frames):
         frame = add_context(frames[config], config)
         by = _PARTED_BY.get(config)
-        kinds = {"all": frame} if by is None else _part(frame, by)
+        kinds = [("all", pl.lit(True))] if by is None else _list_kinds(frame, by)
         asked_again = config == "contextual_claims" and bool((promises or {}).get(ASKED_AGAIN))
-        if asked_again and len(held_out := frame.filter(pl.col("split") != "train")):
-            kinds[HELD_OUT] = held_out
-        parts = {kind: sample_groups(f, MOST_ITEMS, seed) for kind, f in kinds.items()}
-        sampled = {kind: {"items": len(kinds[kind]), "tried": len(part)} for kind, part in parts.items()}
+        if asked_again:
+            kinds.append((HELD_OUT, pl.col("split") != "train"))
+        parts: dict[str, pl.DataFrame] = {}
+        sampled: dict[str, dict[str, int]] = {}
+        for kind, of_kind in kinds:  # memory holds the rows of one kind beside the whole
+            rows = frame.filter(of_kind)
+            if len(rows):
+                parts[kind] = sample_groups(rows, MOST_ITEMS, seed)
+                sampled[kind] = {"items": len(rows), "tried": len(parts[kind])}
         method["sampled"][config] = sampled if by else sampled["all"]
         if config in _RECURRING:
             parts = {
@@ -233,9 +238,9 @@ _RECURRING = ("mednega", "contextual_claims", "protocols")
 """Configs in which a study may have several questions."""
 
 
-def _part(frame: pl.DataFrame, by: str) -> dict[str, pl.DataFrame]:
-    """Return the rows of each kind, in their order."""
-    return {str(k[0]): f for k, f in sorted(frame.partition_by(by, as_dict=True).items())}
+def _list_kinds(frame: pl.DataFrame, by: str) -> list[tuple[str, pl.Expr]]:
+    """Return each kind in a column, sorted, and what its rows are told by."""
+    return [(str(kind), pl.col(by) == kind) for kind in frame[by].unique().sort()]
 
 
 def _describe_folds(folds: list[Folds]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def _list_computed(as_json: bool) -> None:
     """Count the computed results by kind."""
     import json
 
-    from nastdata.computed import OFF, VARIABLE, find_folder, list_entries
+    from nastdata.computed.store import OFF, VARIABLE, find_folder, list_entries
 
     kinds: dict[str, list[int]] = {}
     for entry in list_entries():
@@ -133,7 +133,7 @@ def _list_computed(as_json: bool) -> None:
 
 
 def _clear_computed(with_others: bool) -> None:
-    from nastdata.computed import clear_entries, find_folder
+    from nastdata.computed.store import clear_entries, find_folder
     from nastdata.errors import UserError
 
     if with_others:

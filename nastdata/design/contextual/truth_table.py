@@ -15,7 +15,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import polars as pl
 
-from nastdata.computed import keep
+from nastdata.computed.store import keep
 from nastdata.design.contextual.arrays.judging import (
     ATTRIBUTES,
     TRUE,
@@ -53,7 +53,7 @@ def judge_statements(table: StudyTable, logic: Logic, allowed: frozenset[str]) -
     """Judge every statement of the allowed negation types in every state of its condition.
 
     The verdicts follow from the ontology and the set of states alone, and are kept between builds
-    (``nastdata.computed``).
+    (``nastdata.computed.store``).
     """
     said = [
         [f for f in statements(c, logic.ontology) if f.negation_type in {"none", *allowed}]

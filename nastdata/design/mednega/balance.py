@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nastdata.computed import keep
+from nastdata.computed.store import keep
 from nastdata.design.mednega.integer_program import Types, assign_types, solve, state_problem
 from nastdata.design.mednega.planes import Cell
 from nastdata.design.mednega.pricing import price_problem
@@ -54,7 +54,7 @@ class Balance:
 def balance_split(types: Types, cells: Sequence[Cell], *, per_study: int, share: float | None) -> Balance:
     """Find the largest balanced design of one split.
 
-    It follows from its arguments alone, and is kept between builds (``nastdata.computed``).
+    It follows from its arguments alone, and is kept between builds (``nastdata.computed.store``).
 
     Args:
         types: The split's eligible studies by what they can serve as.

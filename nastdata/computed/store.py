@@ -38,7 +38,7 @@ STALE = 3600.0
 MOST_BYTES = 200_000_000
 """Size of all entries above which those that were not used for longest go."""
 LIBRARIES = ("numpy", "scipy", "polars")
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
