@@ -123,8 +123,8 @@ def check_planes(frame: pl.DataFrame) -> dict[str, Any]:
         pl.col("conditions").list.join("|").alias("triple"),
         as_text.list.sort().list.join(" ").alias("plane"),
         truth.cast(pl.List(pl.String)).list.join("").alias("truth"),
-        pl.col("negated_choices").list.sort().list.join("|").alias("negated"),
-        pl.col("affirmative_choices").list.sort().list.join("|").alias("affirmative"),
+        _hash_texts(frame["negated_choices"]).alias("negated"),
+        _hash_texts(frame["affirmative_choices"]).alias("affirmative"),
     )
     uses = items.group_by("split", "triple", "plane", "truth").agg(pl.len().alias("uses"))
     planes = uses.group_by("split", "triple", "plane").agg(
@@ -134,7 +134,7 @@ def check_planes(frame: pl.DataFrame) -> dict[str, Any]:
     groups = items.group_by("group_id").agg(
         pl.len().alias("items"),
         pl.col("truth").n_unique().alias("truths"),
-        pl.concat_str("triple", "plane", "negated", "affirmative").n_unique().alias("wordings"),
+        pl.struct("triple", "plane", "negated", "affirmative").n_unique().alias("wordings"),
     )
     broken = groups.filter((pl.col("items") != 4) | (pl.col("truths") != 4) | (pl.col("wordings") != 1))
     return {
