@@ -167,7 +167,11 @@ def main(argv: list[str] | None = None) -> None:
         if isinstance(e, Terminated) or isinstance(e.__cause__, Terminated):
             _fail("ended by SIGTERM; run the same command again to go on", 143)
         _fail("interrupted; run the same command again to go on", 130)
-    except MemoryError:
+    except (MemoryError, SystemError) as e:
+        # A library that gets no memory may report a failure and forget the exception: SystemError.
+        known = isinstance(e, MemoryError) or "without exception set" in str(e)
+        if not known:
+            raise
         _fail("out of memory\nlower --limit, or use a machine with more memory", 2)
     except BrokenPipeError:
         sys.stderr.close()
