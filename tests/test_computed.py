@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nastdata.computed import store as computed
 from nastdata.cli import main
+from nastdata.computed import store as computed
 
 
 @pytest.fixture
