@@ -67,7 +67,7 @@ def balance_split(types: Types, cells: Sequence[Cell], *, per_study: int, share:
     kept = keep(
         "balance",
         [*asked, per_study, share],
-        lambda: _pack(_find_balance(types, cells, per_study=per_study, share=share), cells),
+        lambda: _pack(find_balance(types, cells, per_study=per_study, share=share), cells),
         lambda made: made.get("groups", np.zeros(0)).shape == (len(cells),) and "served" in made,
     )
     return _unpack(kept, cells)
@@ -112,7 +112,8 @@ def _unpack(kept: Mapping[str, np.ndarray], cells: Sequence[Cell]) -> Balance:
     )
 
 
-def _find_balance(types: Types, cells: Sequence[Cell], *, per_study: int, share: float | None) -> Balance:
+def find_balance(types: Types, cells: Sequence[Cell], *, per_study: int, share: float | None) -> Balance:
+    """Find what ``balance_split`` returns, without looking at what is kept."""
     whole = state_problem(types, cells, per_study)
     if not whole.cells:
         return Balance({}, {}, 0, 0.0, None, share, True)
