@@ -39,7 +39,7 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
             f"{_count(len(studies), 'fact')} with {_count(located, 'place')} and {_count(graded, 'grade')}"
         )
         if config == "contextual_claims":
-            k = recipe.claims.k_min
+            k = recipe.claims.least
             return (
                 f"K={k} claims need {_spell(k)} states of a finding that exclude one another, by place or "
                 f"grade, each seen in some study of the same split; {known}. Use a source with places or "

@@ -34,7 +34,9 @@ AT_ONCE = 1_000_000
 FEW = 0.5
 """Share of distinct texts below which rows hold their numbers instead."""
 Codes = np.ndarray[Any, np.dtype[np.uint64]]
-FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
+POOL = 64
+"""Wordings of each fact among which two of equal length are looked for."""
+FACT_KEYS = ("condition", "existence", "location", "severity", "denies", "qualifier")
 
 
 def assemble_captions(
@@ -87,6 +89,7 @@ def assemble_claims(
             )
         )
         .unnest("claim_facts")
+        .with_columns(pl.lit(None, pl.String).alias("qualifier"))
         .select("row", "place", *FACT_KEYS, "key")
     )
     worded = _word(long, sets["group_id"].unique().sort(), writer, ontology, recipe, engine)
@@ -178,7 +181,8 @@ def _word(
     n = ITEM_WORDINGS if per_item else recipe.writer.wordings
     facts = long.select(FACT_KEYS).unique().sort(FACT_KEYS, nulls_last=False)
     objects = [Fact(*values) for values in facts.iter_rows()]
-    codes = [draw_int(recipe.seed, "fact", *map(str, values)) for values in facts.iter_rows()]
+    # a qualifier, where there is one, is one more thing to draw by
+    codes = [draw_int(recipe.seed, "fact", *map(str, v[: None if v[-1] else -1])) for v in facts.iter_rows()]
     facts = facts.with_row_index("fact")
     code = np.array(codes, np.uint64)
     draws = np.array([draw_int(recipe.seed, "wording", k) for k in keys], np.uint64)
@@ -193,8 +197,12 @@ def _word(
         # The texts of one item share a number if they are asked for in one question.
         mixed[here] = _mix(_draw(draws, code, part["key"].to_numpy(), fact[here], per_item)) % np.uint64(n)
     if pairs is not None:
-        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(n)], engine))
-        said = [[r.text if isinstance(r, FactWording) else None for r in islice(answers, n)] for _ in objects]
+        # more to choose from than the recipe's number: few pairs of wordings are equally long
+        pool = max(n, POOL)
+        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(pool)], engine))
+        said = [
+            [r.text if isinstance(r, FactWording) else None for r in islice(answers, pool)] for _ in objects
+        ]
         first, second = pairs[:, 0], pairs[:, 1]
         draw = _mix(_draw(draws, code, long["key"].to_numpy()[first], fact[first], per_item))
         at = fact.astype(np.int64)
@@ -202,13 +210,14 @@ def _word(
         there = one >= 0
         mixed[first[there]], mixed[second[there]] = one[there], other[there]
     # a text for each pair of a fact and a wording that is wanted
-    cell = fact.astype(np.uint64) * np.uint64(n) + mixed
+    width = np.uint64(max(n, POOL))
+    cell = fact.astype(np.uint64) * width + mixed
     wanted_cells = np.unique(cell)
     slot = np.searchsorted(wanted_cells, cell).astype(np.uint32)
     wanted = pl.DataFrame(
         {
-            "fact": (wanted_cells // np.uint64(n)).astype(np.uint32),
-            "wording": (wanted_cells % np.uint64(n)).astype(np.uint32),
+            "fact": (wanted_cells // width).astype(np.uint32),
+            "wording": (wanted_cells % width).astype(np.uint32),
         }
     )
     texts, refused, regenerated = _word_checked(

@@ -86,8 +86,10 @@ class Pool:
 class SearchLine:
     """Families of one scope and kind, searched for among the studies that are free at the time."""
 
-    def __init__(self, pool: Pool, conditions: tuple[int, ...], kind: NegationType) -> None:
-        self.pool, self.conditions, self.kind = pool, conditions, kind
+    def __init__(
+        self, pool: Pool, conditions: tuple[int, ...], kind: NegationType, sizes: tuple[int, ...]
+    ) -> None:
+        self.pool, self.conditions, self.kind, self.sizes = pool, conditions, kind, sizes
         self._attempt = 0
         self._waiting: deque[Family] = deque()
         self._seen: set[Family] = set()
@@ -141,8 +143,7 @@ class SearchLine:
         self._counts, self._ahead, self._boards = counts, {}, {}
         pool = self.pool
         whole = set_board(scope, pool.sheet, counts, pool.apart)
-        claims = pool.recipe.claims
-        for k in range(claims.k_min, claims.k_max + 1):
+        for k in self.sizes:
             board = whole and prune_board(whole, self.kind, k)
             if board is None:
                 break
@@ -172,15 +173,25 @@ class PlainLine:
 Line = SearchLine | PlainLine
 
 
-def list_lines(pool: Pool) -> Iterator[Line]:
-    """Give every line of a pool."""
+def list_lines(
+    pool: Pool, sizes: tuple[int, ...] | None = None, among: frozenset[int] | None = None
+) -> Iterator[Line]:
+    """Give every line of a pool.
+
+    Args:
+        pool: studies of one split and source.
+        sizes: which K, ascending; None: from the recipe's ``k_min`` to its ``k_max``.
+        among: conditions that may occur; None: all.
+    """
     recipe = pool.recipe
+    sizes = sizes or tuple(range(recipe.claims.k_min, recipe.claims.k_max + 1))
     kinds: tuple[NegationType, ...] = ("none", *recipe.negation_types)
     for conditions in list_scopes(pool.part, (1, 2, 3), MOST_SCOPES, LEAST_STUDIES, recipe.seed):
-        for kind in kinds:
-            yield SearchLine(pool, conditions, kind)
+        if among is None or among.issuperset(conditions):
+            for kind in kinds:
+                yield SearchLine(pool, conditions, kind, sizes)
     listed: dict[tuple[Any, ...], list[Family]] = defaultdict(list)
-    for family in list_plain_families(pool.part, pool.sheet, recipe):
+    for family in list_plain_families(pool.part, pool.sheet, recipe, sizes, among):
         listed[family.kind, family.conditions].append(family)
     for (_, conditions), families in listed.items():
         yield PlainLine(pool, conditions, families)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
@@ -25,12 +26,12 @@ CLAIM_COLUMNS = (
 NEGATION_TYPE = name_values(get_args(NegationType))
 
 
-def fact_frame(facts: tuple[Fact, ...]) -> pl.DataFrame:
-    """Return facts as rows: ``fact`` (struct of four attributes) and ``negation_type``.
+def fact_frame(facts: Sequence[Fact], *, qualified: bool = False) -> pl.DataFrame:
+    """Return facts as rows: ``fact`` (struct of four attributes, or five) and ``negation_type``.
 
     All are ``name_values``: ten million claims take four bytes each then.
     """
-    parts = ("condition", "existence", "location", "severity")
+    parts = ("condition", "existence", "location", "severity", *(("qualifier",) if qualified else ()))
     said = {p: [getattr(f, p) for f in facts] for p in parts}
     columns = {p: pl.Series(p, values, name_values(values)) for p, values in said.items()}
     return pl.DataFrame(columns).select(
