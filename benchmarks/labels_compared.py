@@ -78,7 +78,9 @@ def _read_label(cell: str, where: str) -> float | None:
     return value
 
 
-def compare(pairs: Iterable[tuple[float | None, float | None]], *, blanks: bool) -> dict[str, float | int | None]:
+def compare(
+    pairs: Iterable[tuple[float | None, float | None]], *, blanks: bool
+) -> dict[str, float | int | None]:
     """Return how theirs and ours agree on one condition.
 
     Args:
