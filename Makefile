@@ -6,7 +6,7 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: demo test test-base lint bench chaos experiment docs release-check sbom clean
+.PHONY: demo test test-base lint bench chaos experiment docs release-check sbom audit clean
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
@@ -70,5 +70,10 @@ browser:
 sbom: $(VENV)/.test  ## bill of materials of the installation, and known weaknesses, offline
 	$(BIN)/python benchmarks/bill_of_materials.py --out $(OUT)-sbom.json
 
+audit:  ## known weaknesses of the base install; asks the registry, so it needs a network
+	$(PYTHON) -m venv --clear $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(VENV)-audit/bin/python -m pip_audit --progress-spinner off .
+
 clean:
-	rm -rf $(VENV) $(OUT)
+	rm -rf $(VENV)-audit $(VENV) $(OUT)

@@ -36,7 +36,7 @@ NAMES = {
 """Names of columns that are not the ontology's own."""
 READERS = {"openi": truth_contextual.read_openi, "padchest": truth_contextual.read_padchest}
 VALUES = (1, 0, -1, None)
-SHOWN = {1: "present", 0: "absent", -1: "uncertain", None: "not stated"}
+SHOWN: dict[float | None, str] = {1: "present", 0: "absent", -1: "uncertain", None: "not stated"}
 
 
 def read_table(path: Path, key: str | None, conditions: Iterable[str]) -> Iterator[tuple[str, str, Labels]]:
@@ -50,8 +50,8 @@ def read_table(path: Path, key: str | None, conditions: Iterable[str]) -> Iterat
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
         table = csv.DictReader(file)
         columns = table.fieldnames or []
-        ours = {c: known[c.strip().replace("_", " ").lower()] for c in columns
-                if c.strip().replace("_", " ").lower() in known}  # fmt: skip
+        plain = {c: c.strip().replace("_", " ").lower() for c in columns}
+        ours = {c: known[name] for c, name in plain.items() if name in known}
         if not ours:
             raise SystemExit(f"{path}: no column names a condition ({', '.join(columns[:5])} ...)")
         if key is not None and key not in columns:
@@ -88,8 +88,9 @@ def compare(
         blanks: whether theirs tells absent from not stated; if not, all but 1 is one value.
 
     Returns:
-        Counts (``opposite``: one says present, the other absent; null without blanks), the share of equal values, Cohen's kappa (null if both always say the same), and of what they
-        call present how much we do, and the reverse (null if there is none).
+        Counts (``opposite``: one says present, the other absent; null without blanks), the share of equal
+        values, Cohen's kappa (null if both always say the same), and of what they call present how much we
+        do, and the reverse (null if there is none).
     """
     counts = Counter(pairs)
     if not blanks:
@@ -146,7 +147,7 @@ def main() -> int:
         said = {s: reader.parse(t, report=True).labels for s, t in texts.items()}
     else:
         said = {s: parse(t, ontology=ontology, report=True).labels for s, t in texts.items()}
-    ours: dict[str, dict[str, Labels]] = {"reader": said}
+    ours: dict[str, Mapping[str, Labels]] = {"reader": dict(said)}
     if options.source:
         ours["facts of a build"] = dict(_list_labels(options.source, set(texts)))
     blanks = any(v is None for _, _, labels in rows for v in labels.values())

@@ -3,7 +3,7 @@
     python benchmarks/texts_to_read.py mednega contextual probes ... --size 200 --seed 0
 
 Prints for each config of each folder ``--size`` different texts, drawn by a hash of seed and text: options in
-both wordings (half and half), claims, captions, probes, prompts, questions with their choices. The same folder
+both wordings, claims, captions, probes, prompts, questions with their choices. The same folder
 and seed give the same texts. ``docs/contextual.md`` has the faults that were counted.
 """
 

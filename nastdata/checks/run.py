@@ -113,7 +113,7 @@ def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: 
 def _find_least(opened: Opened) -> int | None:
     """Return the fewest claims that a set may have by the recipe."""
     k_min, least = opened.setting("claims", "k_min"), opened.setting("claims", "k_least")
-    return k_min if k_min is None or least is None else min(k_min, least)
+    return None if k_min is None else int(min(k_min, least or k_min))
 
 
 def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:

@@ -19,9 +19,8 @@ ONTOLOGY = load_ontology("chest_xray")
 
 
 def recipe(**changes: object) -> ContextualRecipe:
-    made = check_recipe(
-        {"recipe": "contextual", "captions": {"mix": None, "max_share": None}, **changes}, "test"
-    )
+    captions = {"mix": None, "max_share": None}
+    made = check_recipe({"recipe": "contextual", "captions": captions, **changes}, where="test")
     assert isinstance(made, ContextualRecipe)
     return made
 
@@ -29,7 +28,7 @@ def recipe(**changes: object) -> ContextualRecipe:
 def make_facts(*studies: tuple[str, str, str | None], n: int = 8) -> pl.DataFrame:
     """Return ``n`` studies each of (condition, existence, qualifier), all in train."""
     rows = [
-        ("s", f"p{i}-{k}", f"{k}-{i}", f"{k}-{i}", None, None, "frontal", c, e, None, None, q, "train")
+        ("s", f"p{i}-{k}", f"{i}-{k}", f"{i}-{k}", None, None, "frontal", c, e, None, None, q, "train")
         for i, (c, e, q) in enumerate(studies)
         for k in range(n)
     ]
@@ -81,7 +80,7 @@ def test_a_denial_in_part_is_said_with_its_word(strength: object) -> None:
     assert of_word["focal"] == ["absent"] * 8
     consolidation = [e for c, e, _, _ in said if c == "Consolidation"]
     assert consolidation.count("present") == consolidation.count("absent") == 16
-    assert frame["caption_id"].is_unique()
+    assert frame["caption_id"].n_unique() == len(frame)
     pairs = frame.group_by("pair").agg(pl.len(), pl.col("polarity").n_unique())
     assert set(pairs.select("len", "polarity").rows()) == {(2, 2)}
 

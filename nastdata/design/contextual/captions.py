@@ -96,7 +96,8 @@ def design_captions(
             if recipe.captions.affirmative_controls:
                 parts.append((a[:na], said_a[:na], np.full(na, number, np.int32)))
             parts.append((b[:nb], said_b[:nb], np.full(nb, number, np.int32)))
-    frame, shares = _lay_out(table, said, *(_join([p[k] for p in parts]) for k in range(3)), recipe)
+    studies, statements, numbers = (_join([p[k] for p in parts]) for k in range(3))
+    frame, shares = _lay_out(table, said, studies, statements, numbers, recipe)
     counts = {
         "studies": len(table.studies),
         "captions": len(frame),

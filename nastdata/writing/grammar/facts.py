@@ -252,7 +252,8 @@ class FactGrammar:
         """Whether the adjective can't stand before the name.
 
         It can't if the ontology says so ("a right fracture"), if it and the name's first words name another
-        place ("right" + "lung lesion"), or if a word would come twice ("right upper lung zone" + "lung lesion").
+        place ("right" + "lung lesion"), or if a word would come twice ("right upper lung zone" + "lung
+        lesion").
         """
         words = condition.text.split(" ")
         if place.name in condition.after_noun:
