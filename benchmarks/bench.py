@@ -12,6 +12,7 @@ revision too, from a work tree of its own, right after those of this one.
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import subprocess
@@ -52,7 +53,8 @@ def main() -> int:
     code = hash_parts(hash_code(), given.baseline)
     # what a user has: compiled modules, and no warm answers of an earlier run
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ |= {"PYTHONPYCACHEPREFIX": str(given.state / "compiled"), CODE: code}
+    os.environ[CODE] = code
+    compileall.compile_dir(ROOT / "nastdata", quiet=1)
     os.environ.pop(BASELINE, None)
     if given.baseline:
         os.environ[BASELINE] = given.baseline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import shutil
@@ -223,4 +224,5 @@ def _open_baseline(state: Path) -> Path | None:
             check=True,
             capture_output=True,
         )
+    compileall.compile_dir(tree / "nastdata", quiet=1)
     return tree
