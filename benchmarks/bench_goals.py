@@ -115,8 +115,8 @@ def measure_growth(size: str, state: Path) -> dict[str, Any]:
     for power in most:
         pairs = 10**power
         job = Job(f"10^{power}", (), 0, patience=4 * PATIENCE)
-        settings = ("--limit", str(2 * pairs // 11), "--set", "claims.per_study=24")
-        settings += ("--set", f"phantom_patients={max(300, pairs // 100)}")
+        patients = f"phantom_patients={max(300, pairs // 100)}"
+        settings = ("--limit", str(2 * pairs // 11), "--set", "claims.per_study=24", "--set", patients)
         out = state / "growth" / str(power)
         account = out.with_name(f"{power}-row.json")
         kept = _read(account)

@@ -88,13 +88,14 @@ def name_values(values: Iterable[str | None]) -> pl.Enum:
 
 def settle_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Return the columns of a schema in its order and with its types; strings may stay ``name_values``."""
-    casts = {k: t for k, t in schema.items() if not _says_same(frame.schema[k], t)}
+    casts: dict[Any, pl.DataType] = {k: t for k, t in schema.items() if not _says_same(frame.schema[k], t)}
     return frame.select(list(schema)).cast(casts)
 
 
 def spell_out(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """Return rows with plain strings in place of named values; all at once would cost much memory."""
-    return frame.cast({k: t for k, t in schema.items() if frame.schema[k] != t})
+    casts: dict[Any, pl.DataType] = {k: t for k, t in schema.items() if frame.schema[k] != t}
+    return frame.cast(casts)
 
 
 def _says_same(have: pl.DataType, want: pl.DataType) -> bool:

@@ -256,7 +256,8 @@ def _draw(
     draws: Codes, codes: Codes, key: np.ndarray[Any, Any], fact: np.ndarray[Any, Any], per_item: bool
 ) -> Codes:
     """Return the draw of each (key, fact); of the key alone if the texts of one share a number."""
-    return draws[key] if per_item else draws[key] + codes[fact]
+    drawn: Codes = draws[key] if per_item else draws[key] + codes[fact]
+    return drawn
 
 
 def _word_checked(

@@ -16,7 +16,8 @@ from nastdata.audit.intervals import EXIT_Z, FAMILY_Z, bound_accuracy
 from nastdata.audit.solvers import Named, answer_held_out
 from nastdata.engines.base import count_cores
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 LEAST_CONDEMNED = 1000
 """Answers before a trial ends early with a leak: its size is of interest too."""

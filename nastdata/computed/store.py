@@ -164,7 +164,8 @@ def _write(path: Path, arrays: Arrays) -> None:
     import numpy as np
 
     buffer = io.BytesIO()
-    np.savez(buffer, **dict(arrays))
+    given: dict[str, Any] = dict(arrays)
+    np.savez(buffer, **given)
     body = buffer.getvalue()
     beside = None
     try:
