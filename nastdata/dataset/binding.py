@@ -31,11 +31,24 @@ def bind_rows(config: str, frame: pl.DataFrame) -> str:
     """
     key = COLUMN_ORDER[config][0]
     columns = [c for c in (*COLUMN_ORDER[config], "split") if c in frame.columns and not _is_image(c)]
+    frame = _drop_unused(frame)
     order = frame.select(pl.arg_sort_by(key, "split", maintain_order=True)).to_series()
     digest = hashlib.sha256()
     for part in order.to_frame("at").iter_slices(ROWS):  # memory holds the text of a part only
         digest.update(frame.select(columns)[part["at"]].write_ndjson().encode())
     return digest.hexdigest()
+
+
+def _drop_unused(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the qualifiers of facts where there are none: older folders have no such field."""
+    dtype = frame.schema.get("fact")
+    if not isinstance(dtype, pl.Struct) or "qualifier" not in [f.name for f in dtype.fields]:
+        return frame
+    fact = pl.col("fact").struct
+    if frame.select(fact.field("qualifier").is_not_null().any()).item():
+        return frame
+    kept = [fact.field(f.name) for f in dtype.fields if f.name != "qualifier"]
+    return frame.with_columns(pl.struct(kept).alias("fact"))
 
 
 def bind_images(files: Mapping[str, Iterable[Path]], config: str) -> str | None:
