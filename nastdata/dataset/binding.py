@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nastdata.images.find import IMAGE_COLUMNS
@@ -61,15 +62,29 @@ def bind_images(files: Mapping[str, Iterable[Path]], config: str) -> str | None:
     if not columns:
         return None
     key = COLUMN_ORDER[config][0]
-    lines = []
+    parts = []
     for split, paths in files.items():
         for path in paths:
             with pq.ParquetFile(path) as file:
                 there = [c for c in columns if c in file.schema_arrow.names]
+                if all(pa.types.is_string(file.schema_arrow.field(c).type) for c in (key, *there)):
+                    named = pl.DataFrame(file.read([key, *there])).select(
+                        pl.concat_str(pl.lit(split), pl.col(key, *there).fill_null("None"), separator=" ")
+                    )
+                    parts.append(named.to_series().alias("line"))
+                    continue
+                lines = []
                 for batch in file.iter_batches(BATCH, columns=[key, *there]):
                     for row in batch.to_pylist():
                         lines.append(" ".join([split, str(row[key]), *(_name(row[c]) for c in there)]))
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+                parts.append(pl.Series("line", lines, pl.String))
+    digest = hashlib.sha256()
+    # in the order of their bytes, which is that of their characters
+    for i, part in enumerate(
+        pl.concat([pl.Series("line", [], pl.String), *parts]).sort().to_frame().iter_slices(ROWS)
+    ):
+        digest.update(("\n" if i else "").encode() + "\n".join(part["line"].to_list()).encode())
+    return digest.hexdigest()
 
 
 def _is_image(column: str) -> bool:

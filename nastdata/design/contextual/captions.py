@@ -38,6 +38,7 @@ class _Cell:
     """One or two ways of denying it: "is not in P" and "no X in P" differ where X is absent."""
 
 
+NOTHING: tuple[Ints, Ints] = (np.zeros(0, np.int32), np.zeros(0, np.int32))
 _Filled = tuple[tuple[Ints, Ints], tuple[Ints, Ints]]
 """Of one cell: studies and what is said of each, affirmed and denied, in hashed order."""
 
@@ -77,8 +78,9 @@ def design_captions(
     if in_part:
         cells += _list_qualified(facts, known, ontology, recipe.seed, said)
     for number, (yes, no) in enumerate(cells):
-        for stratum in np.union1d(strata[yes[0]], strata[no[0]]).tolist():
-            (a, said_a), (b, said_b) = _within(strata, yes, stratum), _within(strata, no, stratum)
+        affirmed, denied = _divide(strata, yes), _divide(strata, no)
+        for stratum in sorted({*affirmed, *denied}):
+            (a, said_a), (b, said_b) = affirmed.get(stratum, NOTHING), denied.get(stratum, NOTHING)
             if in_part and len(a):  # what was affirmed of a study beside another denial is not affirmed again
                 done = stated.setdefault(int(said_a[0]), np.zeros(len(table.studies), bool))
                 a, said_a = a[~done[a]], said_a[~done[a]]
@@ -224,9 +226,15 @@ def _true_studies(
     return studies, np.array(statements, np.int32)[way]
 
 
-def _within(strata: Ints, found: tuple[Ints, Ints], stratum: int) -> tuple[Ints, Ints]:
-    here = strata[found[0]] == stratum
-    return found[0][here], found[1][here]
+def _divide(strata: Ints, found: tuple[Ints, Ints]) -> dict[int, tuple[Ints, Ints]]:
+    """Return stratum -> its studies and what is said of each, in the order in which they were found."""
+    if not len(found[0]):
+        return {}
+    own = strata[found[0]]
+    order = np.argsort(own, kind="stable")
+    cuts = np.flatnonzero(np.diff(own[order])) + 1
+    parts = zip(np.split(found[0][order], cuts), np.split(found[1][order], cuts), strict=True)
+    return {int(strata[studies[0]]): (studies, said) for studies, said in parts}
 
 
 def _join(parts: list[Ints]) -> Ints:
@@ -250,7 +258,7 @@ def _lay_out(
             "code": code,
             "order": mix_codes(code, draw_int(recipe.seed, "caption order")),
             "fact": facts["fact"].gather(statements),
-            "negation_type": facts["negation_type"].gather(statements),
+            "negation_type": facts["negation_type"].cast(pl.String).gather(statements),
             "at": table.split[studies],
             "from": table.studies["source"].gather(studies),
             "number": cells,
@@ -306,7 +314,7 @@ def _choose(
         .sort("luck", "cell", "pair")
     )
     number = {name: i for i, name in enumerate(table.conditions)}
-    condition = pairs["condition"].replace_strict(number, return_dtype=pl.Int64).to_numpy()
+    condition = pairs["condition"].cast(pl.String).replace_strict(number, return_dtype=pl.Int64).to_numpy()
     about = np.zeros((len(pairs), len(table.conditions)))
     about[np.arange(len(pairs)), condition] = pairs["rows"].to_numpy()
     kind = pairs["kind"].replace_strict({k: i for i, k in enumerate(KINDS)}, return_dtype=pl.Int64)

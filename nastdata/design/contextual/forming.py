@@ -75,7 +75,7 @@ class Former:
 
     def _fill_splits(self) -> None:
         shares = share_splits(self.table.split, self.recipe.splits)
-        wanted = shares * SPARE * min(self.recipe.limit or MOST_SETS, MOST_SETS)
+        wanted = shares * SPARE * (self.recipe.limit or MOST_SETS)
         source, form = self.table.studies["source"].to_numpy(), class_ids(self.table.studies)
         held_out = min((s for i, s in enumerate(shares) if s > 0 and SPLITS[i] != "train"), default=1.0)
         for split in range(len(SPLITS)):

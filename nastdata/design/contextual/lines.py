@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.contextual.arrays.search import Family, prune_board, search_families, set_board
+from nastdata.design.contextual.arrays.search import (
+    Board,
+    Family,
+    prune_board,
+    search_families,
+    set_board,
+)
 from nastdata.design.contextual.families import match_cells
 from nastdata.design.contextual.presence import list_plain_families
 from nastdata.design.contextual.study_states import Ints, StudyTable
@@ -28,6 +34,9 @@ LEAST_STUDIES = 10
 """Fewest studies that a scope is searched for."""
 TRIES_ALONE, TRIES_MIXED = 24, 8
 """Searches side by side for each K, in a scope of one condition and of several."""
+
+ROUNDS_AHEAD = 4
+"""Rounds of searches that are made at once where nothing has changed since the last."""
 
 Offer = tuple[Family, list[Ints]]
 """A family, and for each claim the free studies in which it alone is true, by number."""
@@ -84,6 +93,9 @@ class SearchLine:
         self._attempt = 0
         self._waiting: deque[Family] = deque()
         self._seen: set[Family] = set()
+        self._counts = np.zeros(0, np.int32)
+        self._boards: dict[int, Board] = {}
+        self._ahead: dict[tuple[int, int], Family | None] = {}
 
     def find(self, free: Bools) -> Offer | None:
         """Return the next family with free studies for each of its claims; None if there is none left."""
@@ -104,21 +116,39 @@ class SearchLine:
         pool = self.pool
         scope = pool.open(self.conditions)
         here = np.concatenate([[0], np.cumsum(free[scope.studies])])
-        whole = set_board(scope, pool.sheet, np.diff(here[scope.starts]).astype(np.int32), pool.apart)
+        rounds = self._set_boards(scope, np.diff(here[scope.starts]).astype(np.int32))
         tries = TRIES_ALONE if len(self.conditions) == 1 else TRIES_MIXED
         found: dict[Family, None] = {}
-        for k in self.sizes:
-            board = whole and prune_board(whole, self.kind, k)
-            if board is None:
-                break
-            attempts = range(self._attempt, self._attempt + tries)
-            families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
-            found |= dict.fromkeys(f for f in families if f is not None and f not in self._seen)
+        for k, board in self._boards.items():
+            if (k, self._attempt) not in self._ahead:
+                attempts = range(self._attempt, self._attempt + rounds * tries)
+                families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
+                self._ahead |= {(k, a): f for a, f in zip(attempts, families, strict=True)}
+            now = (self._ahead.pop((k, self._attempt + i)) for i in range(tries))
+            found |= dict.fromkeys(f for f in now if f is not None and f not in self._seen)
         self._attempt += tries
         if pool.anew:
             self._seen.update(found)
         luck = pool.recipe.seed, "family order"
         self._waiting.extend(sorted(found, key=lambda f: (draw_int(*luck, *map(str, f.claims)), f.claims)))
+
+    def _set_boards(self, scope: Scope, counts: Ints) -> int:
+        """Set the board of each K for these studies; return for how many rounds to search at once.
+
+        A try comes to the same end whenever it is made on the same board. So where studies serve often, and
+        the board was the same the last time, the tries of the next rounds are made with those of this one.
+        """
+        if len(counts) == len(self._counts) and np.array_equal(counts, self._counts):
+            return ROUNDS_AHEAD
+        self._counts, self._ahead, self._boards = counts, {}, {}
+        pool = self.pool
+        whole = set_board(scope, pool.sheet, counts, pool.apart)
+        for k in self.sizes:
+            board = whole and prune_board(whole, self.kind, k)
+            if board is None:
+                break
+            self._boards[k] = board
+        return 1
 
 
 class PlainLine:
