@@ -29,7 +29,7 @@ def read_places(given: tuple[str, ...], sources: list[str]) -> dict[str, Path | 
     """Return source -> its files from ``auto``, PATH (with one source) or SOURCE=PATH.
 
     Raises:
-        UserError: if a source is not the dataset's, or it is not said whose files these are.
+        UserError: if a source is not the dataset's, or no source is named for these files.
     """
     places: dict[str, Path | None] = {}
     for item in given:
@@ -42,7 +42,7 @@ def read_places(given: tuple[str, ...], sources: list[str]) -> dict[str, Path | 
             places[sources[0]] = Path(item)
         else:
             how = f"SOURCE=PATH or auto; sources of this dataset: {', '.join(sources) or 'unknown'}"
-            raise UserError("it is not said whose files these are", where=f"--against {item}", how=how)
+            raise UserError("no source is named for these files", where=f"--against {item}", how=how)
     return places
 
 

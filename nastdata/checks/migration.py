@@ -78,7 +78,7 @@ def migrate(path: Path) -> Migrated:
         raise UserError(
             "no manifest.json: nothing says what to migrate from",
             where=str(path),
-            how="folders without a manifest are read as they are; build the dataset again for a manifest",
+            how="folders without a manifest can be read without one; build the dataset again for a manifest",
         )
     before = manifest.get("format")
     if before == FORMAT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any, get_args
 
 from nastdata.errors import UserError
@@ -21,10 +22,12 @@ LANGUAGE, NO_REGISTER = "language: ", ", which has no register"
 LONGEST, LONGEST_SENTENCE = 200_000, 5_000
 """Characters; real reports have some thousand, real sentences some hundred."""
 _ENDS = re.compile(r"[.\n?!;]")
+_DEFAULT = "chest_xray"
+_load_default = cache(partial(load_ontology, _DEFAULT))
 
 
 def parse(
-    text: str, report: bool = False, *, ontology: str | Ontology = "chest_xray", language: str | None = None
+    text: str, report: bool = False, *, ontology: str | Ontology = _DEFAULT, language: str | None = None
 ) -> Reading:
     """Read a sentence or a report into facts.
 
@@ -42,7 +45,7 @@ def parse(
     Raises:
         UserError: if there is no such ontology or register.
     """
-    known = load_ontology(ontology) if isinstance(ontology, str) else ontology
+    known = _load(ontology)
     if (reason := find_excess(text)) is not None:
         return Reading(text, {}, (), (), (), (), (Unread(0, len(text), text, reason),), None)
     if language is None:
@@ -54,6 +57,12 @@ def parse(
     else:
         name = _find_register(language)
     return get_parser(known, name).parse(text, report=report)
+
+
+def _load(ontology: str | Ontology) -> Ontology:
+    if isinstance(ontology, Ontology):
+        return ontology
+    return _load_default() if ontology == _DEFAULT else load_ontology(ontology)
 
 
 def find_excess(text: str) -> str | None:
@@ -84,7 +93,7 @@ def check_caption(
     text: str,
     fact: Fact | Mapping[str, str | None],
     *,
-    ontology: str | Ontology = "chest_xray",
+    ontology: str | Ontology = _DEFAULT,
 ) -> str | None:
     """Return None if a sentence says exactly one fact, else the reason why it doesn't.
 
@@ -97,7 +106,7 @@ def check_caption(
     Raises:
         UserError: if the fact names a condition, a place or a value that there is not.
     """
-    known = load_ontology(ontology) if isinstance(ontology, str) else ontology
+    known = _load(ontology)
     wanted = fact if isinstance(fact, Fact) else _build_fact(fact, known)
     return check_fact(get_parser(known).parse(text), wanted, known)
 

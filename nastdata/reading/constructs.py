@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nastdata.reading.kinds import SYMBOL, coarsen, compile_pattern
@@ -16,14 +17,17 @@ _FILLER = SYMBOL["filler"]
 _UNREAD = frozenset((SYMBOL["unclear"], SYMBOL["unread_name"]))
 _KEPT, _LONG = 65_536, 64
 """Results that are kept, and the longest sequence that one is kept of."""
+_BIT = {symbol: 2 << i for i, symbol in enumerate(SYMBOL.values())}
 _NAMES = re.compile(r"(?<![\w(?])[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
     pattern: re.Pattern[str]
-    needs: tuple[frozenset[str], ...]
-    """Sets of kinds of each of which the text must hold one."""
+    needs: tuple[int, ...]
+    """Sets of kinds, a bit each, of each of which the text must hold one; the smallest first."""
+    makes: int
+    """The kinds that it puts in."""
     becomes: tuple[str, ...]
     """Character for each piece; "" keeps it."""
     reason: str
@@ -34,7 +38,8 @@ class Constructs:
 
     def __init__(self, constructs: tuple[Construct, ...]) -> None:
         self._rules = tuple(_compile(c) for c in constructs)
-        self._by_kinds: dict[frozenset[str], tuple[_Rule, ...]] = {}
+        self._by_key = _index(self._rules)
+        self._by_kinds: dict[int, tuple[_Rule, ...]] = {}
         self._done: dict[str, tuple[str, dict[int, str]]] = {}
 
     def apply(self, kinds: str) -> tuple[str, dict[int, str]]:
@@ -54,23 +59,34 @@ class Constructs:
     def _apply(self, kinds: str) -> tuple[str, dict[int, str]]:
         reasons: dict[int, str] = {}
         out = kinds
-        for rule in self._find_rules(frozenset(kinds)):
+        for rule in self._find_rules(_as_bits(kinds)):
             if rule.pattern.search(out):
                 out = _rewrite(rule, out, reasons)
         return coarsen(out), reasons
 
-    def _find_rules(self, here: frozenset[str]) -> tuple[_Rule, ...]:
+    def _find_rules(self, here: int) -> tuple[_Rule, ...]:
         """Return the rules whose kinds the text holds, in order."""
         found = self._by_kinds.get(here)
         if found is None:
             if len(self._by_kinds) >= _KEPT:
                 self._by_kinds.clear()
-            made = set(here)
+            made = here
             rules = []
-            for rule in self._rules:
-                if all(not need.isdisjoint(made) for need in rule.needs):
+            wanted = here | 1
+            candidates = 0
+            for bit, numbers in self._by_key:
+                if bit & wanted:
+                    candidates |= numbers
+            while candidates:
+                last = candidates & -candidates
+                candidates ^= last
+                rule = self._rules[last.bit_length() - 1]
+                for need in rule.needs:
+                    if not need & made:
+                        break
+                else:
                     rules.append(rule)
-                    made.update(b for b in rule.becomes if b)
+                    made |= rule.makes
             found = self._by_kinds[here] = tuple(rules)
         return found
 
@@ -90,9 +106,31 @@ def _rewrite(rule: _Rule, kinds: str, reasons: dict[int, str]) -> str:
 def _compile(c: Construct) -> _Rule:
     pieces = [compile_pattern(p).pattern for p in c.pattern]
     pattern = re.compile("".join(f"({p})" for p in pieces), re.DOTALL)
-    needs = tuple(need for p in c.pattern if (need := _need(p)))
+    needs = sorted({_as_bits(need) for p in c.pattern if (need := _need(p))}, key=int.bit_count)
     becomes = tuple("" if b == KEEP else SYMBOL[b] for b in c.becomes)
-    return _Rule(pattern, needs, becomes, c.reason or c.name)
+    return _Rule(pattern, tuple(needs), _as_bits("".join(becomes)), becomes, c.reason or c.name)
+
+
+def _index(rules: tuple[_Rule, ...]) -> list[tuple[int, int]]:
+    """Return sets of kinds, and the rules that one of them calls for, a bit each.
+
+    Rules go by their smallest need that no rule makes; those that have none are looked at always (bit 1).
+    """
+    made = 0
+    for rule in rules:
+        made |= rule.makes
+    by_key: dict[int, int] = {}
+    for i, rule in enumerate(rules):
+        key = next((need for need in rule.needs if not need & made), 1)
+        by_key[key] = by_key.get(key, 0) | 1 << i
+    return list(by_key.items())
+
+
+def _as_bits(kinds: Iterable[str]) -> int:
+    bits = 0
+    for kind in set(kinds):
+        bits |= _BIT[kind]
+    return bits
 
 
 def _need(piece: str) -> frozenset[str]:

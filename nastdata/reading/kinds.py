@@ -189,6 +189,16 @@ class Kind(StrEnum):
     ASIDE = "aside"
     """Begins what is said aside of another finding; ``RESUME`` ends it."""
     RESUME = "resume"
+    INSET = "inset"
+    """Begins what is said of something else in between: "X, which lies beside Y, is ..."."""
+    OTHER = "other"
+    """"Other", "another"."""
+    TOGETHER = "together"
+    """"Along with"."""
+    SOME_OF = "some_of"
+    """"One of the": what is said is said of a part of them."""
+    GENERIC = "generic"
+    """"Often": says what such a finding does, not what is on this image."""
     DIGITS = "digits"
     """A number in digits."""
     DATE = "date"
@@ -211,6 +221,8 @@ class Kind(StrEnum):
     WHERE_IT = "where_it"
     """"Where it should be": begins a clause about how a finding is."""
     # What constructs become.
+    NOT_SO = "not_so"
+    """A predicate that isn't known, denied: it leaves a finding that is there, and else the clause is unread."""
     EARLIER = "earlier"
     """"On the prior study": what was there then is not said to be there now."""
     UNSAYS = "unsays"
@@ -236,6 +248,8 @@ class Kind(StrEnum):
     COLON = "colon"
     COMMA = "comma"
     SLASH = "slash"
+    OPEN_BRACKET = "open_bracket"
+    CLOSE_BRACKET = "close_bracket"
     QUESTION_MARK = "question_mark"
 
 
@@ -311,6 +325,12 @@ BASES: dict[Kind, Kind] = {
     Kind.WRONG: Kind.UNCLEAR,
     Kind.APART: Kind.FILLER,
     Kind.WHERE_IT: Kind.UNKNOWN,
+    Kind.OPEN_BRACKET: Kind.COMMA,
+    Kind.CLOSE_BRACKET: Kind.COMMA,
+    Kind.GENERIC: Kind.FILLER,
+    Kind.TOGETHER: Kind.WITH,
+    Kind.OTHER: Kind.ARTICLE,
+    Kind.SOME_OF: Kind.ARTICLE,
 }
 """Finer kind -> the kind that scope takes it for, where no construct says otherwise."""
 _ALPHABET = ascii_letters + digits + "".join(map(chr, range(0xC0, 0x180)))
@@ -329,14 +349,14 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler setting article all relative now number nearly thereby property new just definite"
-    " hardly",
+    "small": "filler setting article other some_of all relative now number nearly thereby property new just definite"
+    " hardly generic",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler setting article all number now property new grade grade_adjective grade_adverb place"
-    " persisting unknown diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
+    "modifier": "filler setting article other some_of all number now property new grade grade_adjective grade_adverb place"
+    " persisting unknown date diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
-_ALSO = {"unknown": "digits date effect where_it"}
+_ALSO = {"unknown": "digits date effect where_it", "comma": "open_bracket close_bracket"}
 """Finer kinds that a pattern's base stands for too."""
 
 

@@ -13,7 +13,9 @@ from nastdata.reading.vocabulary import Vocabulary
 
 _MARK_KINDS: dict[str, Kind] = {
     **dict.fromkeys((".", "!", "\u2026", "\u2022"), Kind.FULL_STOP),
-    **dict.fromkeys((",", "(", ")", "[", "]"), Kind.COMMA),
+    ",": Kind.COMMA,
+    **dict.fromkeys(("(", "["), Kind.OPEN_BRACKET),
+    **dict.fromkeys((")", "]"), Kind.CLOSE_BRACKET),
     **dict.fromkeys((":", "=", "-", "--", "\u2013", "\u2014"), Kind.COLON),
     "?": Kind.QUESTION_MARK,
     ";": Kind.SEMICOLON,
@@ -60,12 +62,14 @@ STOP = Entry(SYMBOL[Kind.FULL_STOP], None, "")
 """The end of a sentence."""
 _MARK = Entry("", None, "")
 _UNKNOWN = Entry(SYMBOL[Kind.UNKNOWN], None, "", False)
+_PARTICIPLE = Entry(SYMBOL[Kind.UNKNOWN], None, "", False, frozenset(("participle",)))
+"""A word that isn't known and may say, of what is before it, that it is there: "pinpointed", "traceable"."""
 _DIGITS = Entry(SYMBOL[Kind.DIGITS], None, "", False)
 _ADVERB = Entry(SYMBOL[Kind.FILLER], None, "", False)
 """An adverb ("-ly") that isn't known: it changes nothing."""
 _FREE = Entry(SYMBOL[Kind.ABSENT], None, "free")
 _STOP, _NAME = SYMBOL[Kind.FULL_STOP], SYMBOL[Kind.CONDITION]
-_BEFORE_QUESTION = symbols("full_stop comma colon semicolon slash")
+_BEFORE_QUESTION = symbols("full_stop comma open_bracket close_bracket colon semicolon slash")
 _QUESTION_MARK, _DOUBT = SYMBOL[Kind.QUESTION_MARK], SYMBOL[Kind.DOUBT]
 
 
@@ -178,7 +182,7 @@ class Lexicon:
             ):
                 best = _FREE  # "fracture-free", but not "gas-free effusion"
             if best is None:
-                best = _ADVERB if self.register.is_adverb(word) else _DIGITS if word.isdigit() else _UNKNOWN
+                best = self._guess(word)
                 unknown.append(text[start:end])
             elif not best.licensed:
                 unknown.append(text[start:end])
@@ -187,6 +191,14 @@ class Lexicon:
             spans.append((start, end))
             i += 1
         return Symbols("".join(kinds), entries, spans, unknown)
+
+    def _guess(self, word: str) -> Entry:
+        """Return what a word that isn't known may be, by its ending."""
+        if self.register.is_adverb(word):
+            return _ADVERB
+        if word.isdigit():
+            return _DIGITS
+        return _PARTICIPLE if word.endswith(self.register.participle_endings) else _UNKNOWN
 
     def _asks_ahead(self, plain: str, start: int, end: int, kinds: list[str]) -> bool:
         """Tell whether a question mark is before what it asks: "?pneumonia", "opacity, ? pneumonia"."""
@@ -239,7 +251,7 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
     for text, names in _list_places(v, register):
         places.setdefault(text, names)
     for condition in v.conditions:
-        yield from _list_names(condition, v, places, words)
+        yield from _list_names(condition, v, places, register)
     for condition, phrases in v.with_place.items():
         for text in phrases:
             yield text, Entry(SYMBOL[Kind.CONDITION], condition, condition, True, NEEDS_PLACE)
@@ -275,21 +287,24 @@ def _list_own(v: Vocabulary, register: Register) -> Iterator[tuple[str, Entry]]:
 
 
 def _list_names(
-    condition: str, v: Vocabulary, places: dict[str, tuple[str, ...]], words: Spelling
+    condition: str, v: Vocabulary, places: dict[str, tuple[str, ...]], register: Register
 ) -> Iterator[tuple[str, Entry]]:
     """A condition's names, their plurals, and adjective + subject of its predicates.
 
     A name that is a place followed by another of its names ("rib fracture") is left out, so that the place
     is read too.
     """
+    words = register.spelling
     entry = Entry(SYMBOL[Kind.CONDITION], condition, condition)
+    the_entry = Entry(SYMBOL[Kind.CONDITION], condition, condition, True, frozenset(("definite",)))
+    the = {w for cue in register.cues if "definite" in cue.roles for w in cue.words}
     forms = [form for name in v.conditions[condition] for form in words.list_forms(name)]
     keys = set(forms)
     for text in forms:
         parts = text.split()
         heads = (" ".join(parts[:i]) for i in range(1, len(parts)))
         if not any(h in places and text[len(h) + 1 :] in keys for h in heads):
-            yield text, entry
+            yield text, the_entry if parts[0] in the else entry
     for p in v.predicates:
         if p.condition == condition:
             for a in p.adjectives:

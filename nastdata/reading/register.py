@@ -75,6 +75,9 @@ Role = Literal[
     "clause",
     "question",
     "other",
+    "definite",
+    "idle",
+    "cause",
 ]
 """Finer differences within a kind:
 
@@ -89,6 +92,9 @@ Role = Literal[
 * sure_if_denied: "not in doubt" says that it is there;
 * clause: denies a whole clause ("it is not true that"), so that a denial within it is a double one;
 * other: stands for another finding ("another is absent");
+* definite: what it is said of is there, whatever is said of it ("the mass is not round");
+* idle: may be at the end of any clause and adds nothing ("there", "at all");
+* cause: after it, what is known already is there ("likely due to the known effusion");
 * question: a later statement answers it;
 * finite: a verb, whose subject may be an absence ("the absence of X suggests Y");
 * explains: gives the cause of what was said; after a denial, it states nothing;
@@ -168,7 +174,7 @@ def _check_pattern(text: str) -> str:
     try:
         compile_pattern(text)
     except (KeyError, re.error) as e:
-        raise ValueError(f"'{text}' is no pattern over kinds: {e}") from None
+        raise ValueError(f"'{text}' is not a pattern over kinds: {e}") from None
     return text
 
 
@@ -320,6 +326,8 @@ class Register(_Part):
     """(pattern, replacement) of regular plurals; the first that is found in a phrase counts."""
     respell: tuple[tuple[str, str], ...] = ()
     """(pattern, replacement) from other spellings to the common one, for words of more than four letters."""
+    participle_endings: tuple[str, ...] = ()
+    """Endings of words that may say, of what is before them, that it is there: "traceable"."""
     adverb_ending: str = ""
     """Ending of adverbs: an unknown word with it changes nothing."""
     modifiers_follow: bool = False

@@ -29,7 +29,7 @@ _GRADES = frozenset(symbols("grade grade_adjective grade_adverb"))
 _BEFORE_NAME = frozenset(
     symbols(
         "property new definite filler grade grade_adjective grade_adverb place persisting article unknown"
-        " seen resolve number sign_of of nearly change or slash just lies finding_out"
+        " seen resolve number sign_of of nearly change or slash just lies finding_out other some_of"
     )
 )
 """What may stand between a denial and the name that it denies."""

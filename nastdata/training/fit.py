@@ -58,7 +58,7 @@ def fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool = False)
         model as it was.
 
     Raises:
-        UserError: on unusable input, a checkpoint of another run, or a loss that is no number.
+        UserError: on unusable input, a checkpoint of another run, or a loss that is not a number.
     """
     if not recipe.model or recipe.data is None:
         raise UserError("model and data must be given", how="nastdata train RECIPE --model ... --data DIR")

@@ -86,7 +86,7 @@ def pretrain(settings: PretrainSettings, out: Path, progress: Progress) -> dict[
         What ``pretrain.json`` holds.
 
     Raises:
-        UserError: if a checkpoint of other settings lies there, or the loss is no number.
+        UserError: if a checkpoint of other settings lies there, or the loss is not a number.
     """
     out.mkdir(parents=True, exist_ok=True)
     ontology = load_ontology("chest_xray")

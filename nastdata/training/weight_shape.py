@@ -28,7 +28,7 @@ def shape_weights(effects: Weights, settings: LayerSettings) -> Weights:
         settings: clipping, normalisation, temperature, floor.
 
     Raises:
-        UserError: if an effect is no number, or a negative one is to be normalised by the mean.
+        UserError: if an effect is not a number, or a negative one is to be normalised by the mean.
     """
     values = np.asarray(effects, dtype=np.float64)
     if not np.isfinite(values).all():

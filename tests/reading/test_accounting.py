@@ -34,7 +34,7 @@ def find_lost(text: str, spans: Sequence[tuple[int, int]], reading: Reading) -> 
         "History of pneumonia.",
         "INDICATION: pneumothorax.\nFINDINGS: Normal.",
         "Fractures may be missed.",
-        "A skin fold mimics a pneumothorax.",
+        "A skin fold can mimic a pneumothorax.",
         "There was an effusion last year.",
         "If edema persists, CT may help.",
     ],

@@ -10,7 +10,9 @@ import click
 if TYPE_CHECKING:
     from nastdata.llm.cache import AnswerCache
 
-FILE = click.option("--cache", "path", type=click.Path(path_type=Path), help="Cache file, if not the usual.")
+FILE = click.option(
+    "--cache", "path", type=click.Path(path_type=Path), help="Cache file, if it is not the usual one."
+)
 
 
 @click.group("cache", short_help="List, explain or clear the answers of language models.")

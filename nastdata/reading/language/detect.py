@@ -21,7 +21,7 @@ from nastdata.reading.language.spelling import WORD
 from nastdata.reading.register import DEFAULT, LOADER, Register, list_registers, load_register
 from nastdata.reading.vocabulary import build_vocabulary
 
-_WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?|[^\W\d_](?=')|\b[yoeéèàø]\b")
+_WORD = re.compile(r"[^\W\d_]{2,}(?:'[^\W\d_]+)?|[^\W\d_](?=')|(?<!/)\b[yoeéèàø]\b(?!/)")
 _BEGINNING = 4000
 """Characters that are looked at."""
 _KNOWN = 0.4
@@ -68,6 +68,8 @@ class LanguageFinder:
             for letter in "".join(marks.get("letters", ())):
                 self._letters.setdefault(letter, []).append(language)
         self._small = small
+        self._languages = sorted(small, key=lambda language: language != self._default)
+        """The default language first: of equal scores the first counts."""
         self._weigh = lru_cache(maxsize=_MOST)(self._weigh_word)
 
     def find(self, text: str) -> Language:
@@ -75,14 +77,16 @@ class LanguageFinder:
         beginning = text[:_BEGINNING].lower()
         if not beginning.isascii() and (script := _find_script(beginning)):
             return Language(f"{script} script", None)
-        score: dict[Language, float] = {self._default: _LEAN}
+        score = [0.0] * len(self._languages)
+        score[0] = _LEAN
+        weigh = self._weigh
         for word in _WORD.findall(beginning):
-            for language, weight in self._weigh(word):
-                score[language] = score.get(language, 0.0) + weight
-        return max(score, key=lambda x: score[x])
+            for language, weight in weigh(word):
+                score[language] += weight
+        return self._languages[score.index(max(score))]
 
-    def _weigh_word(self, word: str) -> tuple[tuple[Language, float], ...]:
-        """Return the languages that a word belongs to, with its weights.
+    def _weigh_word(self, word: str) -> tuple[tuple[int, float], ...]:
+        """Return the numbers of the languages that a word belongs to, with its weights.
 
         The registers that have it share it, and all languages without a register count as one: alike as
         they are, it doesn't matter which of them it is.
@@ -100,7 +104,7 @@ class LanguageFinder:
         for letter in set(word) & set(self._letters):
             for language in self._letters[letter]:
                 out[language] = out.get(language, 0.0) + 1 / len(self._letters[letter])
-        return tuple(out.items())
+        return tuple((self._languages.index(language), weight) for language, weight in out.items())
 
 
 def _list_words(register: Register, ontology: Ontology) -> Iterator[str]:

@@ -14,11 +14,11 @@ from types import MappingProxyType
 
 WORD = re.compile(
     r"\([+-]\)|\(?\d{1,2}\)(?=\s)|//+|e\.g\.?|i\.e\.?|(?:w/o|w/|r/o|h/o|and/or|c/w|b/l|s/p|a/w|d/t|r/t|n/a|d/c'?e?d)(?![^\W_])"
-    r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]"
+    r"|\?(?=[^\W\d_])|\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=[\s,;.])|[^\w\s'\"-]"
 )
 """Words, numbers with their decimal point, and single marks; hyphens inside words are blanks."""
 UNUSUAL = re.compile(r"[()/?]|\be\.g|\bi\.e")
-PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=\s)|[^\w\s'\"-]")
+PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:'[^\W_]+)?|(?<=\s)-+(?=[\s,;.])|[^\w\s'\"-]")
 """The same for texts without unusual marks, faster."""
 PLAINLY = str.maketrans(
     {
@@ -30,6 +30,8 @@ PLAINLY = str.maketrans(
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 _SHORT = 4
+_LONGEST = 60
+"""Letters of a word; what is longer is none, and would take the stemmer long."""
 _MOST = 50_000
 """Words whose stems are kept."""
 
@@ -114,6 +116,8 @@ def _make_stemmer(language: str) -> Callable[[str], str]:
     once = snowballstemmer.stemmer(language).stemWord
 
     def stem(word: str) -> str:
+        if len(word) > _LONGEST:
+            return word
         while (shorter := once(word)) != word:
             word = shorter
         return word

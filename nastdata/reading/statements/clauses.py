@@ -25,10 +25,10 @@ class Clauses(Mentions):
     __slots__ = ()
 
     def _end_sentence(self, i: int) -> None:
-        self.unsaid = False
+        self.unsaid = self._aside = False
         self._heading = -1
         self._end_clause(i)
-        self._sentence = len(self.mentions)
+        self._sentence_before, self._sentence = self._sentence, len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
             self._closed = PRESENT
             self._last = bool(self.mentions) and self.mentions[-1].question

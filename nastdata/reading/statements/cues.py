@@ -13,6 +13,9 @@ _COMMA = SYMBOL["comma"]
 _OR = SYMBOL["or"]
 _NOR = SYMBOL["nor"]
 _EITHER = symbols("or versus")
+_RECURRED = symbols("recurred")
+_FINITE = frozenset(symbols("auxiliary"))
+_GONE = frozenset(symbols("resolved absent"))
 
 
 class Cues(Exceptions):
@@ -76,10 +79,13 @@ class Cues(Exceptions):
 
     def _would(self, i: int) -> None:
         """Take back what the sentence said: "to say that there is X would be wrong"."""
-        self._take_back(self.mentions[self._sentence :], "supposed")
+        if not self._aside:
+            self._take_back(self.mentions[self._sentence :], "supposed")
         self._suppose(i)
 
     def _suppose(self, i: int) -> None:
+        if self._aside:
+            return
         self.unsaid = True
         self._open(UNSAID, "asks")
 
@@ -88,7 +94,7 @@ class Cues(Exceptions):
             self.mentions[-1].polarity = ABSENT
         elif not self._group or (self._joint and look.NAME.match(self.kinds, i + 1)):
             self._open(ABSENT, "determiner")
-        elif not (self._joint and look.OTHER_SUBJECT.search(self.kinds, self._group[-1].at + 1, i)):
+        elif not (self._joint and self._is_of_other_subject(i)):
             self._close(ABSENT, i)  # but not in "tube in place, and the lung has re-expanded"
 
     def _excluded(self, i: int) -> None:
@@ -111,6 +117,8 @@ class Cues(Exceptions):
         self._open(DOUBTFUL if doubt else UNSAID, "question" if doubt else "asks")
 
     def _seen(self, i: int) -> None:
+        if not self._group and self._polarity == PRESENT and self._goes_on_about_last(i + 1):
+            self._come_back(i)
         if not self._group or (self.unsaid and self._polarity == UNSAID):
             return  # "if concern for X persists"
         if self._joint and look.NAME.match(self.kinds, i + 1):
@@ -122,6 +130,14 @@ class Cues(Exceptions):
                 self._open(PRESENT, "seen")
             return
         self._close(PRESENT, i)
+
+    def _come_back(self, i: int) -> None:
+        """Of two turns the last counts: "had resolved but is back"."""
+        last = self.mentions[-1].at
+        if self._original[i] in _RECURRED or not _FINITE.isdisjoint(self.kinds[last + 2 : i]):
+            for m in self._find_last_list():
+                if m.polarity == ABSENT and not _GONE.isdisjoint(self._original[last:i]):
+                    m.polarity = PRESENT
 
     def _doubt(self, i: int) -> None:
         if self.unsaid and self._polarity == UNSAID and self._opener != "previous":
@@ -144,6 +160,9 @@ class Cues(Exceptions):
     def _doubt_ahead(self, i: int) -> None:
         if self._polarity == ABSENT and self._original[i] in _EITHER:
             self._joint += _OR  # "no congestion or edema"
+            return
+        if "cause" in self.entries[i].roles and look.KNOWN.match(self.kinds, i + 1):
+            self._open(UNSAID if self.unsaid else PRESENT, "with")
             return
         finite = "finite" in self.entries[i].roles and self._opener == "denial" and self._group
         if finite:

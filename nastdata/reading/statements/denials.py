@@ -13,6 +13,11 @@ _PAUSES = symbols("full_stop semicolon comma colon")
 _PLACES = symbols("place place_adverbial")
 _GRADES = symbols("grade grade_adjective")
 _FILLER_SEEN = symbols("filler seen")
+_ASSERTING = frozenset(("with", "shows", "seen"))
+_NOT_KNOWN = "what is denied isn't known"
+_AUXILIARY = symbols("auxiliary")
+_ARTICLE = symbols("article")
+_IDLE = symbols("now auxiliary")
 
 
 class Denials(Names):
@@ -27,6 +32,9 @@ class Denials(Names):
                 return  # "to make sure that there is no X"
             if self._opener == "doubt":
                 return  # "it cannot be said that there is no X"
+        if (found := look.OF_IT.match(kinds, i + 1)) and self._deny_again():
+            self._skip = found.end()
+            return
         double = look.DOUBLE.match(kinds, i + 1)
         if double:
             self._skip = double.end()
@@ -59,10 +67,21 @@ class Denials(Names):
             ABSENT, "determiner" if "determiner" in roles else "clause" if "clause" in roles else "denial"
         )
 
+    def _deny_again(self) -> bool:
+        """Deny what was named before, where a pronoun stands for it: "was suspected, but no sign of it"."""
+        named = self.mentions[self._sentence :] or self.mentions[self._sentence_before :]
+        for m in named:
+            if m.turn == named[-1].turn:
+                m.polarity = ABSENT
+        return bool(named)
+
     def _not(self, i: int) -> None:
         kinds, at = self.kinds, i + 1
         if self._telegraphic and self._not_told(at):
             return
+        if kinds[i - 1 : i] == _AUXILIARY and look.SAID_NO_MORE.match(kinds, self._pass_idle(at)):
+            if len(self.mentions) > self._sentence and self._deny_adjective(i - 2):
+                return
         if found := look.NOT_NO.match(kinds, at):
             self._skip = found.end()
             self._open(PRESENT, "with")
@@ -106,13 +125,51 @@ class Denials(Names):
             self._decide(PRESENT if sure else ABSENT, found.end())
         elif look.NAME_FAR.match(kinds, at):
             self._open(ABSENT, "determiner")
-        elif self._group and not look.OTHER_SUBJECT.search(kinds, self._group[-1].at + 1, i):
-            self._close(ABSENT, i)
+        elif self._group and not self._is_of_other_subject(i):
+            end = self._pass_idle(at)
+            if look.SAID_NO_MORE.match(kinds, end):
+                self._close(PRESENT if self._is_property_again(at, end) else ABSENT, i)
+            else:
+                self._not_so(at)  # "the tube is not too low"
         elif not self._group and self._goes_on_about_last(at):
-            for m in self._find_last_list():
-                m.polarity = ABSENT  # "was feared, but did not appear"
+            self._not_after_all(at)
         else:
             self._open(ABSENT, "determiner")
+
+    def _not_so(self, i: int) -> None:
+        """What is denied is how the finding is, or isn't known: is the finding there all the same?
+
+        It is if it was said to be there, or by its article: "the mass is not round". A participle
+        ("is not pinpointed") may mean that it isn't seen.
+        """
+        if self._group and self._group[-1].polarity == DOUBTFUL:
+            return  # "whether this is X cannot be determined"
+        known = i >= len(self.entries) or "participle" not in self.entries[i].roles
+        if known and self._group and self._group[-1].polarity == PRESENT:
+            if self._opener in _ASSERTING or self._is_definite(self._group[-1].at):
+                self._closed = PRESENT
+                return
+        self._set_unclear(_NOT_KNOWN)
+
+    def _not_after_all(self, at: int) -> None:
+        """Deny the finding before, unless a property is denied: "was feared, but did not appear"."""
+        if look.SAID_NO_MORE.match(self.kinds, self._pass_idle(at)):
+            for m in self._find_last_list():
+                m.polarity = ABSENT
+        elif self.mentions[-1].polarity != PRESENT:
+            self._set_unclear(_NOT_KNOWN)  # but "is present and has not moved"
+
+    def _is_property_again(self, at: int, end: int) -> bool:
+        """Tell whether "is not either" repeats the denial of a property: "is not large, and Y is not either"."""
+        either = any(self.kinds[j] == _ARTICLE for j in range(at, end))
+        before = self.mentions[self._sentence : -len(self._group)]
+        return either and bool(before) and before[-1].polarity == PRESENT and self._closed == PRESENT
+
+    def _pass_idle(self, at: int) -> int:
+        """Return where words end that add nothing at the end of a clause: "is not there"."""
+        while at < len(self.entries) and ("idle" in self.entries[at].roles or self._original[at] in _IDLE):
+            at += 1
+        return at
 
     def _not_told(self, at: int) -> bool:
         """Read a "not" in a language whose small words may be missing; tell whether that was possible.

@@ -52,6 +52,8 @@ class Exceptions(Clauses):
         if found and _RESOLVE in self._original[i : found.end() + 2] and not self._is_side(found):
             self._act(coarsen(self._original[i]), i)  # "cardiomegaly, lungs clear"
             self.denied.update(j for j in range(i, found.end()) if self.kinds[j] in _PLACES)
+        elif found and len(self.mentions) > self._sentence and self._deny_adjective(found.end() - 1):
+            self._skip = found.end()
         elif found and len(self.mentions) > self._sentence:
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
@@ -61,7 +63,11 @@ class Exceptions(Clauses):
     def _again(self, i: int) -> None:
         """Name the finding at a second place, where it is there: "left effusion resolved, right persists"."""
         found = look.SECOND_PLACE.match(self.kinds, i + 1)
-        said = found and (self._is_side(found) or not _AT.isdisjoint(self.kinds[i + 1 : found.end()]))
+        said = found and (
+            self._is_side(found)
+            or not _AT.isdisjoint(self.kinds[i + 1 : found.end()])
+            or self._original[found.end() : found.end() + 1] == _AUXILIARY  # "the right apex does"
+        )
         if said and len(self.mentions) > self._sentence:
             if self._group and self.kinds[i - 1] == _AUXILIARY:
                 self._close(PRESENT, i)
@@ -77,19 +83,33 @@ class Exceptions(Clauses):
     def _set_aside(self, i: int) -> None:
         """What is said up to ``_resume`` is of another finding, and of no image."""
         self._saved = (self._group, self._polarity, self._opener)
-        self._open(UNSAID, "asks")
+        self._open(UNSAID, "aside")
+        self._aside = True
+
+    def _begin_inset(self, i: int) -> None:
+        """What is said up to ``_resume`` is of another finding: "X, rather than Y, is ..."."""
+        self._saved = (self._group, self._polarity, self._opener)
+        self._open(PRESENT, "")
 
     def _resume(self, i: int) -> None:
         self._group, self._polarity, self._opener = self._saved
-        self._joint = ""
+        self._joint, self._aside = "", False
 
     def _same(self, i: int) -> None:
         self._open(self._closed, "same")
 
     def _one(self, i: int) -> None:
         """Name the condition before again: "a small one on the right"."""
-        if not i or (self.kinds[i - 1] in _BOUNDARIES and not look.AT_PLACE.match(self.kinds, i + 1)):
-            return  # "one searches in vain"
+        if look.AT_PLACE.match(self.kinds, i + 1) and i and "definite" in self.entries[i - 1].roles:
+            if self.mentions[self._sentence :]:
+                self._open(
+                    UNSAID if self.unsaid else PRESENT, ""
+                )  # "... is smaller, and the one on the left"
+        begins = i and self.kinds[i - 1] in _BOUNDARIES
+        if not i or (begins and not look.AT_PLACE.match(self.kinds, i + 1)):
+            replaces = "definite" in self.entries[i].roles
+            if not (begins and (replaces or look.IS_THERE.match(self.kinds, i + 1))):
+                return  # "one searches in vain"
         named = self._last and bool(self.mentions)
         if named and not self._group and not look.NAME_NEAR.match(self.kinds, i + 1):
             self._mention(self.mentions[-1].condition, i, self._polarity)

@@ -13,6 +13,7 @@ _FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
 """A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _MARKED = symbols("grade grade_adjective persisting")
+_GOING_ON = frozenset(("asks", "history"))
 Polarity = int | None
 
 
@@ -54,6 +55,7 @@ class Lists:
     """The list that is open, and what has been mentioned so far."""
 
     __slots__ = (
+        "_aside",
         "_closed",
         "_group",
         "_joint",
@@ -79,6 +81,8 @@ class Lists:
         self._closed: Polarity = PRESENT
         """Polarity of the list that was closed last."""
         self._turn = 0
+        self._aside = False
+        """Whether what is read is said of no image."""
         self.unsaid = False
         """Whether the sentence asks or supposes, and states nothing."""
 
@@ -116,6 +120,9 @@ class Lists:
             return PRESENT
         if not joint or either:
             return polarity
+        if polarity is UNSAID and self._opener in _GOING_ON and not self._premodified(i):
+            if not look.OWN_VERB.match(self.kinds, i + 1):
+                return polarity  # "history of X and Y"
         joints = "".join(m.joint for m in self._group[1:])
         over = (_OR in joints or _NOR in joints or _AND in joints) and (_COMMA in joint or _OR in joints)
         fresh = alternative or self._premodified(i) or polarity == UNSAID
@@ -157,7 +164,7 @@ class Lists:
 
     def _close(self, polarity: Polarity, i: int, *, whole: bool = False) -> None:
         """Apply a cue that stands after the names it is for."""
-        if self.unsaid:
+        if self.unsaid or self._aside:
             return
         group = self._group
         reach = group if whole or (i and self.kinds[i - 1] == _COLON) else self._reach(i)
@@ -193,15 +200,24 @@ class Lists:
             for m in reach:
                 m.polarity = ABSENT if len(group) == len(reach) else polarity
 
+    def _ends_in_other_item(self) -> bool:
+        """Tell whether the last item of the list is no finding: "consolidation, effusion and haze have"."""
+        return look.OTHER_ITEM.match(self.kinds, self._group[-1].at + 1) is not None
+
+    def _are_side_by_side(self, at: int) -> bool:
+        """Tell whether the comma and the "and" before the name at ``at`` have nothing between them."""
+        joint = self.kinds.rfind(_AND, 0, at)
+        return joint > 0 and self.kinds[joint - 1] == _COMMA
+
     def _reach(self, i: int) -> list[Mention]:
         """Return the tail of the list that a cue after it is for: "A, B and C absent": all three."""
         group = self._group
         k = len(group) - 1
-        joined = False
+        joined = (_AND in self._joint or _OR in self._joint) and self._ends_in_other_item()
         while k > 0:
             joint = group[k].joint
-            if joint == _COMMA + _AND and k == 1 and not self._joint:
-                break  # "Unchanged A, and B is absent"
+            if joint == _COMMA + _AND and k == 1 and not self._joint and self._are_side_by_side(group[k].at):
+                break  # "Unchanged A, and B is absent", but not "A, another thing and B are absent"
             if _AND in joint or _OR in joint or _NOR in joint or _SLASH in joint:
                 joined = True
             elif joint == _COMMA and joined and self._opener not in ("shows", "there_is", "seen"):

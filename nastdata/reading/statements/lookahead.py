@@ -29,7 +29,7 @@ LATER_OR = compile_pattern(
     "[^full_stop semicolon colon contrast denial with shows there_is]{0,48}?"
     " ( [or nor] [filler article grade grade_adjective place persisting sign_of adjective doubt unknown"
     " domain of]{0,7} [condition alternative]"
-    " | comma [or versus] article? [filler unknown]{1,3} (full_stop | end) )"
+    " | comma [or versus] (article [filler unknown]{0,3} | [filler unknown]{1,3}) (full_stop | end) )"
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
@@ -81,6 +81,7 @@ ELLIPSIS = compile_pattern(
     "[filler auxiliary article]{0,4} (?= [full_stop semicolon comma colon contrast with "
     "question_mark and or nor]| end )"
 )
+SAID_NO_MORE = compile_pattern("[full_stop semicolon comma colon contrast question_mark and or nor] | end")
 ENDS = compile_pattern(
     "[filler auxiliary]{0,4} ([full_stop semicolon comma colon contrast question_mark] | end )"
 )
@@ -101,6 +102,19 @@ CLAUSE_AHEAD = compile_pattern("[modifier auxiliary there_is shows preposition]{
 AT_PLACE = compile_pattern(
     "([preposition article of]{0,2} [place place_adverbial preposition of] | not auxiliary)"
 )
+KNOWN = compile_pattern(
+    "[filler article]{0,2} persisting [filler article grade grade_adjective place persisting]{0,4} condition"
+)
+IS_THERE = compile_pattern("[auxiliary filler]{1,3} [seen preposition place place_adverbial lies persisting]")
+OF_IT = compile_pattern(
+    "[filler article]{0,2} sign_of [filler of]{0,2} article (?= [full_stop semicolon comma] | end )"
+)
+"""A pronoun for what isn't there: "no evidence of it"."""
+OTHER_ITEM = compile_pattern(
+    "([place place_adverbial preposition]{0,2} [comma and or]{1,2} [article filler persisting place]{0,4}"
+    " unknown{1,3} [preposition article place place_adverbial filler]{0,4}){1,4} [auxiliary shows not]"
+)
+"""One more item of a list, that is no finding: "effusion and congestion have"."""
 OTHER_SUBJECT = compile_pattern(
     "[comma and contrast] [article filler]{0,3} [subject domain unknown place]{1,3} [auxiliary shows]"
 )
@@ -117,7 +131,7 @@ HEADED = compile_pattern(
 WHICH_IS = compile_pattern("comma article auxiliary")
 ANY_NAME = compile_pattern("[^full_stop semicolon contrast comma and]{0,24} condition")
 AUXILIARY = compile_pattern(
-    "[filler not article]{0,3} [auxiliary absent excluded seen change persisting lacking]"
+    "filler{0,2} not | [filler not article]{0,3} [auxiliary absent excluded seen change persisting lacking]"
 )
 ANSWER = compile_pattern(
     "[denial none absent seen lacking not persisting one]"

@@ -17,6 +17,10 @@ _NO_SUBJECT = symbols(
 """What may stand between a joint and a cue without giving the cue a subject of its own."""
 _BESIDE = symbols("preposition place place_adverbial domain of previous unknown number")
 """What may stand between a finding and its verb besides: "seen on the prior study has resolved"."""
+_PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
+_PERSISTING = symbols("persisting")
+_ADJECTIVES = symbols("adjective grade_adjective")
+_SUBJECTS = symbols("subject place")
 _REASONS = {
     "history": "history",
     "previous": "of an earlier image",
@@ -38,6 +42,7 @@ class Mentions(Lists):
         "_reasons",
         "_saved",
         "_sentence",
+        "_sentence_before",
         "_skip",
         "_telegraphic",
         "_unclear",
@@ -54,8 +59,8 @@ class Mentions(Lists):
         """Position of the colon after a name that begins the sentence: "Pneumonia:"."""
         self._excepted: set[int] = set()
         """Positions of places that are excepted from what is still to come."""
-        self._clause = self._sentence = 0
-        """How many mentions there were before the clause, and before the sentence."""
+        self._clause = self._sentence = self._sentence_before = 0
+        """How many mentions there were before the clause, before the sentence, and before the last sentence."""
         self.entries, self._lexicon = symbols.entries, lexicon
         self._original = symbols.kinds
         self._telegraphic = lexicon.register.telegraphic
@@ -72,6 +77,8 @@ class Mentions(Lists):
         raise NotImplementedError
 
     def _mention(self, condition: str, i: int, polarity: Polarity, alternative: bool = False) -> None:
+        if self._aside:  # "a fracture, which might explain the effusion, is not seen"
+            polarity = PRESENT if self._is_definite(i) else UNSAID
         self._add(condition, i, UNSAID if self.unsaid else polarity, alternative)
         if self._opener == "question":
             self.mentions[-1].question = True
@@ -130,6 +137,42 @@ class Mentions(Lists):
 
     def _find_last_list(self) -> list[Mention]:
         return [m for m in self.mentions[self._sentence :] if m.turn == self.mentions[-1].turn]
+
+    def _is_definite(self, at: int) -> bool:
+        """Tell whether the name at ``at`` has a word that says that there is one: "the", "its", "stable"."""
+        j = at
+        while j >= 0 and at - j < 8 and (j == at or self.kinds[j] in _PREMODIFIERS):
+            if self.kinds[j] == _PERSISTING or "definite" in self.entries[j].roles:
+                return True
+            j -= 1
+        return False
+
+    def _is_of_other_subject(self, i: int) -> bool:
+        """Tell whether the cue at ``i`` is of a subject of its own, after a joint: "..., and the lung has".
+
+        In "effusion and congestion have cleared" the verb is of both.
+        """
+        last = self._group[-1].at + 1
+        if not look.OTHER_SUBJECT.search(self.kinds, last, i):
+            return False
+        plural = any("plural" in e.roles for e in self.entries[last:i])
+        return not (plural and look.OTHER_ITEM.match(self.kinds, last))
+
+    def _deny_adjective(self, at: int) -> bool:
+        """Deny of the subject at ``at`` what was said of another: "the heart is enlarged, the mediastinum not".
+
+        Tell whether the last mention is an adjective that the subject can have.
+        """
+        last = self.mentions[-1].at
+        if self.kinds[last] not in _ADJECTIVES or self.kinds[at] not in _SUBJECTS or not last < at:
+            return False
+        condition = self._lexicon.predicates.get(self.entries[at].text, {}).get(self.entries[last].text)
+        if condition is None:
+            return False
+        self._open(ABSENT, "determiner")
+        self._mention(condition, at, ABSENT)
+        self._open(PRESENT, "")
+        return True
 
     def _take_back(self, mentions: list[Mention], reason: str) -> None:
         """Nothing is said of these, after all."""

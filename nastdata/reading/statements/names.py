@@ -11,7 +11,9 @@ _DOMAIN = SYMBOL["domain"]
 _VERBS = frozenset(symbols("auxiliary shows"))
 _WHERE = symbols("place place_adverbial domain")
 _PLACES = symbols("place place_adverbial")
-_CLAUSE_STOPS = symbols("semicolon contrast full_stop")
+_CONTRAST = SYMBOL["contrast"]
+_ELLIPTIC = frozenset(symbols("filler not doubt grade grade_adjective auxiliary persisting"))
+_CLAUSE_STOPS = symbols("semicolon contrast full_stop colon")
 _PREDICATE_STOPS = symbols("full_stop semicolon colon contrast condition absent")
 _PREDICATE_LINKS = symbols("auxiliary shows comma denial not seen")
 _SUBJECTS = symbols("subject place place_adverbial")
@@ -62,7 +64,8 @@ class Names(Cues):
             kind = self.kinds[j]
             pronoun = pronoun or "pronoun" in self.entries[j].roles
             if kind in _PREDICATE_STOPS and not (pronoun and kind in _CLAUSE_STOPS):
-                break
+                if kind != _CONTRAST or not _ELLIPTIC.issuperset(self.kinds[j + 1 : i]):
+                    break  # but "hard to assess, although likely enlarged"
             if found and kind in _PREDICATE_LINKS:
                 break
             if kind in _SUBJECTS or kind == _DOMAIN:

@@ -61,6 +61,8 @@ _ACTIONS_BY_KIND: dict[Kind, Callable[[Scope, int], None]] = {
     Kind.ABSENT_NAME: Scope._absent_name,
     Kind.UNCLEAR: Scope._mark_unclear,
     Kind.UNREAD_NAME: Scope._unread_name,
+    Kind.NOT_SO: Scope._not_so,
+    Kind.INSET: Scope._begin_inset,
     Kind.ASIDE: Scope._set_aside,
     Kind.RESUME: Scope._resume,
     Kind.SAME: Scope._same,
