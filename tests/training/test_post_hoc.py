@@ -124,11 +124,13 @@ def test_a_standard_score_has_mean_0_and_spread_1_over_the_reference() -> None:
     assert scores == pytest.approx((raw - raw.mean(axis=0)) / raw.std(axis=0), abs=1e-4)
 
 
-def test_cosines_of_a_rule_rank_as_its_sums_of_standard_scores() -> None:
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_cosines_of_a_rule_rank_as_its_sums_of_scores(power: float) -> None:
+    """Less the mean, divided by the spread to some power; every cosine by one and the same number."""
     images, said = unit(60, seed=0), {"x": unit(1, seed=1)[0], "y": unit(1, seed=2)[0]}
     terms = {"not x": (Term(-1, "x"),), "x": (Term(1, "x"),), "both": (Term(0.5, "x"), Term(-0.5, "y"))}
     reference = Reference.measure(images)
-    head = RuleHead(terms.__getitem__, reference)
+    head = RuleHead(terms.__getitem__, reference, power)
     texts = head.read(list(terms), lambda some: torch.stack([said[t] for t in some]))
     looked = head.look(images)
     assert torch.allclose(texts.norm(dim=-1), torch.ones(3)) and torch.allclose(
@@ -137,7 +139,7 @@ def test_cosines_of_a_rule_rank_as_its_sums_of_standard_scores() -> None:
     z = {}
     for name, vector in said.items():
         raw = images @ vector
-        z[name] = (raw - raw.mean()) / raw.std(correction=0)
+        z[name] = (raw - raw.mean()) / raw.std(correction=0) ** power
     wanted = torch.stack([-z["x"], z["x"], 0.5 * z["x"] - 0.5 * z["y"]], dim=1)
     found = looked @ texts.T
     ratio = found / wanted

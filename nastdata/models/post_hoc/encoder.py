@@ -125,7 +125,7 @@ class PostHocEncoder:
 
 
 def make_rule_encoder(
-    spec: str, inner: DualEncoder, rule: RuleName, reference: Reference, ontology: Path
+    spec: str, inner: DualEncoder, rule: RuleName, reference: Reference, ontology: Path, power: float = 1.0
 ) -> PostHocEncoder:
     """Return an encoder that scores by a rule.
 
@@ -135,8 +135,9 @@ def make_rule_encoder(
         rule: the rule's name.
         reference: of images of which nothing need be known.
         ontology: file of the ontology that texts are read with.
+        power: of the spread that scores are divided by (``Reference.standardise``).
     """
-    head = RuleHead(Rules(load_ontology(str(ontology))).get(rule), reference)
+    head = RuleHead(Rules(load_ontology(str(ontology))).get(rule), reference, power)
     return PostHocEncoder(spec, inner, head, {"head": rule}, ontology.read_bytes())
 
 
@@ -191,4 +192,5 @@ def _build(spec: str, inner: DualEncoder, kind: Any, state: dict[str, Tensor], o
     dim = int(TextReader(inner).embed(["No."]).shape[1])
     if state["mean"].shape != (dim,) or state["covariance"].shape != (dim, dim):
         raise UserError("a head of another shape than its model", where=spec, how="make it again")
-    return make_rule_encoder(spec, inner, kind, Reference(state["mean"], state["covariance"]), ontology)
+    reference, power = Reference(state["mean"], state["covariance"]), float(state["power"])
+    return make_rule_encoder(spec, inner, kind, reference, ontology, power)

@@ -36,7 +36,7 @@ class Head(Protocol):
 
 
 class RuleHead:
-    """Scores a text by the standard scores of affirmations, summed with their weights.
+    """Scores a text by the scores of affirmations above their mean, summed with their weights.
 
     A sum with a constant term is no cosine. So images get a dimension that is always 1, which meets the
     constant, and one that is always 0, which meets what a text's vector lacks in length: every similarity is
@@ -45,11 +45,12 @@ class RuleHead:
 
     wider = True
 
-    def __init__(self, rule: Rule, reference: Reference) -> None:
+    def __init__(self, rule: Rule, reference: Reference, power: float = 1.0) -> None:
         self.rule = rule
         self.module = nn.Module()
         self.module.register_buffer("mean", reference.mean)
         self.module.register_buffer("covariance", reference.covariance)
+        self.module.register_buffer("power", torch.tensor(power))
 
     def read(self, texts: Sequence[str], embed: Embed) -> Tensor:
         """See ``Head``."""
@@ -63,7 +64,9 @@ class RuleHead:
         distinct = list(dict.fromkeys(t.text for some in terms for t in some))
         number = {text: i for i, text in enumerate(distinct)}
         tensors: Any = self.module
-        vectors, constants = Reference(tensors.mean, tensors.covariance).standardise(embed(distinct))
+        vectors, constants = Reference(tensors.mean, tensors.covariance).standardise(
+            embed(distinct), float(tensors.power)
+        )
         whole = torch.cat([vectors, constants[:, None]], dim=-1)
         weights = torch.zeros(len(texts), len(distinct), dtype=whole.dtype, device=whole.device)
         for i, some in enumerate(terms):

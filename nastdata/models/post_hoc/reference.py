@@ -32,8 +32,14 @@ class Reference:
         around = wide - mean
         return cls(mean.float(), (around.T @ around / len(wide)).float())
 
-    def standardise(self, texts: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (texts, dim) vectors and (texts,) offsets: image . vector + offset is a standard score."""
+    def standardise(self, texts: Tensor, power: float = 1.0) -> tuple[Tensor, Tensor]:
+        """Return (texts, dim) vectors and (texts,) offsets: image . vector + offset is the score.
+
+        Args:
+            texts: (texts, dim) features.
+            power: 1: a standard score (less its mean, divided by its spread); 0: less its mean only; between
+                them it is divided by spread ** power.
+        """
         spread = torch.einsum("td,de,te->t", texts, self.covariance, texts).clamp_min(0).sqrt()
-        spread = spread.clamp_min(LEAST_SPREAD)
+        spread = spread.clamp_min(LEAST_SPREAD) ** power
         return texts / spread[:, None], -(texts @ self.mean) / spread
