@@ -1,14 +1,12 @@
-"""How long a size takes, said before it begins, and whether it could begin here."""
+"""How long a size takes, said before it begins."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from experiment import parts
 from experiment.methods import METHODS
 from experiment.sizes import Size
-from nastdata.progress import Progress
 
 
 def describe(size: Size, out: Path, jobs: int) -> str:
@@ -24,33 +22,6 @@ def describe(size: Size, out: Path, jobs: int) -> str:
         f"  kept in {out}; {done:,} of {len(finals):,} final runs done; processes: {jobs}",
     ]
     return "\n".join(lines)
-
-
-def check_start(size: Size, progress: Progress) -> bool:
-    """Say what is missing for a size to start on this machine; return whether nothing is."""
-    missing = [
-        f"the Python package {name}"
-        for name in ("torch", "open_clip", "peft", "timm", "sklearn", "scipy", "matplotlib")
-        if find_spec(name) is None
-    ]
-    if size.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            missing.append("a GPU that torch can use")
-        if size.checkpoint is None:
-            missing.append("--checkpoint: the folder of a model")
-        elif not (size.checkpoint / "open_clip_config.json").is_file():
-            missing.append(f"{size.checkpoint}/open_clip_config.json")
-        if size.images is None:
-            missing.append("--images: the root of the corpus's images")
-        elif not size.images.is_dir():
-            missing.append(f"the folder {size.images}")
-    for name in missing:
-        progress.say(f"  missing: {name}")
-    if not missing:
-        progress.say("  nothing is missing: the same command without --dry-run starts it")
-    return not missing
 
 
 def _tell_hours(hours: float) -> str:
