@@ -18,13 +18,14 @@ def describe(size: Size, out: Path, jobs: int) -> str:
     lines = [
         f"size {size.name}: {size.bases} pretrained {'model' if size.bases == 1 else 'models'}, "
         f"{trials:,} trials of learning rates, {len(finals):,} final runs of {size.steps:,} steps; "
-        f"about {_tell_hours(size.hours)} on {where}",
+        f"about {tell_hours(size.hours)} on {where}",
         f"  kept in {out}; {done:,} of {len(finals):,} final runs done; processes: {jobs}",
     ]
     return "\n".join(lines)
 
 
-def _tell_hours(hours: float) -> str:
+def tell_hours(hours: float) -> str:
+    """Return "30 minutes" or "14 hours"."""
     if hours == 0:
         return "a minute"
     return f"{60 * hours:.0f} minutes" if hours < 1 else f"{hours:g} hours"
