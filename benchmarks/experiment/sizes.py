@@ -27,7 +27,7 @@ class Size:
     """Of every fine-tuning run."""
     texts: int = 48
     """Texts through the text tower in a step, as near as each objective comes: the equal budget."""
-    rates: tuple[float, ...] = (2.5e-3, 5e-3, 1e-2)
+    rates: tuple[float, ...] = (1.25e-3, 2.5e-3, 5e-3, 1e-2)
     """Learning rates, means over the blocks, that are tried for every method."""
     decays: tuple[float, ...] = (0.01,)
     """Weight decays: the first with every rate, each other one with the best rate."""
