@@ -108,7 +108,7 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
     run = _resume(out, about["key"], model, optimizer, scaler, progress)
     log = RunLog(out, recipe.log, run.step, run.history, world.leads)
     base = BaseWeights(model)
-    again = make_retrace(recipe, encoder, progress) if recipe.layers.retrace else None
+    again = make_retrace(recipe, encoder, world, progress) if recipe.layers.retrace else None
     trainer = Trainer(
         recipe,
         objective,
@@ -167,7 +167,9 @@ def make_optimizer(recipe: TrainRecipe, groups: list[dict[str, Any]]) -> Any:
     return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
 
 
-def make_retrace(recipe: TrainRecipe, encoder: DualEncoder, progress: Progress) -> Callable[[], Alphas]:
+def make_retrace(
+    recipe: TrainRecipe, encoder: DualEncoder, world: World, progress: Progress
+) -> Callable[[], Alphas]:
     """Return what traces the model midway and makes new layer weights.
 
     Raises:
@@ -179,7 +181,11 @@ def make_retrace(recipe: TrainRecipe, encoder: DualEncoder, progress: Progress) 
     data = open_data(again.probes, recipe.images, recipe.phantom_size)
     rows = data.rows("probes", "train")
     rows = rows[shuffle(range(len(rows)), recipe.seed, "retrace")[: again.limit]]
+    if not world.leads:
+        world.wait()
     images = embed_images(encoder, data.store, get_keys(rows), recipe.cache)
+    if world.leads:
+        world.wait()
     settings = TraceSettings(again.threshold, controls=0, bootstrap=200, seed=recipe.seed)
 
     def trace() -> Alphas:
