@@ -27,8 +27,8 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 SIZE ?= full
-bench: $(VENV)/.test  ## docs/benchmarks.md, side by side with what a user would use instead; SIZE=small|full|huge
-	$(BIN)/python benchmarks/bench.py --size $(SIZE)
+bench: $(VENV)/.test  ## docs/benchmarks.md, beside what a user would use instead; SIZE=tiny|small|full|huge BASELINE=REV
+	$(BIN)/python benchmarks/bench.py --size $(SIZE) $(if $(BASELINE),--baseline $(BASELINE))
 
 ROUNDS ?= 5
 chaos: $(VENV)/.test  ## builds are killed, starved and cut off; the table goes into docs/reliability.md

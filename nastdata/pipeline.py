@@ -321,7 +321,10 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
     """Return how many rows each writer wrote, prompts' hashes left off; empty for rows without writers."""
     if "realizer" not in frame.columns:
         return {}
-    named = Counter(frame["realizer"].str.replace_all(r"#[^,]*", "").to_list())
+    counted = frame["realizer"].cast(pl.String).value_counts()
+    named: Counter[str] = Counter()
+    for name, n in zip(counted["realizer"].str.replace_all(r"#[^,]*", ""), counted["count"], strict=True):
+        named[name] += n
     return dict(sorted(named.items()))
 
 

@@ -54,6 +54,8 @@ def make_rule(rule: RuleName) -> MakeScorer:
         from nastdata.training.post_hoc import measure_rule
 
         made, _, _ = measure_rule(rule, encoder, _open(encoder, place, size, {"method": rule}))
+        # features come and go as numpy here
+        made.head.module.to("cpu")
         return RuleScorer(made.head, PlainScorer(encoder))
 
     return make

@@ -39,7 +39,7 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
             f"{_count(len(studies), 'fact')} with {_count(located, 'place')} and {_count(graded, 'grade')}"
         )
         if config == "contextual_claims":
-            k = recipe.claims.k_min
+            k = recipe.claims.least
             return (
                 f"a set of {_spell(k)} claims needs a finding with {_spell(k)} different states, by place or "
                 f"grade, each seen in a study of the same split; the source gives {known}. Use a source with "

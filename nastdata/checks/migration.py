@@ -24,7 +24,7 @@ from nastdata.ontology import find_ontology_file, load_ontology
 from nastdata.recipe import check_recipe, dump_recipe, fingerprint
 
 MEANT: dict[str, dict[str, Any]] = {
-    "contextual": {"claims": {"max_share": None}, "captions": {"max_share": None}},
+    "contextual": {"claims": {"max_share": None, "k_least": None}, "captions": {"max_share": None}},
 }
 """Kind of recipe -> what version 0.1 did where the key did not exist and today's default is another."""
 

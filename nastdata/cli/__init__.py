@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
     "publish": ("nastdata.cli.sharing.publish", "Push a dataset to a hub, if its terms allow."),
     "bundle": ("nastdata.cli.data.bundle", "Pack what rebuilds a dataset, without its rows."),
-    "cache": ("nastdata.cli.data.cache", "List, explain or clear the answers of language models."),
+    "cache": ("nastdata.cli.data.cache", "List, explain or clear what is kept on this machine."),
     "trace": ("nastdata.cli.modelling.trace", "Trace negation through a model's text encoder."),
     "train": ("nastdata.cli.modelling.train", "Fine-tune a model's text encoder on a dataset."),
     "evaluate": (

@@ -15,7 +15,7 @@ from nastdata.reading.register import Captions
 
 _STOP = SYMBOL["full_stop"]
 _CONDITION, _ARTICLE, _THERE_IS = SYMBOL["condition"], SYMBOL["article"], SYMBOL["there_is"]
-_SIGN_OF, _SHOWS, _DENIAL = SYMBOL["sign_of"], SYMBOL["shows"], SYMBOL["denial"]
+_SIGN_OF, _SHOWS, _DENIAL = symbols("sign_of presence"), SYMBOL["shows"], SYMBOL["denial"]
 _SUBJECTS_OF = frozenset(symbols("domain image shows with of"))
 _SUBJECTS = symbols("domain image place")
 _PREDICATED = symbols("subject place")
@@ -90,7 +90,7 @@ def _check_agreement(text: str, read: Symbols) -> str | None:
 
 def _is_head(kind: str, word: str) -> bool:
     """Tell whether the verb agrees with this word and not with the finding: "signs of", "an absence of"."""
-    return kind == _SIGN_OF or (kind == _DENIAL and word.endswith((" absence of", " lack of", " trace of")))
+    return kind in _SIGN_OF or (kind == _DENIAL and word.endswith((" absence of", " lack of", " trace of")))
 
 
 def _check_subject(kinds: str, words: list[str]) -> str | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nastdata.reading.kinds import SYMBOL, coarsen, compile_pattern
+from nastdata.reading.kinds import SYMBOL, coarsen, compile_pattern, symbols
 from nastdata.reading.register import KEEP, Construct
 
 _FILLER = SYMBOL["filler"]
@@ -18,6 +18,15 @@ _UNREAD = frozenset((SYMBOL["unclear"], SYMBOL["unread_name"]))
 _KEPT, _LONG = 65_536, 64
 """Results that are kept, and the longest sequence that one is kept of."""
 _BIT = {symbol: 2 << i for i, symbol in enumerate(SYMBOL.values())}
+_COMMON = sum(
+    _BIT[symbol]
+    for symbol in symbols(
+        "condition article filler place auxiliary comma full_stop preposition unknown of seen and or"
+        " denial grade grade_adjective property shows there_is sign_of anatomy domain place_adverbial"
+        " persisting with"
+    )
+)
+"""Kinds that most texts hold."""
 _NAMES = re.compile(r"(?<![\w(?])[a-z_]+")
 
 
@@ -25,7 +34,7 @@ _NAMES = re.compile(r"(?<![\w(?])[a-z_]+")
 class _Rule:
     pattern: re.Pattern[str]
     needs: tuple[int, ...]
-    """Sets of kinds, a bit each, of each of which the text must hold one; the smallest first."""
+    """Sets of kinds, a bit each, of each of which the text must hold one; the rarest first."""
     makes: int
     """The kinds that it puts in."""
     becomes: tuple[str, ...]
@@ -106,7 +115,7 @@ def _rewrite(rule: _Rule, kinds: str, reasons: dict[int, str]) -> str:
 def _compile(c: Construct) -> _Rule:
     pieces = [compile_pattern(p).pattern for p in c.pattern]
     pattern = re.compile("".join(f"({p})" for p in pieces), re.DOTALL)
-    needs = sorted({_as_bits(need) for p in c.pattern if (need := _need(p))}, key=int.bit_count)
+    needs = sorted({_as_bits(need) for p in c.pattern if (need := _need(p))}, key=_count)
     becomes = tuple("" if b == KEEP else SYMBOL[b] for b in c.becomes)
     return _Rule(pattern, tuple(needs), _as_bits("".join(becomes)), becomes, c.reason or c.name)
 
@@ -114,7 +123,7 @@ def _compile(c: Construct) -> _Rule:
 def _index(rules: tuple[_Rule, ...]) -> list[tuple[int, int]]:
     """Return sets of kinds, and the rules that one of them calls for, a bit each.
 
-    Rules go by their smallest need that no rule makes; those that have none are looked at always (bit 1).
+    Rules go by their rarest need that no rule makes; those that have none are looked at always (bit 1).
     """
     made = 0
     for rule in rules:
@@ -124,6 +133,11 @@ def _index(rules: tuple[_Rule, ...]) -> list[tuple[int, int]]:
         key = next((need for need in rule.needs if not need & made), 1)
         by_key[key] = by_key.get(key, 0) | 1 << i
     return list(by_key.items())
+
+
+def _count(kinds: int) -> int:
+    """Return about how often a text holds one of these kinds."""
+    return kinds.bit_count() + 50 * (kinds & _COMMON).bit_count()
 
 
 def _as_bits(kinds: Iterable[str]) -> int:

@@ -195,6 +195,14 @@ class Kind(StrEnum):
     """"Other", "another"."""
     TOGETHER = "together"
     """"Along with"."""
+    PART = "part"
+    """Of a device: "tip"."""
+    PRESENCE = "presence"
+    """"The presence of"."""
+    IF_ANY = "if_any"
+    """"If present"."""
+    ALONE = "alone"
+    """After a place: there and nowhere else."""
     SOME_OF = "some_of"
     """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
@@ -222,7 +230,7 @@ class Kind(StrEnum):
     """"Where it should be": begins a clause about how a finding is."""
     # What constructs become.
     NOT_SO = "not_so"
-    """A predicate that isn't known, denied: it leaves a finding that is there, and else the clause is unread."""
+    """A predicate that isn't known, denied: a finding that is there stays, and else the clause is unread."""
     EARLIER = "earlier"
     """"On the prior study": what was there then is not said to be there now."""
     UNSAYS = "unsays"
@@ -329,6 +337,10 @@ BASES: dict[Kind, Kind] = {
     Kind.CLOSE_BRACKET: Kind.COMMA,
     Kind.GENERIC: Kind.FILLER,
     Kind.TOGETHER: Kind.WITH,
+    Kind.PART: Kind.UNKNOWN,
+    Kind.PRESENCE: Kind.SIGN_OF,
+    Kind.IF_ANY: Kind.DOUBT,
+    Kind.ALONE: Kind.FILLER,
     Kind.OTHER: Kind.ARTICLE,
     Kind.SOME_OF: Kind.ARTICLE,
 }
@@ -349,14 +361,20 @@ def coarsen(kinds: str) -> str:
 
 
 _CLASSES = {
-    "small": "filler setting article other some_of all relative now number nearly thereby property new just definite"
-    " hardly generic",
+    "small": "filler setting article other some_of all relative now number nearly thereby property new just"
+    " definite hardly generic",
     "aux": "auxiliary past modal can_be can once",
-    "modifier": "filler setting article other some_of all number now property new grade grade_adjective grade_adverb place"
-    " persisting unknown date diagnosis illness anatomy sign_of of adjective domain image nearly just thereby",
+    "modifier": "filler setting article other some_of all number now property new grade grade_adjective"
+    " grade_adverb place persisting unknown date part diagnosis illness anatomy sign_of presence of adjective"
+    " domain image nearly just thereby",
 }
 """Names that patterns may use for several kinds at once, within brackets."""
-_ALSO = {"unknown": "digits date effect where_it", "comma": "open_bracket close_bracket"}
+_ALSO = {
+    "unknown": "digits date effect where_it part",
+    "comma": "open_bracket close_bracket",
+    "sign_of": "presence",
+    "doubt": "if_any",
+}
 """Finer kinds that a pattern's base stands for too."""
 
 

@@ -34,7 +34,8 @@ Role = Literal["findings", "parts", "silent"]
 
 _GOES_ON = frozenset(
     symbols(
-        "article relative all denial neither not preposition of auxiliary past modal can_be and or nor comma open_bracket close_bracket"
+        "article relative all denial neither not preposition of auxiliary past modal can_be and or nor comma"
+        " open_bracket close_bracket"
         " shows there_is with sign_of doubt_next property grade grade_adverb colon slash such_as accompanied"
         " causes number fails resolution nearly excluding previous lies asks follows"
     )

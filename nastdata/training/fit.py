@@ -64,11 +64,12 @@ def fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool = False)
         raise UserError("model and data must be given", how="nastdata train RECIPE --model ... --data DIR")
     check_kind(recipe.log)
     take_device(recipe.device)
-    if recipe.method != "lora":
-        return fit_post_hoc(recipe, out, progress)
     world = join_world(recipe.device)
     try:
-        return _fit(recipe, out, progress if world.leads else Progress(quiet=True), fresh, world)
+        told = progress if world.leads else Progress(quiet=True)
+        if recipe.method != "lora":
+            return fit_post_hoc(recipe, out, told, world)
+        return _fit(recipe, out, told, fresh, world)
     finally:
         leave_world(world)
 

@@ -30,7 +30,7 @@ from nastdata.progress import Progress
 from nastdata.training.objectives.base import Objective
 from nastdata.training.objectives.material import Material
 from nastdata.training.objectives.registry import make_objective
-from nastdata.training.parallel import join_world
+from nastdata.training.parallel import World
 from nastdata.training.prepare import Validation, make_validation
 from nastdata.training.run_record import describe_run
 from nastdata.training.settings import TrainRecipe
@@ -41,13 +41,14 @@ CONFIGS = ("contextual_captions", "contextual_claims", "mednega", "opposition")
 """Where reference images are looked for; the first that a dataset has."""
 
 
-def fit_post_hoc(recipe: TrainRecipe, out: Path, progress: Progress) -> dict[str, Any]:
+def fit_post_hoc(recipe: TrainRecipe, out: Path, progress: Progress, world: World) -> dict[str, Any]:
     """Measure a rule's reference or fit a linear map; write ``run.json`` and ``model/``.
 
     Args:
         recipe: The run; ``method`` is not ``lora``.
         out: Its folder. There are no checkpoints: it takes seconds, and again gives the same numbers.
         progress: Where to tell.
+        world: Every process does the same; the first writes.
 
     Returns:
         What ``run.json`` holds, with the keys of a LoRA run that have a meaning here.
@@ -59,7 +60,7 @@ def fit_post_hoc(recipe: TrainRecipe, out: Path, progress: Progress) -> dict[str
         folders = (recipe.data or Path(), *recipe.more_data)
         datas = [open_data(folder, recipe.images, recipe.phantom_size) for folder in folders]
         inner = load_encoder(recipe.model, recipe.device)
-        material = Material(recipe, datas, inner, join_world(recipe.device))
+        material = Material(recipe, datas, inner, world)
         stage.tell(recipe.method)
     with progress.stage("train") as stage:
         if recipe.method == "linear" or recipe.method == "lora":
@@ -88,10 +89,12 @@ def fit_post_hoc(recipe: TrainRecipe, out: Path, progress: Progress) -> dict[str
         "update": {"norms": [], "top3": None, "top5": None},
         "text_tower_after": fingerprint_text(inner),
     }
-    out.mkdir(parents=True, exist_ok=True)
-    if failed is None:
-        about["exported"] = encoder.save(out / "model")
-    (out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    if world.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        if failed is None:
+            about["exported"] = encoder.save(out / "model")
+        (out / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    world.wait()
     return about
 
 

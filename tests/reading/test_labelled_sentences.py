@@ -41,7 +41,9 @@ def test_openi_texts(real_labels: Path) -> None:
     check(score_reading(rows, nastdata.parse), {"openi", "report"})
 
 
-@pytest.mark.parametrize("name", ["reader_unseen.tsv", "reader_examined.tsv", "reader_kinds.tsv"])
+@pytest.mark.parametrize(
+    "name", ["reader_unseen.tsv", "reader_examined.tsv", "reader_kinds.tsv", "reader_batches.tsv"]
+)
 def test_texts_by_other_authors(name: str) -> None:
     """Texts that were labelled first, and read without change; what they showed has been worked on since."""
     scores = score_reading([r for r in read_sentences(name) if not r.where], nastdata.parse)
@@ -50,7 +52,7 @@ def test_texts_by_other_authors(name: str) -> None:
         assert score.exact >= 0.93 * score.count, f"{kind}: {score.exact} of {score.count}\n{score.misread}"
 
 
-@pytest.mark.parametrize("name", ["gate_unseen.tsv", "gate_examined.tsv"])
+@pytest.mark.parametrize("name", ["gate_unseen.tsv", "gate_examined.tsv", "gate_batches.tsv"])
 def test_captions_by_other_authors(name: str) -> None:
     with (DATA / name).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

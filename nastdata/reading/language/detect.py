@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -70,7 +69,8 @@ class LanguageFinder:
         self._small = small
         self._languages = sorted(small, key=lambda language: language != self._default)
         """The default language first: of equal scores the first counts."""
-        self._weigh = lru_cache(maxsize=_MOST)(self._weigh_word)
+        self._known: dict[str, tuple[tuple[int, float], ...]] = {}
+        """Word -> its weights, of the words met so far."""
 
     def find(self, text: str) -> Language:
         """Return the language that most of a text's words belong to; English if nothing shows."""
@@ -79,11 +79,20 @@ class LanguageFinder:
             return Language(f"{script} script", None)
         score = [0.0] * len(self._languages)
         score[0] = _LEAN
-        weigh = self._weigh
+        known = self._known
         for word in _WORD.findall(beginning):
-            for language, weight in weigh(word):
+            weights = known.get(word)
+            if weights is None:
+                weights = self._weigh(word)
+            for language, weight in weights:
                 score[language] += weight
         return self._languages[score.index(max(score))]
+
+    def _weigh(self, word: str) -> tuple[tuple[int, float], ...]:
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        weights = self._known[word] = self._weigh_word(word)
+        return weights
 
     def _weigh_word(self, word: str) -> tuple[tuple[int, float], ...]:
         """Return the numbers of the languages that a word belongs to, with its weights.

@@ -54,6 +54,16 @@ def _drop_either(m: Mention, places: list[Said], either: set[int]) -> list[Said]
     return [p for p in places if p[0] not in either] if m.polarity == 0 and either else places
 
 
+def _is_in_pleura(symbols: Symbols, at: int) -> bool:
+    """Tell whether "in the pleural space" follows: a place to the reader, though none of the ontology's."""
+    for entry in symbols.entries[at + 1 : at + 8]:
+        if entry.kind in _ENDS:
+            return False
+        if "pleura" in entry.text:
+            return True
+    return False
+
+
 def _existence(m: Mention) -> Existence:
     return "present" if m.polarity is None else _EXISTENCE[m.polarity]
 
@@ -107,7 +117,7 @@ class Attributes:
             return [
                 (m, [self._fact(m.condition, _existence(m))])
                 for m in mentions
-                if symbols.entries[m.at].roles is not NEEDS_PLACE
+                if symbols.entries[m.at].roles is not NEEDS_PLACE or _is_in_pleura(symbols, m.at)
             ]
         places: dict[int, list[Said]] = {}
         grades: dict[int, list[Said]] = {}
@@ -140,6 +150,7 @@ class Attributes:
             if symbols.entries[m.at].roles is not NEEDS_PLACE
             or self._fits(m.condition, places.get(m.at, ()))
             or any("pleura" in symbols.entries[i].text for i, _, _ in places.get(m.at, ()))
+            or _is_in_pleura(symbols, m.at)
         ]
 
     def _fits(self, condition: str, places: Sequence[Said]) -> bool:

@@ -28,10 +28,18 @@ class Clauses(Mentions):
         self.unsaid = self._aside = False
         self._heading = -1
         self._end_clause(i)
+        if self._goes_on(i + 1):
+            return  # "an effusion was seen last year. It is no longer visible"
         self._sentence_before, self._sentence = self._sentence, len(self.mentions)
         if i + 1 < len(self.entries) and "pronoun" not in self.entries[i + 1].roles:
             self._closed = PRESENT
             self._last = bool(self.mentions) and self.mentions[-1].question
+
+    def _goes_on(self, at: int) -> bool:
+        """Tell whether the sentence at ``at`` begins with a pronoun for what was there earlier."""
+        if at >= len(self.entries) or "pronoun" not in self.entries[at].roles or not self.mentions:
+            return False
+        return self.mentions[-1].polarity is UNSAID and self.mentions[-1].time == "earlier"
 
     def _ask(self, i: int) -> None:
         """A question mark: "Fracture? No." or an open question."""

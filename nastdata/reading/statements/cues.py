@@ -13,6 +13,10 @@ _COMMA = SYMBOL["comma"]
 _OR = SYMBOL["or"]
 _NOR = SYMBOL["nor"]
 _EITHER = symbols("or versus")
+_RESOLVED = symbols("resolved")
+_RESOLUTION = SYMBOL["resolution"]
+_BESIDE_SUBJECT = frozenset(symbols("preposition article place place_adverbial filler"))
+_STOP = SYMBOL["full_stop"]
 _RECURRED = symbols("recurred")
 _FINITE = frozenset(symbols("auxiliary"))
 _GONE = frozenset(symbols("resolved absent"))
@@ -80,12 +84,15 @@ class Cues(Exceptions):
     def _would(self, i: int) -> None:
         """Take back what the sentence said: "to say that there is X would be wrong"."""
         if not self._aside:
-            self._take_back(self.mentions[self._sentence :], "supposed")
+            self._take_back(self.mentions[self._clause :], "supposed")
         self._suppose(i)
 
     def _suppose(self, i: int) -> None:
         if self._aside:
             return
+        if "finite" in self.entries[i].roles and self._group and self._is_subject(i):
+            if not self._is_definite(self._group[-1].at):
+                self._take_back(self._group, "supposed")  # "an effusion would blunt the angles"
         self.unsaid = True
         self._open(UNSAID, "asks")
 
@@ -94,8 +101,19 @@ class Cues(Exceptions):
             self.mentions[-1].polarity = ABSENT
         elif not self._group or (self._joint and look.NAME.match(self.kinds, i + 1)):
             self._open(ABSENT, "determiner")
+        elif self._original[i] in _RESOLVED and self._has_resolved():
+            pass  # "resolution of X, which has cleared"
         elif not (self._joint and self._is_of_other_subject(i)):
             self._close(ABSENT, i)  # but not in "tube in place, and the lung has re-expanded"
+
+    def _is_subject(self, i: int) -> bool:
+        """Tell whether the open list is the subject of the verb at ``i``."""
+        return _BESIDE_SUBJECT.issuperset(self.kinds[self._group[-1].at + 1 : i]) and not self._joint
+
+    def _has_resolved(self) -> bool:
+        """Tell whether it has been said of the open list already that it has resolved: "resolution of X"."""
+        first = self._group[0].at
+        return self._polarity == ABSENT and _RESOLUTION in self._original[max(0, first - 8) : first]
 
     def _excluded(self, i: int) -> None:
         """Absence; doubt in a denial: "the image does not allow X to be excluded"."""
@@ -134,6 +152,10 @@ class Cues(Exceptions):
     def _come_back(self, i: int) -> None:
         """Of two turns the last counts: "had resolved but is back"."""
         last = self.mentions[-1].at
+        if _STOP in self.kinds[last:i]:  # "was seen last year. It is still visible"
+            for m in self._find_last_list():
+                if m.polarity is UNSAID and m.time == "earlier":
+                    m.polarity = PRESENT
         if self._original[i] in _RECURRED or not _FINITE.isdisjoint(self.kinds[last + 2 : i]):
             for m in self._find_last_list():
                 if m.polarity == ABSENT and not _GONE.isdisjoint(self._original[last:i]):

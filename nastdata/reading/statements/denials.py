@@ -30,7 +30,7 @@ class Denials(Names):
         if not self._group and not self._joint and i and kinds[i - 1] in _LEADING:
             if self._polarity is UNSAID and self._opener == "asks":
                 return  # "to make sure that there is no X"
-            if self._opener == "doubt":
+            if self._opener == "doubt" and not look.PSEUDO.match(kinds, i + 1):
                 return  # "it cannot be said that there is no X"
         if (found := look.OF_IT.match(kinds, i + 1)) and self._deny_again():
             self._skip = found.end()
@@ -160,7 +160,7 @@ class Denials(Names):
             self._set_unclear(_NOT_KNOWN)  # but "is present and has not moved"
 
     def _is_property_again(self, at: int, end: int) -> bool:
-        """Tell whether "is not either" repeats the denial of a property: "is not large, and Y is not either"."""
+        """Tell whether "is not either" denies a property again: "is not large, and Y is not either"."""
         either = any(self.kinds[j] == _ARTICLE for j in range(at, end))
         before = self.mentions[self._sentence : -len(self._group)]
         return either and bool(before) and before[-1].polarity == PRESENT and self._closed == PRESENT

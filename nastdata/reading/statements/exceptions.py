@@ -57,6 +57,8 @@ class Exceptions(Clauses):
         elif found and len(self.mentions) > self._sentence:
             self._open(ABSENT, "determiner")
             self._mention(self.mentions[-1].condition, i, ABSENT)
+        elif self._group and all(m.polarity == ABSENT for m in self._group):
+            self._open(ABSENT, "determiner")  # "this does not indicate X, and none is seen"
         else:
             self._act(_ABSENT, i)
 

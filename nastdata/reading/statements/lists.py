@@ -8,7 +8,7 @@ from nastdata.records import Time
 
 PRESENT, ABSENT, DOUBTFUL, UNSAID = 1, 0, -1, None
 _COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash colon"))
-_UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not")
+_UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not absent lacking")
 _FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
 """A verb that isn't the last word before a joint."""
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
@@ -118,7 +118,7 @@ class Lists:
                 self._group[-1].polarity = DOUBTFUL
                 return DOUBTFUL
             return PRESENT
-        if not joint or either:
+        if not joint or either or joint == _SLASH:
             return polarity
         if polarity is UNSAID and self._opener in _GOING_ON and not self._premodified(i):
             if not look.OWN_VERB.match(self.kinds, i + 1):
@@ -140,6 +140,8 @@ class Lists:
         """
         if self._group and _FINITE.search(self.kinds, self._group[-1].at + 1, i):
             return True
+        if not self._group and self._joint == _COMMA and self._has_own_object(i):
+            return look.OWN_VERB.match(self.kinds, i + 1) is not None  # "the absence of Z, an X is"
         few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
         if not few or self._joint != _COMMA + _AND:
             return False
@@ -194,7 +196,7 @@ class Lists:
                 for m in group[start:]:
                     m.polarity = PRESENT
         elif polarity == ABSENT:
-            if len(group) == 1:
+            if len(group) == 1 and not self._joint:
                 group[0].polarity = PRESENT
         else:
             for m in reach:

@@ -29,7 +29,8 @@ LATER_OR = compile_pattern(
     "[^full_stop semicolon colon contrast denial with shows there_is]{0,48}?"
     " ( [or nor] [filler article grade grade_adjective place persisting sign_of adjective doubt unknown"
     " domain of]{0,7} [condition alternative]"
-    " | comma [or versus] (article [filler unknown]{0,3} | [filler unknown]{1,3}) (full_stop | end) )"
+    " | comma [or versus] (article [filler unknown]{0,3} | [filler unknown persisting place of change]{1,6})"
+    " (full_stop | end) )"
 )
 LATER_AND = compile_pattern("[^full_stop semicolon colon contrast denial with shows there_is]{0,20}? and")
 PSEUDO = compile_pattern(
@@ -134,7 +135,7 @@ AUXILIARY = compile_pattern(
     "filler{0,2} not | [filler not article]{0,3} [auxiliary absent excluded seen change persisting lacking]"
 )
 ANSWER = compile_pattern(
-    "[denial none absent seen lacking not persisting one]"
+    "[unknown filler article]{0,1} colon? [denial none absent seen lacking not persisting one]"
     " | [grade grade_adjective place place_adverbial]{1,3} full_stop"
 )
 BETWEEN = frozenset(symbols("not filler grade grade_adjective persisting"))

@@ -60,7 +60,7 @@ class Mentions(Lists):
         self._excepted: set[int] = set()
         """Positions of places that are excepted from what is still to come."""
         self._clause = self._sentence = self._sentence_before = 0
-        """How many mentions there were before the clause, before the sentence, and before the last sentence."""
+        """How many mentions there were before the clause, the sentence, and the sentence before."""
         self.entries, self._lexicon = symbols.entries, lexicon
         self._original = symbols.kinds
         self._telegraphic = lexicon.register.telegraphic
@@ -159,7 +159,7 @@ class Mentions(Lists):
         return not (plural and look.OTHER_ITEM.match(self.kinds, last))
 
     def _deny_adjective(self, at: int) -> bool:
-        """Deny of the subject at ``at`` what was said of another: "the heart is enlarged, the mediastinum not".
+        """Deny of the subject at ``at`` what was said of another: "the heart is enlarged, the aorta is not".
 
         Tell whether the last mention is an adjective that the subject can have.
         """

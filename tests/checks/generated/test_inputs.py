@@ -313,7 +313,7 @@ def test_join_by_row(tmp_path: Path) -> None:
         (
             ["study_id", "facts"],
             [("s50000001", '[{"condition": "Edema", "existence": "perhaps so"}]')],
-            "no label",
+            "not a label",
         ),
         (["study_id", "facts"], [("s50000001", '[{"condition": "Hernia"}]')], "no label and no fact"),
         (
