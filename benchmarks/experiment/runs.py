@@ -149,7 +149,7 @@ def fine_tune(
             raise UserError("a fine-tuning run failed", where=str(folder), how="see the lines above")
         return dict(read_json(folder / "run.json"))
     recipe = load_recipe("train", values)
-    return fit(recipe, folder, Progress(quiet=True))  # type: ignore[arg-type]
+    return fit(recipe, folder, Progress(quiet=True))
 
 
 def write_command(size: Size, values: list[tuple[str, str]], folder: Path) -> list[str]:

@@ -79,11 +79,7 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
         folders = (recipe.data or Path(), *recipe.more_data)
         datas = [open_data(folder, recipe.images, recipe.phantom_size) for folder in folders]
         encoder = load_encoder(recipe.model, recipe.device)
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            alphas = read_alphas(encoder, recipe.layers)
-        for warning in told:
-            progress.say(f"  {warning.message}")
+        alphas = _say_warnings(lambda: read_alphas(encoder, recipe.layers), progress)
         if recipe.layers.scale != "none" and (recipe.layers.trace or recipe.layers.weights):
             progress.say(f"  {describe_weights(alphas, recipe.layers.beta)}")
         reader = TextReader(encoder)
@@ -191,11 +187,21 @@ def make_retrace(
 
     def trace() -> Alphas:
         found = run_trace(encoder, rows, images, settings)
-        alphas = weigh_trace(found, recipe.layers)
+        alphas = _say_warnings(lambda: weigh_trace(found, recipe.layers), progress)
         progress.say(f"  traced again; {describe_weights(alphas, recipe.layers.beta)}")
         return alphas
 
     return trace
+
+
+def _say_warnings(make: Callable[[], Alphas], progress: Progress) -> Alphas:
+    """Return what a function makes; its warnings become lines of progress."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        alphas = make()
+    for warning in found:
+        progress.say(f"  {warning.message}")
+    return alphas
 
 
 def find_failure(run: Run, validation: Validation) -> str | None:
