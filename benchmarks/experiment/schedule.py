@@ -102,7 +102,8 @@ def _work_phase(
         for number, job in enumerate(left):
             if _is_late(deadline):
                 return number
-            job.work(*job.arguments)
+            if job.left:  # another process may have done it meanwhile
+                job.work(*job.arguments)
             _say(job, number + 1, len(left), progress, started)
         return len(left)
     done, waiting, running = 0, list(left), dict[Future[None], Job]()
