@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -34,7 +35,7 @@ def embed_images(
     """
     names = {key: store.identify(key) for key in dict.fromkeys(keys)}
     path = cache / f"images-{fingerprint_images(encoder)[:32]}.safetensors" if cache else None
-    known = _read_cache(path)
+    known = dict(_read_cache(path, path.stat().st_mtime_ns)) if path and path.is_file() else {}
     missing = [key for key, name in names.items() if name not in known]
     device = next(encoder.model.parameters()).device
     for start in range(0, len(missing), batch_size):
@@ -48,10 +49,9 @@ def embed_images(
     return torch.stack([known[names[key]] for key in keys])
 
 
-def _read_cache(path: Path | None) -> dict[str, Tensor]:
-    """A cache file cut short is as good as none."""
-    if path is None or not path.is_file():
-        return {}
+@lru_cache(maxsize=4)
+def _read_cache(path: Path, _changed: int) -> dict[str, Tensor]:
+    """A cache file cut short is as good as none. Not to be changed: the next call gets the same mapping."""
     from safetensors import SafetensorError, safe_open
 
     try:

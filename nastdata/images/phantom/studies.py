@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,6 +82,15 @@ class PhantomImages:
 
 def find_phantom_images(ontology: str, seed: int, patients: int, size: int = 128) -> PhantomImages:
     """Return the images of the phantom source as a build with these settings has them."""
+    file = Path(ontology)
+    return _find_phantom_images(
+        ontology, file.stat().st_mtime_ns if file.is_file() else 0, seed, patients, size
+    )
+
+
+@lru_cache(maxsize=16)
+def _find_phantom_images(ontology: str, _changed: int, seed: int, patients: int, size: int) -> PhantomImages:
+    """Many datasets of one build are opened one after another: the patients are drawn once."""
     from nastdata.ontology import load_ontology
     from nastdata.sources.phantom.source import draw_phantoms
 
