@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,22 +80,32 @@ class PhantomImages:
         return None if found is None else DrawingOrder(tuple(found[2]), *found[:2], self.seed, self.size)
 
 
+_drawn: dict[tuple[str, int, int, int], PhantomImages] = {}
+KEPT = 2
+"""Builds whose patients are kept in memory, as long as they are no more than ``KEPT_PATIENTS`` each."""
+KEPT_PATIENTS = 20_000
+
+
 def find_phantom_images(ontology: str, seed: int, patients: int, size: int = 128) -> PhantomImages:
-    """Return the images of the phantom source as a build with these settings has them."""
-    file = Path(ontology)
-    return _find_phantom_images(
-        ontology, file.stat().st_mtime_ns if file.is_file() else 0, seed, patients, size
-    )
+    """Return the images of the phantom source as a build with these settings has them.
 
-
-@lru_cache(maxsize=16)
-def _find_phantom_images(ontology: str, _changed: int, seed: int, patients: int, size: int) -> PhantomImages:
-    """Many datasets of one build are opened one after another: the patients are drawn once."""
+    Datasets of one build, opened one after another, share the patients of the last one.
+    """
     from nastdata.ontology import load_ontology
     from nastdata.sources.phantom.source import draw_phantoms
 
+    file = Path(ontology)
+    named = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ontology
+    key = (named, seed, patients, size)
+    if key in _drawn:
+        return _drawn[key]
     drawn = draw_phantoms(load_ontology(ontology), seed, patients)
-    return PhantomImages(drawn.facts.filter(drawn.drawn), seed, size, drawn.labels)
+    images = PhantomImages(drawn.facts.filter(drawn.drawn), seed, size, drawn.labels)
+    if patients <= KEPT_PATIENTS:
+        while len(_drawn) >= KEPT:
+            del _drawn[next(iter(_drawn))]
+        _drawn[key] = images
+    return images
 
 
 def draw_study(facts: Sequence[Fact], patient: str, study: str, seed: int, size: int = 128) -> bytes:
