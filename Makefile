@@ -34,8 +34,9 @@ ROUNDS ?= 5
 chaos: $(VENV)/.test  ## builds are killed, starved and cut off; the table goes into docs/reliability.md
 	$(BIN)/python benchmarks/chaos.py --rounds $(ROUNDS)
 
-experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python benchmarks/experiment.py  # one thread: as documented
+experiment: SIZE = small
+experiment: $(VENV)/.test  ## the study of docs/experiment-plan.md; SIZE=small|overnight|gpu; the same command goes on
+	PYTHONPATH=benchmarks OMP_NUM_THREADS=1 $(BIN)/python -m experiment --size $(SIZE) $(EXPERIMENT_ARGS)
 
 docs: $(VENV)/.test  ## the documentation site, offline, in out/site; warnings are errors
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs $(OUT)/site

@@ -55,7 +55,7 @@ class _Plain(argparse.RawDescriptionHelpFormatter):
 
 def run(given: argparse.Namespace) -> int:
     """Do what the options say; return the exit code."""
-    from experiment import estimate_time, pages, repeat, schedule
+    from experiment import estimate_time, pages, rehearsal, repeat, schedule
     from experiment.hypotheses import write_table
 
     if given.plan:
@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
     progress = Progress()
     progress.say(estimate_time.describe(size, out, given.jobs))
     if given.dry_run:
-        return 0 if estimate_time.check_start(size, progress) else 1
+        return 0 if rehearsal.check_start(size, progress) else 1
     check_plan(size, out)
     if given.check_again:
         return 0 if repeat.check_again(size, out, progress) else 1

@@ -41,7 +41,7 @@ CONTROLS: tuple[Method, ...] = (
     Method("reversed", "control", NAST, weigh="reversed", about="most weight where the trace has least"),
     Method("flipped", "control", NAST, weigh="flipped", about="the weights from the last block to the first"),
     Method("same norm", "control", UNIFORM, same_norm_as="trace", about="uniform, changed as much as trace"),
-    Method("top three", "control", NAST, weigh="top", repeated=True, about="the three blocks of most effect"),
+    Method("top three", "control", NAST, weigh="top", about="the three blocks of most effect"),
     Method("bottom three", "control", NAST, weigh="bottom", about="the three blocks of least effect"),
     Method("heads", "control", {**NAST, "layers.level": "head"}, weigh="trace", about="weights of heads"),
     Method("traced again", "control", NAST, weigh="again", about="a second trace midway"),

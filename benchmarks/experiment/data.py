@@ -33,16 +33,16 @@ def make_data(size: Size, out: Path, progress: Progress) -> None:
         _build(size, name, recipe, out / "built" / name, progress)
     data = out / "data"
     for name in ("mednega", "opposition", "probes"):
-        _once(data / name, lambda to, name=name: _cut_rows(out / "built" / name, to, size))  # type: ignore[misc]
+        _once(data / name, lambda to, name=name: _cut_rows(out / "built" / name, to, size))
     for name in ("contextual", "existence"):
         _once(
             data / name,
-            lambda to, name=name: _prepare(out / "built" / name, to, size),  # type: ignore[misc]
+            lambda to, name=name: _prepare(out / "built" / name, to, size),
         )
     for name, alter in (("affirming", affirm), ("shuffled", shuffle_truths), ("blind", blind)):
         _once(
             data / name,
-            lambda to, alter=alter: write_folder(  # type: ignore[misc]
+            lambda to, alter=alter: write_folder(
                 data / "contextual",
                 to,
                 {k: alter(k, f) for k, f in open_data(data / "contextual").frames.items()},

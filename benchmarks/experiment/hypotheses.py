@@ -138,7 +138,7 @@ def _list() -> Iterator[tuple[object, ...]]:
 
     kept = at_least(-2)
     yield ask("Does the pretrained model affirm too readily?", UNTRAINED, None, "gap", at_least(5))
-    yield ask("Do the data mend negation?", "uniform", UNTRAINED, "denies", at_least(5), primary=True)
+    yield ask("Do the data teach negation?", "uniform", UNTRAINED, "denies", at_least(5), primary=True)
     yield ask("... without loss where the truth affirms?", "uniform", UNTRAINED, "affirms", kept)
     for k in (1, 5):
         yield ask(f"... or in R@{k}?", "uniform", UNTRAINED, f"recall@{k}:affirmative", kept)

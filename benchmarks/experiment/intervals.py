@@ -47,6 +47,8 @@ class Estimate:
         return bool(np.isfinite(self.mean))
 
 
+NOTHING = 1e-24
+"""A variance that is rounding only."""
 NONE = Estimate(float("nan"), float("nan"), float("nan"))
 
 
@@ -81,7 +83,7 @@ def _bound(mean: float, first: float, first_df: int, second: float, second_df: i
     from scipy.stats import t
 
     total = first + second
-    if total == 0:
+    if total < NOTHING:
         return Estimate(mean, mean, mean)
     below = first**2 / max(first_df, 1) + (second**2 / second_df if second_df > 0 else 0.0)
     half = float(t.ppf(0.5 + level / 2, max(1.0, total**2 / below))) * total**0.5

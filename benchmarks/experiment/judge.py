@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -141,7 +141,7 @@ def write_judged(path: Path, judged: Judged) -> None:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.stem}.partial.npz")
-    np.savez_compressed(partial, **judged)
+    np.savez_compressed(partial, **cast(dict[str, Any], judged))
     partial.replace(path)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from experiment import parts, plain, runs, tables, why
+from experiment.estimate_time import tell_hours
 from experiment.intervals import Runs
 from experiment.judge import read_judged
 from experiment.methods import BY_NAME, UNTRAINED
-from experiment.sizes import Size
+from experiment.sizes import SIZES, Size
 
 READING = "## Reading"
 """What people write below this heading is kept when the tables are made again."""
@@ -80,6 +81,7 @@ def write_researchers(size: Size, out: Path, found: Mapping[str, Runs]) -> str:
             parts.read_trials(size, out), lambda m: parts.choose_rate(size, out, BY_NAME[m])
         ),
         "## Runs that failed\n\n" + tables.tell_failures(summaries),
+        _tell_sizes(),
         _tell_papers(),
     ]
     return "\n\n".join(sections) + "\n"
@@ -132,6 +134,14 @@ def read_seconds(out: Path) -> dict[str, float]:
         name = path.parent.name if path.parent != out / "seconds" else path.stem.rsplit("-", 1)[0]
         totals[name] = totals.get(name, 0.0) + float(runs.read_json(path)["processor"])
     return totals
+
+
+def _tell_sizes() -> str:
+    """How to run it, at which size."""
+    text = Path(__file__).with_name("sizes.md").read_text(encoding="utf-8").strip()
+    for name in ("small", "overnight", "gpu"):
+        text = text.replace(name.upper(), tell_hours(SIZES[name].hours))
+    return text
 
 
 def _tell_papers() -> str:

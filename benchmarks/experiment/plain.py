@@ -42,7 +42,8 @@ def write_plain(size: Size, found: Mapping[str, Runs], docs: Path) -> list[Path]
     from nastdata.evaluation.plots import plot_bars
 
     pictures = []
-    for number, (title, methods) in enumerate(PICTURES, 1):
+    for number, (title, wanted) in enumerate(PICTURES, 1):
+        methods = [m for m in wanted if m in found]
         series = {
             k: [_scale(estimate(measure(found[m], what))) for m in methods] for k, what in KINDS.items()
         }

@@ -6,9 +6,12 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from experiment.layer_controls import CONTROLS
 from experiment.method import Method, Place, open_rows
@@ -18,6 +21,9 @@ from experiment.sizes import Size
 from nastdata.errors import UserError
 from nastdata.progress import Progress
 from nastdata.seeded import shuffle
+from nastdata.tracing.run import read_trace
+from nastdata.training.layer_weights import weigh_trace
+from nastdata.training.settings import LayerSettings
 
 
 def make_base(size: Size, place: Place, progress: Progress) -> None:
@@ -78,7 +84,10 @@ def make_trace(size: Size, place: Place, progress: Progress) -> None:
 def list_settings(
     size: Size, method: Method, place: Place, seed: int, rate: float, decay: float
 ) -> list[tuple[str, str]]:
-    """Return the settings of ``nastdata train`` for one run, as ``--set`` takes them."""
+    """Return the settings of ``nastdata train`` for one run, as ``--set`` takes them.
+
+    ``rate`` is the mean over blocks: methods that weight layers differ in where they learn, not in how much.
+    """
     values: dict[str, Any] = {
         "model": name_base(place),
         "data": place.data(method.data),
@@ -100,17 +109,30 @@ def list_settings(
         values[f"images.{size.source}"] = size.images
     if method.more:
         values["more_data"] = json.dumps([str(place.data(name)) for name in method.more])
-    if method.weigh in ("trace", "again"):
-        values["layers.trace"] = place.trace
-    elif method.weigh is not None:
-        from nastdata.tracing.run import read_trace
-
-        weights = CONTROLS[method.weigh](read_trace(place.trace), seed)
-        values["layers.weights"] = json.dumps([round(float(w), 6) for w in weights])
+    if method.weigh is not None:
+        trace = read_trace(place.trace)
+        layers = read_layers(method)
+        if method.weigh in CONTROLS:
+            weights = [round(float(w), 6) for w in CONTROLS[method.weigh](trace, seed)]
+            values["layers.weights"] = json.dumps(weights)
+        else:
+            values["layers.trace"] = place.trace
+            with warnings.catch_warnings():
+                # the run itself reports disputed signs and the like
+                warnings.simplefilter("ignore")
+                weights = list(weigh_trace(trace, layers).ravel())
+        if layers.scale == "lr" or method.settings.get("optimizer") == "sgd":
+            values["learning_rate"] = rate / float(np.mean(weights))
     if method.weigh == "again":
         again = {"probes": str(place.data("probes")), "limit": size.probes, "threshold": size.threshold}
         values["layers.retrace"] = json.dumps(again)
     return [(name, str(value)) for name, value in values.items()]
+
+
+def read_layers(method: Method) -> LayerSettings:
+    """Return how a method makes weights of a trace."""
+    given = {k.removeprefix("layers."): v for k, v in method.settings.items() if k.startswith("layers.")}
+    return LayerSettings.model_validate(given)
 
 
 def fine_tune(
@@ -127,7 +149,7 @@ def fine_tune(
             raise UserError("a fine-tuning run failed", where=str(folder), how="see the lines above")
         return dict(read_json(folder / "run.json"))
     recipe = load_recipe("train", values)
-    return fit(recipe, folder, Progress(quiet=True))  # type: ignore[arg-type]
+    return fit(recipe, folder, Progress(quiet=True))
 
 
 def write_command(size: Size, values: list[tuple[str, str]], folder: Path) -> list[str]:

@@ -23,15 +23,15 @@ class Size:
     """Fine-tuning runs of the main methods on each pretrained model."""
     seeds_of_others: int = 1
     """Fine-tuning runs of the other methods on each pretrained model."""
-    steps: int = 60
+    steps: int = 50
     """Of every fine-tuning run."""
     texts: int = 48
     """Texts through the text tower in a step, as near as each objective comes: the equal budget."""
-    rates: tuple[float, ...] = (1.5e-3, 3e-3, 6e-3, 1.2e-2)
-    """Learning rates that are tried for every method."""
+    rates: tuple[float, ...] = (1.25e-3, 2.5e-3, 5e-3, 1e-2)
+    """Learning rates, means over the blocks, that are tried for every method."""
     decays: tuple[float, ...] = (0.01,)
     """Weight decays: the first with every rate, each other one with the best rate."""
-    validations: int = 3
+    validations: int = 2
     """Times that a run is validated; the best step is kept."""
     patients: int = 3000
     splits: dict[str, float] = field(default_factory=lambda: {"train": 0.35, "validation": 0.15, "test": 0.5})

@@ -194,9 +194,11 @@ def tell_traces(traces: Sequence[Mapping[str, Any]]) -> str:
 
 def tell_agreement(traces: Sequence[Mapping[str, Any]]) -> str:
     """Rank correlation of the estimators over blocks, and the blocks whose sign they dispute."""
-    pairs = ("mean_of_ratios / noising_ratio_of_means", "mean_of_ratios / noising_robust")
-    pairs = tuple(
-        f"noising_{p}" for p in (*pairs, "ratio_of_means / noising_robust", "robust / denoising_robust")
+    pairs = (
+        "noising_mean_of_ratios / noising_ratio_of_means",
+        "noising_mean_of_ratios / noising_robust",
+        "noising_ratio_of_means / noising_robust",
+        "noising_robust / denoising_robust",
     )
     rows = {}
     for number, trace in enumerate(traces, 1):

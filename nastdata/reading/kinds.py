@@ -203,6 +203,8 @@ class Kind(StrEnum):
     """"If present"."""
     ALONE = "alone"
     """After a place: there and nowhere else."""
+    NONE_OF = "none_of"
+    """"None of": of some that there are."""
     SOME_OF = "some_of"
     """"One of the": what is said is said of a part of them."""
     GENERIC = "generic"
@@ -341,6 +343,7 @@ BASES: dict[Kind, Kind] = {
     Kind.PRESENCE: Kind.SIGN_OF,
     Kind.IF_ANY: Kind.DOUBT,
     Kind.ALONE: Kind.FILLER,
+    Kind.NONE_OF: Kind.DENIAL,
     Kind.OTHER: Kind.ARTICLE,
     Kind.SOME_OF: Kind.ARTICLE,
 }
@@ -374,6 +377,7 @@ _ALSO = {
     "comma": "open_bracket close_bracket",
     "sign_of": "presence",
     "doubt": "if_any",
+    "denial": "none_of",
 }
 """Finer kinds that a pattern's base stands for too."""
 

@@ -27,7 +27,9 @@ from nastdata.reading.vocabulary import build_vocabulary
 from nastdata.records import Certainty, ParsedFact, Time, Unread
 
 _NEGATIVE = frozenset(
-    symbols("denial neither not fails absent resolved resolution lacking excluded excluding spares nor")
+    symbols(
+        "denial none_of neither not fails absent resolved resolution lacking excluded excluding spares nor"
+    )
 )
 """Negation cues, wherever they are."""
 _WEIGHT = {1: 2, -1: 1, 0: 0}

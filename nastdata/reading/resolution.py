@@ -19,7 +19,7 @@ _NEW = frozenset(symbols("new recurred"))
 _THEN = frozenset(symbols("previous then"))
 TIMED = _GONE | _NEW | _THEN
 """Kinds without which every statement is of now."""
-_NOT = frozenset(symbols("not denial"))
+_NOT = frozenset(symbols("not denial none_of"))
 _NO_LONGER = frozenset(("no longer", "no longer any", "not any longer", "not any more"))
 DECISIVE = frozenset(("IMPRESSION", "IMPRESSIONS", "CONCLUSION", "CONCLUSIONS", "OPINION", "SUMMARY"))
 """Sections whose statements count more than those of the others."""
@@ -29,7 +29,7 @@ _GRADES = frozenset(symbols("grade grade_adjective grade_adverb"))
 _BEFORE_NAME = frozenset(
     symbols(
         "property new definite filler grade grade_adjective grade_adverb place persisting article unknown"
-        " seen resolve number sign_of of nearly change or slash just lies finding_out other some_of"
+        " seen resolve number sign_of of nearly change or slash just lies finding_out other some_of presence"
     )
 )
 """What may stand between a denial and the name that it denies."""

@@ -79,11 +79,7 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
         folders = (recipe.data or Path(), *recipe.more_data)
         datas = [open_data(folder, recipe.images, recipe.phantom_size) for folder in folders]
         encoder = load_encoder(recipe.model, recipe.device)
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            alphas = read_alphas(encoder, recipe.layers)
-        for warning in told:
-            progress.say(f"  {warning.message}")
+        alphas = _say_warnings(lambda: read_alphas(encoder, recipe.layers), progress)
         if recipe.layers.scale != "none" and (recipe.layers.trace or recipe.layers.weights):
             progress.say(f"  {describe_weights(alphas, recipe.layers.beta)}")
         reader = TextReader(encoder)
@@ -109,7 +105,7 @@ def _fit(recipe: TrainRecipe, out: Path, progress: Progress, fresh: bool, world:
     run = _resume(out, about["key"], model, optimizer, scaler, progress)
     log = RunLog(out, recipe.log, run.step, run.history, world.leads)
     base = BaseWeights(model)
-    again = make_retrace(recipe, encoder, progress) if recipe.layers.retrace else None
+    again = make_retrace(recipe, encoder, world, progress) if recipe.layers.retrace else None
     trainer = Trainer(
         recipe,
         objective,
@@ -168,7 +164,9 @@ def make_optimizer(recipe: TrainRecipe, groups: list[dict[str, Any]]) -> Any:
     return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
 
 
-def make_retrace(recipe: TrainRecipe, encoder: DualEncoder, progress: Progress) -> Callable[[], Alphas]:
+def make_retrace(
+    recipe: TrainRecipe, encoder: DualEncoder, world: World, progress: Progress
+) -> Callable[[], Alphas]:
     """Return what traces the model midway and makes new layer weights.
 
     Raises:
@@ -180,16 +178,30 @@ def make_retrace(recipe: TrainRecipe, encoder: DualEncoder, progress: Progress) 
     data = open_data(again.probes, recipe.images, recipe.phantom_size)
     rows = data.rows("probes", "train")
     rows = rows[shuffle(range(len(rows)), recipe.seed, "retrace")[: again.limit]]
+    if not world.leads:
+        world.wait()
     images = embed_images(encoder, data.store, get_keys(rows), recipe.cache)
+    if world.leads:
+        world.wait()
     settings = TraceSettings(again.threshold, controls=0, bootstrap=200, seed=recipe.seed)
 
     def trace() -> Alphas:
         found = run_trace(encoder, rows, images, settings)
-        alphas = weigh_trace(found, recipe.layers)
+        alphas = _say_warnings(lambda: weigh_trace(found, recipe.layers), progress)
         progress.say(f"  traced again; {describe_weights(alphas, recipe.layers.beta)}")
         return alphas
 
     return trace
+
+
+def _say_warnings(make: Callable[[], Alphas], progress: Progress) -> Alphas:
+    """Return what a function makes; its warnings become lines of progress."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        alphas = make()
+    for warning in found:
+        progress.say(f"  {warning.message}")
+    return alphas
 
 
 def find_failure(run: Run, validation: Validation) -> str | None:

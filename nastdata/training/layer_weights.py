@@ -109,7 +109,7 @@ def _get(trace: Trace, name: str, settings: LayerSettings, dimensions: int = 1) 
     found = trace.arrays.get(name)
     if found is None:
         raise UserError(
-            f"this trace has no estimate '{name}'",
+            f"this trace has no estimate '{settings.estimator}'" + (" of heads" if dimensions == 2 else ""),
             where=str(settings.trace),
             how="make it again with `nastdata trace`, or choose another layers.estimator",
         )
@@ -164,7 +164,7 @@ def group_parameters(
             for parameter in parameters:
                 parameter.requires_grad_(False)
             continue
-        groups.append({"params": parameters, "block": block, "lr": learning_rate})
+        groups.append({"params": parameters, "block": block})
     set_factors(groups, alphas, settings, learning_rate)
     return groups
 
@@ -177,6 +177,7 @@ def set_factors(
     for group in groups:
         group["factor"] = float(factors[group["block"]])
         group["base"] = learning_rate * (group["factor"] if settings.scale == "lr" else 1.0)
+        group["lr"] = group["base"]
 
 
 def take_factors(alphas: npt.ArrayLike, settings: LayerSettings) -> npt.NDArray[np.float64]:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
@@ -82,18 +80,17 @@ def test_the_interval_grows_where_pretrained_models_disagree() -> None:
     assert width([half, other, half]) < 1.5 * agree
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10_000))
-def test_intervals_cover_what_they_estimate(seed: int) -> None:
-    """Of simulated studies with patients and models drawn anew, few miss; 99 % intervals here."""
-    rng = np.random.default_rng(seed)
-    base = 0.5 + 0.1 * rng.standard_normal(3)
-    easy = 0.2 * rng.standard_normal(150)
-    runs = [
-        [judged(list((rng.random(300) < np.clip(b + np.repeat(easy, 2), 0, 1)).astype(float)))] for b in base
-    ]
-    e = estimate([Term(runs, "contextual/claim")], level=0.999)
-    assert e.low < 0.5 < e.high
+def test_intervals_cover_what_they_estimate() -> None:
+    """Of simulated studies, patients and three pretrained models drawn anew, about 5 in 100 miss."""
+    rng = np.random.default_rng(0)
+    missed = 0
+    for _ in range(200):
+        bases = 0.5 + 0.03 * rng.standard_normal(3)
+        easy = np.repeat(0.2 * rng.standard_normal(60), 2)
+        runs = [[judged(list((rng.random(120) < np.clip(b + easy, 0, 1)).astype(float)))] for b in bases]
+        e = estimate([Term(runs, "contextual/claim")])
+        missed += not e.low < 0.5 < e.high
+    assert 1 <= missed <= 20
 
 
 def test_a_metric_without_rows_is_not_made_up() -> None:

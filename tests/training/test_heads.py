@@ -274,7 +274,7 @@ def test_settings_that_contradict_one_another_are_refused(layers: dict[str, Any]
 
 def test_a_trace_without_heads_is_refused_by_name(native: Any, tmp_path: Path) -> None:
     trace = write_trace(tmp_path, native, np.ones((4, 4)))
-    with pytest.raises(UserError, match="heads_ratio_of_means"):
+    with pytest.raises(UserError, match="'ratio_of_means' of heads"):
         read_alphas(native, LayerSettings(trace=trace, level="head", estimator="ratio_of_means"))
 
 

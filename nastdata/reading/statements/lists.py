@@ -11,6 +11,7 @@ _COMMA, _AND, _OR, _NOR, _SLASH, _COLON = list(symbols("comma and or nor slash c
 _UNKNOWN, _DENIALS = symbols("unknown"), symbols("denial not absent lacking")
 _FINITE = compile_pattern("[auxiliary shows] [^ comma and or nor]")
 """A verb that isn't the last word before a joint."""
+_ADJECTIVES = symbols("adjective grade_adjective")
 _PREMODIFIERS = symbols("filler article place grade grade_adjective persisting unknown")
 _MARKED = symbols("grade grade_adjective persisting")
 _GOING_ON = frozenset(("asks", "history"))
@@ -142,6 +143,8 @@ class Lists:
             return True
         if not self._group and self._joint == _COMMA and self._has_own_object(i):
             return look.OWN_VERB.match(self.kinds, i + 1) is not None  # "the absence of Z, an X is"
+        if self._group and self._polarity == PRESENT and self.kinds[self._group[-1].at] in _ADJECTIVES:
+            return True  # "the heart is enlarged, and Y was ..."
         few = len(self._group) <= 1 and self._polarity in (ABSENT, DOUBTFUL)
         if not few or self._joint != _COMMA + _AND:
             return False

@@ -69,7 +69,7 @@ NOT_ADJECTIVE = compile_pattern(
 GOES_ON = compile_pattern(
     "[not filler auxiliary article]{0,3} preposition? [filler article]{0,2} [place_adverbial place "
     "grade grade_adjective] (?! [filler article grade grade_adjective place persisting unknown and "
-    "or slash]{0,8} [condition one])"
+    "or slash]{0,8} [condition one] | filler{0,2} [auxiliary shows])"
 )
 SEEN = compile_pattern(
     "[filler auxiliary]{0,2} seen (?! [filler article grade grade_adjective place persisting "
