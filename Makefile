@@ -6,7 +6,7 @@ OUT    ?= out
 # Two processes, a test file each at a time; PARALLEL= for one.
 PARALLEL ?= -n 2 --dist loadfile
 
-.PHONY: demo test test-base lint bench chaos experiment docs release-check sbom clean
+.PHONY: demo test test-base lint bench chaos experiment docs release-check sbom audit clean
 
 demo: $(VENV)/.base  ## install, then MedNega from the real CheXpert labels: built, validated, audited
 	$(BIN)/nastdata build mednega --source chexpert --out $(OUT)/mednega
@@ -27,15 +27,16 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 SIZE ?= full
-bench: $(VENV)/.test  ## docs/benchmarks.md, side by side with what a user would use instead; SIZE=small|full|huge
-	$(BIN)/python benchmarks/bench.py --size $(SIZE)
+bench: $(VENV)/.test  ## docs/benchmarks.md, beside what a user would use instead; SIZE=tiny|small|full|huge BASELINE=REV
+	$(BIN)/python benchmarks/bench.py --size $(SIZE) $(if $(BASELINE),--baseline $(BASELINE))
 
 ROUNDS ?= 5
 chaos: $(VENV)/.test  ## builds are killed, starved and cut off; the table goes into docs/reliability.md
 	$(BIN)/python benchmarks/chaos.py --rounds $(ROUNDS)
 
-experiment: $(VENV)/.test  ## pretrain, trace, fine-tune, evaluate; hours on two cores, resumable
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python benchmarks/experiment.py  # one thread: as documented
+experiment: SIZE = small
+experiment: $(VENV)/.test  ## the study of docs/experiment-plan.md; SIZE=small|overnight|gpu; the same command goes on
+	PYTHONPATH=benchmarks OMP_NUM_THREADS=1 $(BIN)/python -m experiment --size $(SIZE) $(EXPERIMENT_ARGS)
 
 docs: $(VENV)/.test  ## the documentation site, offline, in out/site; warnings are errors
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs $(OUT)/site
@@ -70,5 +71,10 @@ browser:
 sbom: $(VENV)/.test  ## bill of materials of the installation, and known weaknesses, offline
 	$(BIN)/python benchmarks/bill_of_materials.py --out $(OUT)-sbom.json
 
+audit:  ## known weaknesses of the base install; asks the registry, so it needs a network
+	$(PYTHON) -m venv --clear $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(VENV)-audit/bin/python -m pip_audit --progress-spinner off .
+
 clean:
-	rm -rf $(VENV) $(OUT)
+	rm -rf $(VENV)-audit $(VENV) $(OUT)

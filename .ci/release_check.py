@@ -1,7 +1,7 @@
 """Checks a release: built twice with the same bytes, installed alone, the main job done with each file.
 
 make release-check            # leaves the checked files in dist/
-make release-check RELEASE=1  # also wants a released heading in CHANGELOG.md
+make release-check RELEASE=1  # also wants a released heading in CHANGELOG.md, and a public address
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = (
@@ -29,6 +31,8 @@ NEEDED = (
     "py.typed",
 )
 """Files without which a wheel is no use away from the repository."""
+LARGEST = 1_000
+"""Megabytes that the base install may take, with its libraries and their compiled modules."""
 JOB = """
 import nastdata, sys
 assert "site-packages" in nastdata.__file__, nastdata.__file__
@@ -47,6 +51,8 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable)
     given = parser.parse_args()
     version = check_versions(release=given.release)
+    if given.release:
+        check_addresses()
     with tempfile.TemporaryDirectory(prefix="release-") as name:
         here = Path(name)
         tools = make_environment(given.python, here / "tools")
@@ -76,6 +82,17 @@ def check_versions(*, release: bool) -> str:
     cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
     assert cited and cited[1] == version, f"CITATION.cff names {cited and cited[1]}, not {version}"
     return version
+
+
+def check_addresses() -> None:
+    """The project's address must be a real one, and the same everywhere."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
+    cited = re.search(r'^repository-code: "(.+)"$', (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert cited and cited[1] == urls["Source"], "CITATION.cff and pyproject.toml name different addresses"
+    made_up = [u for u in urls.values() if (urlsplit(u).hostname or "").endswith(".example")]
+    assert not made_up, (
+        f"put the project's public address into pyproject.toml and CITATION.cff, not {made_up[0]}"
+    )
 
 
 def build(python: Path, copy: Path) -> dict[str, str]:
@@ -115,7 +132,9 @@ def check_job(python: str, path: Path, folder: Path, version: str) -> None:
     command = ["-I", "-m", "nastdata", "build", "mednega", "--limit", "40", "--set", "phantom_patients=400"]
     run(alone, *command, cwd=folder)
     assert (folder / "nast-mednega-phantom" / "report.html").is_file()
-    print(f"{path.name}: installed alone, built, checked, loaded", flush=True)
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink()) / 1e6
+    assert size < LARGEST, f"the base install takes {size:,.0f} MB; at most {LARGEST:,} are light"
+    print(f"{path.name}: installed alone ({size:,.0f} MB), built, checked, loaded", flush=True)
 
 
 def make_environment(python: str, folder: Path) -> Path:

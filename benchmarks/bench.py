@@ -1,16 +1,18 @@
 """Every benchmark in one run: `make bench` writes ``docs/benchmarks.md``.
 
-    python benchmarks/bench.py [--size small|full|huge] [--only SECTION] [--again] [--page PATH]
+    python benchmarks/bench.py [--size small|full|huge] [--baseline REV] [--only SECTION] [--again]
 
 Sections run one after the other, each as a process of its own; what a section has measured is kept under
 ``out/bench`` and used again while code and size are the same, so that a run that was stopped goes on.
-``small`` takes minutes, ``full`` goes to a million rows, ``huge`` to ten million. A section that fails says
-so on the page and stops nothing; the exit code is then 1.
+``small`` takes minutes, ``full`` goes to a million pairs, ``huge`` to ten million. A section that fails says
+so on the page and stops nothing; the exit code is then 1. ``--baseline REV`` runs the main jobs of that
+revision too, from a work tree of its own, right after those of this one.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import subprocess
@@ -19,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench_goals import BASELINE, CODE
 from bench_sections import PIECES, SECTIONS, SIZES
 from machine import describe_machine
 
@@ -26,7 +29,7 @@ from nastdata.stages.keys import hash_parts
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
-PATIENCE = 4 * 3600.0
+PATIENCE = {"tiny": 900.0, "small": 1800.0, "full": 4 * 3600.0, "huge": 12 * 3600.0}
 """Seconds for one section."""
 
 
@@ -38,14 +41,23 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="measure anew")
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--state", type=Path, default=ROOT / "out" / "bench")
+    parser.add_argument("--baseline", metavar="REV", help="revision to run the main jobs of too")
     parser.add_argument("--section", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    given.state = given.state.resolve()
     state = given.state / given.size
     state.mkdir(parents=True, exist_ok=True)
     if given.section:
         print(json.dumps(SECTIONS[given.section](given.size, state)))
         return 0
-    code = hash_code()
+    code = hash_parts(hash_code(), given.baseline)
+    # what a user has: compiled modules, and no warm answers of an earlier run
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ[CODE] = code
+    compileall.compile_dir(ROOT / "nastdata", quiet=1)
+    os.environ.pop(BASELINE, None)
+    if given.baseline:
+        os.environ[BASELINE] = given.baseline
     found: dict[str, dict[str, Any]] = {}
     for name in [*SECTIONS, *PIECES]:
         file = state / f"{name}.json"
@@ -91,10 +103,10 @@ def run_section(name: str, size: str, state: Path) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, env=environment, check=False
+            command, capture_output=True, text=True, timeout=PATIENCE[size], env=environment, check=False
         )
     except subprocess.TimeoutExpired:
-        return {"failed": f"not done in {PATIENCE:.0f} s", "seconds": PATIENCE}
+        return {"failed": f"not done in {PATIENCE[size]:.0f} s", "seconds": PATIENCE[size]}
     seconds = time.monotonic() - start
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]

@@ -13,37 +13,44 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench_goals import CODE, PATIENCE, measure_goals, measure_growth
 from machine import Cost, measure, nastdata
 
 Table = dict[str, Any]
 HERE = Path(__file__).resolve().parent
 SIZES = ("tiny", "small", "full", "huge")
-ROWS = {
-    "tiny": (40, 80),
-    "small": (100, 1_000),
+PAIRS = {
+    "tiny": (80, 160),
+    "small": (100, 1_000, 10_000),
     "full": (100, 1_000, 10_000, 100_000, 1_000_000),
     "huge": (100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
 }
-RECIPES: dict[str, tuple[str, ...]] = {
-    "mednega": ("--set", "items_per_study=60"),
-    "contextual": (),
-    "probes": (),
-    "opposition": (),
-    "protocols": ("--set", "per_condition=null"),
+"""Image-text pairs that builds are asked for."""
+RECIPES: dict[str, tuple[float, tuple[str, ...]]] = {
+    "mednega": (8, ("--set", "items_per_study=60")),
+    "contextual": (6.5, ()),
+    "probes": (2, ()),
+    "opposition": (2, ()),
+    "protocols": (1, ("--set", "per_condition=null")),
 }
-"""Recipe -> settings with which the phantom yields many rows."""
+"""Recipe -> pairs of a row (of contextual: of a claim set and a caption), and settings with which the phantom
+yields many rows."""
 STAGE = re.compile(r"^(\w+) .*\(([\d.]+) s\)$", re.M)
 STAGES = ("source", "design", "words", "audit", "write")
 
 
 def build(size: str, state: Path) -> Table:
-    """Build, by recipe and rows asked for (phantom; audit in)."""
-    table = []
+    """Build, by recipe and pairs asked for (phantom; audit in)."""
+    table: list[list[Any]] = []
     for recipe in RECIPES:
         before = -1
-        for rows in ROWS[size]:
-            cost, folder = make(recipe, rows, state)
-            made, pairs = count(folder)
+        for pairs in PAIRS[size]:
+            try:
+                cost, folder = make(recipe, pairs, state)
+            except RuntimeError as e:
+                table.append([recipe, pairs, "", "", f"not done: {tell_last(e)}", *[""] * (len(STAGES) + 3)])
+                break
+            made, there = count(folder)
             if made == before:
                 break  # the phantom has no more
             before = made
@@ -52,37 +59,21 @@ def build(size: str, state: Path) -> Table:
                 if name in stages:
                     stages[name] += float(seconds)
             megabytes = sum(p.stat().st_size for p in (folder / "data").rglob("*.parquet")) / 1e6
-            table.append([recipe, rows, made, pairs, cost.seconds, cost.cpu, *stages.values(),
+            table.append([recipe, pairs, made, there, cost.seconds, cost.cpu, *stages.values(),
                           cost.gigabytes, megabytes])  # fmt: skip
     columns = ["recipe", "asked for", "rows", "pairs", "s", "CPU s", *STAGES, "peak GB", "MB of parquet"]
     notes = [
         "Stages in seconds. A row of K claims makes K image-text pairs, one of four options in two wordings",
-        "eight. Rows that a recipe cannot make of 4,000 to 200,000 phantom patients are left out.",
+        "eight. Pairs that a recipe cannot make of 4,000 to 200,000 phantom patients are left out.",
     ]
     return {"columns": columns, "rows": table, "notes": notes}
-
-
-def preview(size: str, state: Path) -> Table:
-    """First looks."""
-    rows = []
-    for command in (
-        ("--help",),
-        ("preview", "mednega"),
-        ("preview", "contextual"),
-        ("build", "mednega", "--out", str(state / "quick")),
-        ("build", "contextual", "--limit", "200", "--out", str(state / "quick2")),
-    ):
-        cost = measure(nastdata(*command))
-        shown = " ".join(c for c in command if not c.startswith("/")).replace(" --out", "")
-        rows.append([f"`nastdata {shown}`", cost.seconds, cost.cpu, cost.gigabytes])
-    return {"columns": ["command", "s", "CPU s", "peak GB"], "rows": rows}
 
 
 def resume(size: str, state: Path) -> Table:
     """A killed build goes on."""
     import subprocess
 
-    settings = ("contextual", "--seed", "5", *patients(ROWS[size][-1] if size != "huge" else 1_000_000))
+    settings = ("contextual", "--seed", "5", *patients(min(1_000_000, PAIRS[size][-1])))
     rows: list[list[Any]] = []
     with tempfile.TemporaryDirectory(dir=state) as place:
         out = Path(place) / "out"
@@ -124,7 +115,7 @@ def check(size: str, state: Path) -> Table:
     """Validate and audit."""
     rows = []
     for recipe in ("mednega", "contextual"):
-        for asked in ROWS[size][1:]:
+        for asked in PAIRS[size][-2:]:
             _, folder = make(recipe, asked, state)
             made, pairs = count(folder)
             for command in (("validate", "--no-audit"), ("validate",), ("audit",)):
@@ -138,7 +129,7 @@ def exports(size: str, state: Path) -> Table:
     from nastdata.registry import list_adapters
 
     rows = []
-    asked = min(10_000, ROWS[size][-1])
+    asked = min(100_000, PAIRS[size][-1])
     for name in sorted(list_adapters("nastdata.exports")):
         for recipe in ("mednega", "contextual", "opposition"):
             _, folder = make(recipe, asked, state)
@@ -172,7 +163,7 @@ LOADS = {
 
 def load(size: str, state: Path) -> Table:
     """Load, beside reading the same bytes."""
-    _, folder = make("contextual", ROWS[size][-1], state)
+    _, folder = make("contextual", min(1_000_000, PAIRS[size][-1]), state)
     rows: list[list[Any]] = []
     for name, code in LOADS.items():
         with tempfile.TemporaryDirectory(dir=state) as cache:
@@ -188,7 +179,7 @@ def load(size: str, state: Path) -> Table:
 
 def write(size: str, state: Path) -> Table:
     """Write, beside writing the same bytes."""
-    _, folder = make("contextual", ROWS[size][-1], state)
+    _, folder = make("contextual", min(1_000_000, PAIRS[size][-1]), state)
     files = sorted(folder.rglob("data/**/*.parquet"))
     contents = [p.read_bytes() for p in files]
     target = state / "floor"
@@ -228,25 +219,34 @@ def instead(size: str, state: Path) -> Table:
     return result
 
 
-def patients(rows: int) -> tuple[str, str]:
-    """Return the setting of how many phantom patients give so many rows."""
-    least = 4_000 if rows >= 100 else 200
-    return "--set", f"phantom_patients={max(least, min(200_000, rows // 5))}"
+def patients(pairs: int) -> tuple[str, str]:
+    """Return the setting of how many phantom patients give so many pairs."""
+    least = 4_000 if pairs >= 1_000 else 400
+    return "--set", f"phantom_patients={max(least, min(200_000, pairs // 20))}"
 
 
-def make(recipe: str, rows: int, state: Path) -> tuple[Cost, Path]:
-    """Build a folder, unless this state has it already; return what it took and where it is."""
-    folder = state / "data" / f"{recipe}-{rows}"
-    account = folder.with_suffix(".json")
-    if not (folder.exists() and account.exists()):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        settings = (*RECIPES[recipe], *patients(rows), "--set", "captions.enabled=true")
-        settings = settings if recipe == "contextual" else settings[:-2]
-        cost = measure(
-            [*nastdata("build", recipe, "--limit", str(rows)), *settings, "--out", str(folder)], (0, 1)
-        )
-        account.write_text(json.dumps(cost.__dict__), encoding="utf-8")
-    return Cost(**json.loads(account.read_text(encoding="utf-8"))), folder
+def tell_last(error: RuntimeError) -> str:
+    """Return the last line of what a failed command said."""
+    return (str(error).strip().splitlines() or [""])[-1][:160]
+
+
+def make(recipe: str, pairs: int, state: Path) -> tuple[Cost, Path]:
+    """Build a folder, unless this state has it of the same code; return what it took and where it is."""
+    folder = state / "data" / f"{recipe}-{pairs}"
+    account, code = folder.with_suffix(".json"), os.environ.get(CODE)
+    try:
+        kept = json.loads(account.read_text(encoding="utf-8"))
+        if kept["code"] == code and folder.is_dir():
+            return Cost(**kept["cost"]), folder
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or of an older run
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    each, settings = RECIPES[recipe]
+    limit = ("--limit", str(max(8, round(pairs / each))))
+    command = nastdata("build", recipe, *limit, *settings, *patients(pairs), "--out", str(folder))
+    cost = measure(command, (0, 1), environment={"NASTDATA_CACHE": "off"}, patience=PATIENCE)
+    account.write_text(json.dumps({"code": code, "cost": cost.__dict__}), encoding="utf-8")
+    return cost, folder
 
 
 def count(folder: Path) -> tuple[int, int]:
@@ -265,7 +265,8 @@ def count(folder: Path) -> tuple[int, int]:
 
 
 SECTIONS: dict[str, Callable[[str, Path], Table]] = {
-    "preview": preview,
+    "goals": measure_goals,
+    "growth": measure_growth,
     "build": build,
     "resume": resume,
     "write": write,

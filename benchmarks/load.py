@@ -1,6 +1,6 @@
 """Ten thousand distinct questions through a slow, failing server: nothing lost, nothing paid twice.
 
-    python benchmarks/load.py [--questions 10000] [--slots 48] [--latency 0.15] [--write]
+    python benchmarks/load.py [--questions 10000] [--slots 32] [--latency 0.5] [--write]
 
 The local server answers ``slots`` requests at a time, each after ``latency`` seconds; some get 429 (with
 Retry-After), some 500, some hang beyond the time limit, some connections are cut in the middle of an answer,
@@ -95,8 +95,8 @@ def main() -> None:
     """Run and print the table; exit code 1 if a question was lost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--questions", type=int, default=10_000)
-    parser.add_argument("--slots", type=int, default=48)
-    parser.add_argument("--latency", type=float, default=0.15)
+    parser.add_argument("--slots", type=int, default=32)
+    parser.add_argument("--latency", type=float, default=0.5)
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -42,8 +42,8 @@ KINDS = {
     "Pneumonia": r"pneumonia",
     "Atelectasis": r"atelecta|volume loss|hypoexpansion",
     "Edema": r"edema|congestion|vascular redistribution|kerley|heart (insufficiency|failure)",
-    "Cardiomegaly": r"cardiomegaly|pericardial effusion",
-    "Enlarged Cardiomediastinum": r"mediastin(al|um).*(enlarge|widen|mass)|superior mediastinal enlargement",
+    "Cardiomegaly": r"cardiomegaly|pericardial effusion|cardiac shadow.*enlarged",
+    "Enlarged Cardiomediastinum": r"mediastin(al|um).*(enlarge|widen|mass|prominent)|superior mediastinal enlargement",
     "Lung Lesion": r"nodule|mass\b|metasta|neoplasm|granuloma|cavitation|abscess|cyst|carcinoma|coin",
     "Lung Opacity": r"opacit|infiltrat|density|ground glass|interstitial|reticul|airspace|alveolar|miliary|fibro",
     "Fracture": r"fracture|vertebral.*compression|callus",
@@ -57,7 +57,7 @@ STATES = {
     "Lung Opacity": KINDS["Lung Opacity"]
     + "|"
     + "|".join(KINDS[c] for c in ("Consolidation", "Pneumonia", "Atelectasis", "Edema", "Lung Lesion")),
-    "Enlarged Cardiomediastinum": KINDS["Enlarged Cardiomediastinum"] + "|cardiomegaly",
+    "Enlarged Cardiomediastinum": KINDS["Enlarged Cardiomediastinum"] + "|cardiomegaly|cardiac shadow.*enlarged",
 }
 """Words that state a finding where these differ: a child states its parent."""
 PARENT = dict.fromkeys(
@@ -77,7 +77,7 @@ DENIED_AS = {
     "Pneumonia": r"pneumonia|neumon",
     "Edema": r"edema|edem",
     "Atelectasis": r"atelecta",
-    "Cardiomegaly": r"cardiomegal|cardiac enlargement|enlarged|normal|heart",
+    "Cardiomegaly": r"cardiomegal|cardiac enlargement|enlarged|\bnormal\b|heart",
     "Enlarged Cardiomediastinum": r"mediastin|enlarged|ensanch",
     "Lung Opacity": r"opacit|opacif|opac|densit",
     "Lung Lesion": r"lesion|nodul.*mass|mass.*nodul|masa.*nodul|nodul.*masa",
@@ -203,7 +203,8 @@ def read_openi(wanted: set[str]) -> tuple[dict[str, Known], dict[str, str]]:
                 if a.get("Label") in ("FINDINGS", "IMPRESSION")
             ]
             majors = ["".join(m.itertext()).lower() for m in root.iterfind("MeSH/major")]
-            labels = [(m.split("/")[0], _words(m)) for m in majors if "borderline" not in m]
+            # the whole heading is the label: "cardiac shadow enlarged", not "cardiac shadow"
+            labels = [(m.replace("/", " "), _words(m)) for m in majors if "borderline" not in m]
             known[name] = Known(labels, " ".join(texts).lower())
     return known, views
 

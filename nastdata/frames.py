@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import polars as pl
@@ -75,6 +76,43 @@ def config_schema(config: str) -> dict[str, pl.DataType]:
     """
     fields = CONFIG_ROWS[config].model_fields
     return {name: polars_type(fields[name].annotation) for name in COLUMN_ORDER[config]}
+
+
+def name_values(values: Iterable[str | None]) -> pl.Enum:
+    """Return a type for strings of which few are distinct: a number of one to four bytes each in a frame.
+
+    Its order is that of the strings, so that sorting and ranking come to the same.
+    """
+    return pl.Enum(sorted({v for v in values if v is not None}))
+
+
+def settle_columns(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return the columns of a schema in its order and with its types; strings may stay ``name_values``."""
+    casts: dict[Any, pl.DataType] = {k: t for k, t in schema.items() if not _says_same(frame.schema[k], t)}
+    return frame.select(list(schema)).cast(casts)
+
+
+def spell_out(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return rows with plain strings in place of named values; all at once would cost much memory."""
+    casts: dict[Any, pl.DataType] = {k: t for k, t in schema.items() if frame.schema[k] != t}
+    return frame.cast(casts)
+
+
+def _says_same(have: pl.DataType, want: pl.DataType) -> bool:
+    if isinstance(have, pl.List) and isinstance(want, pl.List):
+        return _says_same(_instance(have.inner), _instance(want.inner))
+    if isinstance(have, pl.Struct) and isinstance(want, pl.Struct):
+        pairs = zip(have.fields, want.fields, strict=False)
+        return len(have.fields) == len(want.fields) and all(
+            a.name == b.name and _says_same(_instance(a.dtype), _instance(b.dtype)) for a, b in pairs
+        )
+    return have == want or (isinstance(have, pl.Enum) and want == pl.String)
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    """Polars holds inner types as classes or instances."""
+    made: pl.DataType = dtype() if isinstance(dtype, type) else dtype
+    return made
 
 
 REJECTS_SCHEMA: dict[str, pl.DataType] = {

@@ -174,7 +174,7 @@ def _make(
     for source in sources:
         if recipe.images.views not in source.views:
             raise UserError(
-                f"images.views={recipe.images.views}: its tables don't tell views apart",
+                f"images.views={recipe.images.views}: its tables don't say which view an image shows",
                 where=source.name,
                 how=f"possible: {', '.join(source.views)}",
             )
@@ -236,7 +236,8 @@ def _make(
     owned = [s.name for s in sources if s.description is not None]
     if not recipe.splits.keep_own and studies.filter(pl.col("source").is_in(owned))["own_split"].count():
         progress.say(
-            "the split column is not used: patients are dealt by hash (--set splits.keep_own=true uses it)"
+            "the split column is not used: patients are assigned to splits by hash "
+            "(--set splits.keep_own=true uses it)"
         )
     for warning in warnings:
         progress.say(f"warning: {warning}")
@@ -320,7 +321,10 @@ def count_writers(frame: pl.DataFrame) -> dict[str, int]:
     """Return how many rows each writer wrote, prompts' hashes left off; empty for rows without writers."""
     if "realizer" not in frame.columns:
         return {}
-    named = Counter(frame["realizer"].str.replace_all(r"#[^,]*", "").to_list())
+    counted = frame["realizer"].cast(pl.String).value_counts()
+    named: Counter[str] = Counter()
+    for name, n in zip(counted["realizer"].str.replace_all(r"#[^,]*", ""), counted["count"], strict=True):
+        named[name] += n
     return dict(sorted(named.items()))
 
 

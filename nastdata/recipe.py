@@ -250,8 +250,10 @@ class BuildRecipe(Settings):
     images: ImageSettings = ImageSettings()
     image_root: Path | dict[str, Path] | None = None
     """Folder of the images; of several sources, a folder for each (or one for all)."""
-    strength: tuple[Literal["exact", "broad", "implied"], ...] = ("exact",)
-    """How close a source's own term must be to the ontology's condition."""
+    strength: tuple[Literal["exact", "qualified", "broad", "implied"], ...] = ("exact",)
+    """How close a source's own term must be to the ontology's condition. ``qualified``: denials of less than
+    a finding ("no focal consolidation") are said with their qualifier, in captions; else they are left
+    out."""
     closed_world: bool = False
     """Take studies that a source calls normal ("No Finding") as showing none of the conditions it labels."""
     phantom_patients: int = Field(4000, ge=1)
@@ -266,7 +268,13 @@ class BuildRecipe(Settings):
     workers: int = Field(0, ge=0)
     """Processes for realisation and validation; 0: as many as there are cores. Never changes a byte."""
 
-    @field_validator("source", mode="before")
+    @field_validator("strength")
+    @classmethod
+    def _keep_exact(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """A qualified denial is said beside plain statements."""
+        return ("exact", *value) if set(value) <= {"qualified"} else value
+
+    @field_validator("source", "strength", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return tuple(s.strip() for s in value.split(",") if s.strip()) if isinstance(value, str) else value
@@ -355,10 +363,13 @@ class ClaimSettings(Shares):
     enabled: bool = True
     k_min: int = Field(5, ge=2)
     k_max: int = Field(7, ge=2)
+    k_least: int | None = Field(2, ge=2)
+    """Where sets of ``k_min`` claims or more leave a condition with few studies (fewer than 100 in validation
+    or test), sets of fewer claims are made about it, down to this many; null: none."""
     balanced: bool = True
     """Closed families whose every member is true for some image, equally often."""
     per_study: int | None = Field(None, ge=1)
-    """Highest number of sets about one study; null: 4 in the splits that ``once`` names, 48 in others."""
+    """Highest number of sets about one study; null: 4 in the splits that ``once`` names, 8 in others."""
     once: Literal["held_out", "all"] = "held_out"
     """Where a patient is asked about a finding once, and never about one that implies it or follows from it,
     so that no set gives another away: in validation and test, or in all splits."""
@@ -371,6 +382,11 @@ class ClaimSettings(Shares):
         if self.k_max < self.k_min:
             raise ValueError("k_max is less than k_min")
         return self
+
+    @property
+    def least(self) -> int:
+        """Fewest claims that a set may have."""
+        return min(self.k_min, self.k_least or self.k_min)
 
 
 class CaptionSettings(Shares):

@@ -50,8 +50,8 @@ class Fact:
     severity: str | None = None
     denies: Denial | None = None
     qualifier: str | None = None
-    """Of an absence, what alone is absent: "focal" in "no focal consolidation"; of an uncertain finding
-    ``KIN``; None: all of it."""
+    """Of an absence, what alone is absent: "focal" in "no focal consolidation"; of a present finding a word
+    that its definite presence licenses: "definite"; of an uncertain one ``KIN``; None: all of it."""
 
     @property
     def negation_type(self) -> NegationType:
@@ -184,6 +184,13 @@ class FactStruct(Row):
     severity: str | None
 
 
+class CaptionFact(FactStruct):
+    """The fact of a caption."""
+
+    qualifier: str | None = None
+    """What alone is stated or denied: "focal" in "no focal consolidation"; null: all of it."""
+
+
 class StudyRow(Row):
     """The columns that every row of a dataset carries: where it comes from."""
 
@@ -235,7 +242,7 @@ class CaptionRow(StudyRow):
     caption: str
     polarity: Literal["affirmative", "negated"]
     negation_type: NegationType
-    fact: FactStruct
+    fact: CaptionFact
     realizer: str
 
 

@@ -7,7 +7,7 @@ number of shards or workers, and whether the run was interrupted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -26,6 +26,18 @@ def draw_int(seed: int, *keys: Key) -> int:
 def draw_unit(seed: int, *keys: Key) -> float:
     """Return a uniform float in [0, 1) with 53 bits of resolution."""
     return (draw_int(seed, *keys) >> 11) / (1 << 53)
+
+
+def draw_after(seed: int, *keys: Key) -> Callable[[Key], int]:
+    """Return a function of one more key that gives what ``draw_int(seed, *keys, key)`` gives, sooner."""
+    begun = hashlib.blake2b(("\x1f".join((str(seed), *map(str, keys))) + "\x1f").encode(), digest_size=8)
+
+    def draw(key: Key) -> int:
+        hashed = begun.copy()
+        hashed.update(str(key).encode())
+        return int.from_bytes(hashed.digest(), "little")
+
+    return draw
 
 
 def choose(items: Sequence[T], seed: int, *keys: Key) -> T:

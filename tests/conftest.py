@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -11,6 +12,12 @@ import pytest
 from commands import Run
 
 from nastdata.ontology import Ontology, load_ontology
+
+
+@pytest.fixture(scope="session", autouse=True)
+def computed_results(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep computed results of the tests, and of what they start, apart from the user's."""
+    os.environ["NASTDATA_CACHE"] = str(tmp_path_factory.mktemp("computed"))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,9 @@ def test_an_empty_config_says_why_and_what_to_do() -> None:
     studies = facts([("present", None, None), ("absent", None, None)], ["train", "train"])
     empty = pl.DataFrame({"split": []}, schema={"split": pl.String})
     told = explain_empty({"contextual_claims": empty, "contextual_captions": empty}, studies, recipe)
-    assert told["contextual_claims"].startswith("K=5 claims need five states")
+    assert told["contextual_claims"].startswith(
+        "a set of five claims needs a finding with five different states"
+    )
     assert "2 facts with no places and no grades" in told["contextual_claims"]
     assert "--set claims.enabled=false" in told["contextual_claims"]
     assert "--set captions.balanced=false" in told["contextual_captions"]
@@ -107,7 +109,10 @@ def test_existence_alone_makes_captions_and_says_that_there_are_no_claims(run: R
     )
     done = run(*args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "contextual_claims: none: K=5 claims need five states" in done.stdout
+    assert (
+        "contextual_claims: none: a set of five claims needs a finding with five different states"
+        in done.stdout
+    )
     assert "warning: contextual_captions: no rows in " in done.stderr
     assert [p.name for p in (tmp_path / "out" / "data").iterdir()] == ["contextual_captions"]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))

@@ -186,6 +186,17 @@ def test_balanced_design_on_the_real_labels(run: Any, real_labels: Path, tmp_pat
     assert all(len(n) == 1 for n in cells.values()), "every member is the truth equally often"
 
 
+def test_a_small_build_of_many_patients_says_how_many_it_looked_at(run: Any, tmp_path: Path) -> None:
+    out = tmp_path / "few"
+    many = ("--set", "phantom_patients=1500", "--set", "audit.enabled=false")
+    done = run("build", "mednega", *many, "--limit", "24", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    design = json.loads((out / "manifest.json").read_text())["counts"]["design"]
+    assert design["patients"]["of"] == 1500 and 300 < design["patients"]["drawn"] < 900
+    assert 20 <= len(read_rows(out)) <= 24
+    assert 1000 <= design["studies"]["in"] < 1010
+
+
 def test_a_preview_is_the_head_of_a_limited_build(run: Any, tmp_path: Path) -> None:
     done = run("preview", "contextual", "-n", "1", "--set", "phantom_patients=300", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

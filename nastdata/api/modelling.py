@@ -127,7 +127,7 @@ def train(
         recipe: The built-in ``train``, or a YAML file.
         trace: Folder of a trace, for layer weights.
         images: Source -> folder of its images; phantom images are drawn if it is not given.
-        fresh: Begin anew instead of taking up a checkpoint.
+        fresh: Start from the beginning, even if there is a checkpoint.
         progress: Called with every ``Event``; nothing is printed.
         **overrides: Keys of the recipe: ``objective="clip"``, ``steps=200``, ``lora={"rank": 4}``.
 
@@ -135,7 +135,7 @@ def train(
         The run, with the name of the fine-tuned model.
 
     Raises:
-        UserError: If the extra ``train`` is missing, the input is unusable, or the loss is no number.
+        UserError: If the extra ``train`` is missing, the input is unusable, or the loss is not a number.
     """
     need_extra("train", "training a model")
     _need_name(model)
@@ -174,7 +174,7 @@ def _find(dataset: Dataset | PathName) -> Path:
 def _need_name(model: object) -> None:
     if not isinstance(model, str):
         raise UserError(
-            f"a {type(model).__name__} is no model name: an object can be evaluated only",
+            f"a {type(model).__name__} is not a model name: an object can only be evaluated",
             where="model",
             how="give a name such as 'open_clip:ViT-B-32@openai' or 'open_clip:FOLDER'",
         )

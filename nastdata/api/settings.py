@@ -44,7 +44,7 @@ def _write(key: str, value: Any) -> str:
         return json.dumps(_plain(value), allow_nan=False)
     except (TypeError, ValueError) as e:
         raise UserError(
-            f"a value of type {type(value).__name__} is no setting",
+            f"a value of type {type(value).__name__} is not a setting",
             where=key,
             how="give a number, a text, True, False, None, a path, a list or a dict of these",
         ) from e

@@ -39,18 +39,19 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
             f"{_count(len(studies), 'fact')} with {_count(located, 'place')} and {_count(graded, 'grade')}"
         )
         if config == "contextual_claims":
-            k = recipe.claims.k_min
+            k = recipe.claims.least
             return (
-                f"K={k} claims need {_spell(k)} states of a finding that exclude one another, by place or "
-                f"grade, each seen in some study of the same split; {known}. Use a source with places or "
-                "grades, add studies, or leave claims out (--set claims.enabled=false)"
+                f"a set of {_spell(k)} claims needs a finding with {_spell(k)} different states, by place or "
+                f"grade, each seen in a study of the same split; the source gives {known}. Use a source with "
+                "places or grades, add studies, or leave claims out (--set claims.enabled=false)"
             )
         return (
-            f"balanced captions need a finding that is {_say_where_captions_fail(studies)}; {known}. "
+            f"balanced captions need a finding that is {_say_where_captions_fail(studies)}; the source gives "
+            f"{known}. "
             "Add studies, or --set captions.balanced=false"
         )
     n = studies.select("source", "patient_id", "study_id").n_unique()
-    return f"{_count(n, 'study', 'studies')} gave no row. Add studies, or choose a source with more findings"
+    return f"{_count(n, 'study', 'studies')} gave no rows. Add studies, or choose a source with more findings"
 
 
 def _say_where_captions_fail(studies: pl.DataFrame) -> str:

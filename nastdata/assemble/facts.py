@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from nastdata.assemble.lengths import match_lengths
 from nastdata.assemble.options import Assembled
 from nastdata.design.mednega.items import ITEM_WORDINGS
 from nastdata.engines.base import Engine
-from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.frames import REJECTS_SCHEMA, config_schema, name_values, settle_columns
 from nastdata.ontology import Ontology
 from nastdata.reading.caption_gate import judge_facts
 from nastdata.recipe import BuildRecipe
@@ -28,7 +29,14 @@ from nastdata.writing.base import Failure, Writer
 from nastdata.writing.template import TemplateWriter
 from nastdata.writing.wording_store import word_facts
 
-FACT_KEYS = ("condition", "existence", "location", "severity", "denies")
+AT_ONCE = 1_000_000
+"""Rows whose texts are looked up at a time."""
+FEW = 0.5
+"""Share of distinct texts below which rows hold their numbers instead."""
+Codes = np.ndarray[Any, np.dtype[np.uint64]]
+POOL = 64
+"""Wordings of each fact among which two of equal length are looked for."""
+FACT_KEYS = ("condition", "existence", "location", "severity", "denies", "qualifier")
 
 
 def assemble_captions(
@@ -44,17 +52,18 @@ def assemble_captions(
         pl.lit(0, pl.UInt8).alias("place"),
         pl.col("fact").struct.unnest(),
         _denies(pl.col("negation_type"), pl.col("fact").struct.field("existence")).alias("denies"),
-        pl.col("caption_id").alias("key"),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("key"),
     )
     free = isinstance(writer, TemplateWriter) and not recipe.writer.per_item
     pairs = _pair_rows(captions) if free else None
-    worded = _word(long, writer, ontology, recipe, engine, pairs)
-    texts = worded.long.select("row", "text", "realizer")
-    joined = captions.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
+    worded = _word(long, captions["caption_id"], writer, ontology, recipe, engine, pairs)
+    joined = captions.with_row_index("row").with_columns(
+        worded.texts.gather(worded.slot).alias("text"), worded.realizers.gather(worded.slot).alias("realizer")
+    )
     schema = {**config_schema("contextual_captions"), "split": pl.String()}
-    done = joined.filter(pl.col("text").is_not_null()).rename({"text": "caption"}).select(list(schema))
+    done = joined.filter(pl.col("text").is_not_null()).rename({"text": "caption"})
     lost = joined.filter(pl.col("text").is_null()).select("source", pl.col("caption_id").alias("key"), "row")
-    return _finish(done.cast(pl.Schema(schema)), lost, worded, len(captions))
+    return _finish(settle_columns(done, schema), lost, worded, len(captions))
 
 
 def assemble_claims(
@@ -71,7 +80,7 @@ def assemble_claims(
             pl.int_ranges(0, pl.col("claim_facts").list.len(), dtype=pl.UInt8).alias("place"),
             "claim_facts",
             "claim_negations",
-            pl.col("group_id").alias("key"),
+            (pl.col("group_id").rank("dense") - 1).cast(pl.UInt32).alias("key"),
         )
         .explode("place", "claim_facts", "claim_negations")
         .with_columns(
@@ -80,31 +89,56 @@ def assemble_claims(
             )
         )
         .unnest("claim_facts")
+        .with_columns(pl.lit(None, pl.String).alias("qualifier"))
         .select("row", "place", *FACT_KEYS, "key")
     )
-    worded = _word(long, writer, ontology, recipe, engine)
-    texts = (
-        worded.long.group_by("row", maintain_order=True)
-        .agg(
-            pl.col("text").alias("claims"),
-            pl.col("realizer").unique().drop_nulls().sort().str.join(", "),
-            pl.col("text").has_nulls().alias("lost"),
-        )
-        .select("row", "claims", "realizer", "lost")
-    )
-    joined = sets.with_row_index("row").join(texts, on="row", how="left", maintain_order="left")
+    worded = _word(long, sets["group_id"].unique().sort(), writer, ontology, recipe, engine)
+    joined = sets.with_row_index("row").hstack(_list_texts(long["row"], worded))
     joined = joined.with_columns(pl.col("lost").any().over("group_id"))
     schema = {**config_schema("contextual_claims"), "split": pl.String()}
-    done = joined.filter(~pl.col("lost")).select(list(schema)).cast(pl.Schema(schema))
+    done = joined.filter(~pl.col("lost"))
     lost = joined.filter("lost").select("source", pl.col("set_id").alias("key"), "row")
-    return _finish(done, lost, worded, len(sets))
+    return _finish(settle_columns(done, schema), lost, worded, len(sets))
 
 
+def _list_texts(rows: pl.Series, worded: _Worded) -> pl.DataFrame:
+    """Return one row for each run of equal ``rows``: its texts, who wrote them, and whether one is lost."""
+    parts = []
+    starts = np.flatnonzero(np.diff(rows.to_numpy().astype(np.int64), prepend=-1))[:: AT_ONCE // 8]
+    for start, end in pairwise([*starts.tolist(), len(rows)]):
+        slot = worded.slot[start:end]
+        part = pl.DataFrame(
+            {
+                "row": rows[start:end],
+                "text": worded.texts.gather(slot),
+                "realizer": worded.realizers.gather(slot),
+            }
+        )
+        parts.append(
+            part.group_by("row", maintain_order=True)
+            .agg(
+                pl.col("text").alias("claims"),
+                pl.col("realizer").unique().drop_nulls().sort().str.join(", "),
+                pl.col("text").has_nulls().alias("lost"),
+            )
+            .drop("row")
+        )
+    texts = {"claims": pl.List(worded.texts.dtype), "realizer": pl.String(), "lost": pl.Boolean()}
+    return pl.concat([pl.DataFrame(schema=texts), *parts])
+
+
+@dataclass(frozen=True)
 class _Worded:
-    """The long frame with ``text`` (null where refused), why texts were refused, and counts."""
+    """Texts of some (row, fact), one a row of a long frame; why texts were refused, and counts."""
 
-    def __init__(self, long: pl.DataFrame, refused: pl.DataFrame, report: dict[str, Any]) -> None:
-        self.long, self.refused, self.report = long, refused, report
+    slot: np.ndarray[Any, np.dtype[np.uint32]]
+    """(long,) where each finds its text."""
+    texts: pl.Series
+    """Null where refused."""
+    realizers: pl.Series
+    refused: pl.DataFrame
+    """row, reason, bad: the first refusal of each row."""
+    report: dict[str, Any]
 
 
 def _pair_rows(captions: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.int64]] | None:
@@ -125,6 +159,7 @@ def _denies(negation: pl.Expr, existence: pl.Expr) -> pl.Expr:
 
 def _word(
     long: pl.DataFrame,
+    keys: pl.Series,
     writer: Writer,
     ontology: Ontology,
     recipe: BuildRecipe,
@@ -134,7 +169,8 @@ def _word(
     """Choose a wording for every (key, fact) and join its text.
 
     Args:
-        long: columns row, place, the fact's attributes, ``key`` (what shares wordings).
+        long: columns row, place, the fact's attributes, ``key`` (by number, what shares wordings).
+        keys: names of the keys.
         writer: words the distinct ones.
         ontology: for reading them back.
         recipe: seed, number of wordings, attempts.
@@ -145,50 +181,83 @@ def _word(
     n = ITEM_WORDINGS if per_item else recipe.writer.wordings
     facts = long.select(FACT_KEYS).unique().sort(FACT_KEYS, nulls_last=False)
     objects = [Fact(*values) for values in facts.iter_rows()]
-    codes = [draw_int(recipe.seed, "fact", *map(str, values)) for values in facts.iter_rows()]
-    facts = facts.with_columns(
-        pl.int_range(pl.len(), dtype=pl.UInt32).alias("fact"), pl.Series("code", codes, pl.UInt64)
-    )
-    keys = long.select("key").unique().sort("key")
-    draws = [draw_int(recipe.seed, "wording", k) for k in keys["key"]]
-    keys = keys.with_columns(pl.Series("draw", draws, pl.UInt64))
-    long = long.join(facts, on=FACT_KEYS, how="left", nulls_equal=True, maintain_order="left")
-    long = long.join(keys, on="key", how="left", maintain_order="left")
-    # The texts of one item share a number then, since they are asked for in one question.
-    draws_by_row = long["draw"].to_numpy() + (np.uint64(0) if per_item else long["code"].to_numpy())
-    mixed = (_mix(draws_by_row) % np.uint64(n)).astype(np.int64)
+    # a qualifier, where there is one, is one more thing to draw by
+    codes = [draw_int(recipe.seed, "fact", *map(str, v[: None if v[-1] else -1])) for v in facts.iter_rows()]
+    facts = facts.with_row_index("fact")
+    code = np.array(codes, np.uint64)
+    draws = np.array([draw_int(recipe.seed, "wording", k) for k in keys], np.uint64)
+    fact = np.empty(len(long), np.uint32)
+    mixed = np.empty(len(long), np.uint32)
+    for start in range(0, len(long), AT_ONCE):
+        part = long[start : start + AT_ONCE].join(
+            facts, on=FACT_KEYS, how="left", nulls_equal=True, maintain_order="left"
+        )
+        here = slice(start, start + len(part))
+        fact[here] = part["fact"].to_numpy()
+        # The texts of one item share a number if they are asked for in one question.
+        mixed[here] = _mix(_draw(draws, code, part["key"].to_numpy(), fact[here], per_item)) % np.uint64(n)
     if pairs is not None:
-        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(n)], engine))
-        said = [[r.text if isinstance(r, FactWording) else None for r in islice(answers, n)] for _ in objects]
-        fact = long["fact"].to_numpy().astype(np.int64)
-        draw = _mix(draws_by_row[pairs[:, 0]])
-        one, other = match_lengths(said, fact[pairs[:, 0]], fact[pairs[:, 1]], draw)
+        # more to choose from than the recipe's number: few pairs of wordings are equally long
+        pool = max(n, POOL)
+        answers = iter(word_facts(writer, [(f, i) for f in objects for i in range(pool)], engine))
+        said = [
+            [r.text if isinstance(r, FactWording) else None for r in islice(answers, pool)] for _ in objects
+        ]
+        first, second = pairs[:, 0], pairs[:, 1]
+        draw = _mix(_draw(draws, code, long["key"].to_numpy()[first], fact[first], per_item))
+        at = fact.astype(np.int64)
+        one, other = match_lengths(said, at[first], at[second], draw)
         there = one >= 0
-        mixed[pairs[there, 0]], mixed[pairs[there, 1]] = one[there], other[there]
-    long = long.select("row", "place", "fact", pl.Series("wording", mixed.astype(np.uint32)))
-    wanted = long.select("fact", "wording").unique().sort("fact", "wording")
+        mixed[first[there]], mixed[second[there]] = one[there], other[there]
+    # a text for each pair of a fact and a wording that is wanted
+    width = np.uint64(max(n, POOL))
+    cell = fact.astype(np.uint64) * width + mixed
+    wanted_cells = np.unique(cell)
+    slot = np.searchsorted(wanted_cells, cell).astype(np.uint32)
+    wanted = pl.DataFrame(
+        {
+            "fact": (wanted_cells // width).astype(np.uint32),
+            "wording": (wanted_cells % width).astype(np.uint32),
+        }
+    )
     texts, refused, regenerated = _word_checked(
         [(objects[f], i) for f, i in wanted.iter_rows()], writer, ontology, recipe, engine
     )
-    bank = wanted.with_columns(
-        pl.Series("text", [t.text if t else None for t in texts], pl.String),
-        pl.Series("realizer", [t.realizer if t else None for t in texts], pl.String),
-    )
+    text = pl.Series("text", [t.text if t else None for t in texts], pl.String)
     report = {
         "distinct_facts": len(objects),
         "distinct_wordings": len(wanted),
-        "distinct_texts": bank["text"].n_unique(),
+        "distinct_texts": text.n_unique(),
         "regenerated": dict(sorted(regenerated.items())),
     }
-    why = wanted.with_columns(
-        pl.Series("reason", [r[0] for r in refused], pl.String),
-        pl.Series("bad", [r[1] for r in refused], pl.String),
+    why = pl.DataFrame(
+        {
+            "slot": np.arange(len(wanted), dtype=np.uint32),
+            "reason": pl.Series([r[0] for r in refused], dtype=pl.String),
+            "bad": pl.Series([r[1] for r in refused], dtype=pl.String),
+        }
     ).filter(pl.col("reason").is_not_null())
-    lost = long.join(why, on=["fact", "wording"], how="inner").unique(
-        "row", keep="first", maintain_order=True
+    lost = (
+        long.select("row", pl.Series("slot", slot))
+        .join(why, on="slot", how="inner", maintain_order="left")
+        .unique("row", keep="first", maintain_order=True)
     )
-    long = long.join(bank, on=["fact", "wording"], how="left", maintain_order="left")
-    return _Worded(long, lost.select("row", "reason", "bad"), report)
+    few = len(text) < FEW * len(long)
+    return _Worded(
+        slot,
+        text.cast(name_values(text)) if few else text,
+        pl.Series("realizer", [t.realizer if t else None for t in texts], pl.String),
+        lost.select("row", "reason", "bad"),
+        report,
+    )
+
+
+def _draw(
+    draws: Codes, codes: Codes, key: np.ndarray[Any, Any], fact: np.ndarray[Any, Any], per_item: bool
+) -> Codes:
+    """Return the draw of each (key, fact); of the key alone if the texts of one share a number."""
+    drawn: Codes = draws[key] if per_item else draws[key] + codes[fact]
+    return drawn
 
 
 def _word_checked(

@@ -43,12 +43,16 @@ def match_lengths(
 
 def _find_best(one: Sequence[str | None], other: Sequence[str | None]) -> Ints:
     """Return (choices, 2) the pairs of wordings that differ least in length."""
-    there = [(i, j) for i, a in enumerate(one) if a for j, b in enumerate(other) if b]
-    if not there:
+    sides = []
+    for texts in (one, other):
+        own = {t: i for i, t in reversed(list(enumerate(texts))) if t}  # each different text once
+        sides.append(np.array([(i, len(t), t.count(" ")) for t, i in own.items()], np.int64).reshape(-1, 3))
+    (at, length, words), (at_other, length_other, words_other) = sides[0].T, sides[1].T
+    if not len(at) or not len(at_other):
         return np.zeros((0, 2), np.int64)
-    more = np.array([[len(str(one[i])) - len(str(other[j])) for i, j in there]]).ravel()
-    words = np.array([str(one[i]).count(" ") - str(other[j]).count(" ") for i, j in there])
-    cost = 2 * np.abs(more) + (words != 0)
+    there = np.stack(np.broadcast_arrays(at[:, None], at_other[None, :]), axis=-1).reshape(-1, 2)
+    more = (length[:, None] - length_other[None, :]).ravel()
+    cost = 2 * np.abs(more) + (words[:, None] != words_other[None, :]).ravel()
     best = cost == cost.min()
     longer, shorter = best & (more > 0), best & (more < 0)
     if longer.any() and shorter.any():
@@ -56,5 +60,5 @@ def _find_best(one: Sequence[str | None], other: Sequence[str | None]) -> Ints:
         n = min(int(longer.sum()), int(shorter.sum()))
         best = np.zeros(len(there), bool)
         best[np.flatnonzero(longer)[:n]] = best[np.flatnonzero(shorter)[:n]] = True
-    kept: npt.NDArray[np.int64] = np.array(there, np.int64)[best]
+    kept: npt.NDArray[np.int64] = there[best]
     return kept

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from nastdata.design.mednega.items import ITEM_WORDINGS, draw_wording
 from nastdata.engines.base import Engine
-from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.frames import REJECTS_SCHEMA, config_schema, name_values, settle_columns
 from nastdata.ontology import Ontology
 from nastdata.reading.caption_gate import check_question, judge_options
 from nastdata.recipe import MednegaRecipe
@@ -21,6 +22,11 @@ from nastdata.writing.grammar.stems import write_question
 from nastdata.writing.wording_store import word_options
 
 Wanted = tuple[OptionStatement, int]
+Slots = np.ndarray[Any, np.dtype[np.int32]]
+AT_ONCE = 20_000
+"""Items that are looked at as Python objects at a time."""
+FEW = 0.5
+"""Share of distinct texts below which rows hold their numbers instead."""
 
 
 @dataclass
@@ -103,67 +109,100 @@ def assemble_mednega(
     member would no longer be balanced.
     """
     n = ITEM_WORDINGS if recipe.writer.per_item else recipe.writer.wordings
-    records = items.to_dicts()
-    wanted: dict[Wanted, None] = {}
-    asked: list[list[Wanted]] = []
-    for r in records:
-        index = draw_wording(recipe, r["group_id"])
-        names = tuple(r["conditions"])
-        four = [
-            (OptionStatement(names, tuple(labels), tuple(phrases)), index)
-            for labels, phrases in zip(r["choice_labels"], r.pop("choice_phrases"), strict=True)
-        ]
-        asked.append(four)
-        wanted.update(dict.fromkeys(four))
+    wanted, slots = _list_wanted(items, recipe)
     worded = word_checked(
         writer,
-        list(wanted),
+        wanted,
         ontology,
         wordings=n,
         attempts=recipe.writer.max_attempts,
         engine=engine,
     )
     refused = {w: (reason, text) for w, reason, text in worded.refused}
-    bad_groups = {
-        r["group_id"] for r, four in zip(records, asked, strict=True) if any(w in refused for w in four)
-    }
-    questions: dict[str, str] = {}
-    rows, rejects = [], []
-    for r, four in zip(records, asked, strict=True):
-        if r["group_id"] in bad_groups:
-            reason, text = next(
-                (refused[w] for w in four if w in refused), ("another item of its group", None)
-            )
-            rejects.append(
-                {"stage": "text", "reason": reason, "source": r["source"], "key": r["item_id"], "text": text}
-            )
-            continue
-        texts = [worded.accepted[w] for w in four]
-        group = r["group_id"]
-        if group not in questions:
-            questions[group] = write_question(ontology, recipe.seed, group)
-        rows.append(
-            {
-                **r,
-                "question": questions[group],
-                "negated_choices": [t.negated for t in texts],
-                "affirmative_choices": [t.affirmative for t in texts],
-                "plan_id": "+".join(sorted({t.plan_id for t in texts})),
-                "realizer": ", ".join(sorted({t.realizer for t in texts})),
-            }
-        )
-    for question in sorted(set(questions.values())):
-        problem = check_question(question, ontology)
-        if problem:
-            raise AssertionError(f"question '{question}': {problem}")
-    schema = {**config_schema("mednega"), "split": pl.String()}
-    frame = pl.DataFrame(rows, schema=schema, orient="row") if rows else pl.DataFrame(schema=schema)
+    is_refused = np.array([w in refused for w in wanted], bool)[slots]
+    marked = items.with_columns(pl.Series("bad", is_refused.any(axis=1)))
+    bad = marked.select(pl.col("bad").any().over("group_id")).to_series()
+    rejects = []
+    for at in np.flatnonzero(bad.to_numpy()).tolist():
+        which = np.flatnonzero(is_refused[at])
+        reason, text = "another item of its group", None
+        if len(which):
+            reason, text = refused[wanted[slots[at, which[0]]]]
+        rejects.append(("text", reason, items["source"][at], items["item_id"][at], text))
+    kept = ~bad
+    frame = _join_texts(items.filter(kept), slots[kept.to_numpy()], wanted, worded, ontology, recipe)
     report = {
-        "items_in": len(records),
-        "accepted": len(rows),
+        "items_in": len(items),
+        "accepted": len(frame),
         "rejected": len(rejects),
         "distinct_statements": len({w[0] for w in wanted}),
         "distinct_wordings": len(wanted),
         "regenerated": dict(sorted(worded.regenerated.items())),
     }
     return Assembled(frame, pl.DataFrame(rejects, schema=REJECTS_SCHEMA, orient="row"), report)
+
+
+def _list_wanted(items: pl.DataFrame, recipe: MednegaRecipe) -> tuple[list[Wanted], Slots]:
+    """Return the distinct (statement, wording), and (items, 4) which of them each option takes."""
+    number: dict[Wanted, int] = {}
+    slots = np.empty((len(items), 4), np.int32)
+    columns = ("group_id", "conditions", "choice_labels", "choice_phrases")
+    at = 0
+    for part in items.select(columns).iter_slices(AT_ONCE):
+        for group, conditions, labels, phrases in part.iter_rows():
+            index, names = draw_wording(recipe, group), tuple(conditions)
+            for i, (label, phrase) in enumerate(zip(labels, phrases, strict=True)):
+                key = (OptionStatement(names, tuple(label), tuple(phrase)), index)
+                slots[at, i] = number.setdefault(key, len(number))
+            at += 1
+    return list(number), slots
+
+
+def _join_texts(
+    items: pl.DataFrame,
+    slots: Slots,
+    wanted: list[Wanted],
+    worded: Worded,
+    ontology: Ontology,
+    recipe: MednegaRecipe,
+) -> pl.DataFrame:
+    """Return the rows of items whose four options have texts."""
+    said = [worded.accepted.get(w) for w in wanted]
+    negated = _share_texts([t.negated if t else None for t in said], 4 * len(items))
+    affirmative = _share_texts([t.affirmative if t else None for t in said], 4 * len(items))
+    groups = items["group_id"].unique(maintain_order=True)
+    asked = [write_question(ontology, recipe.seed, g) for g in groups]
+    for question in sorted(set(asked)):
+        problem = check_question(question, ontology)
+        if problem:
+            raise AssertionError(f"question '{question}': {problem}")
+    stems = pl.DataFrame({"group_id": groups, "question": _share_texts(asked, len(items))})
+    plans: dict[tuple[int, ...], int] = {}
+    plan = [plans.setdefault(tuple(four), len(plans)) for four in np.sort(slots, axis=1).tolist()]
+    fours = [[t for i in four if (t := said[i])] for four in plans]
+    plan_ids = ["+".join(sorted({t.plan_id for t in four})) for four in fours]
+    realizers = [", ".join(sorted({t.realizer for t in four})) for four in fours]
+    schema = {**config_schema("mednega"), "split": pl.String()}
+    frame = items.join(stems, on="group_id", how="left", maintain_order="left").with_columns(
+        _list_by_four(negated, slots).alias("negated_choices"),
+        _list_by_four(affirmative, slots).alias("affirmative_choices"),
+        _share_texts(plan_ids, len(items)).gather(plan).alias("plan_id"),
+        _share_texts(realizers, len(items)).gather(plan).alias("realizer"),
+    )
+    return settle_columns(frame, schema)
+
+
+def _share_texts(texts: Sequence[str | None], rows: int) -> pl.Series:
+    """Return texts as a series, named by number where far more rows have one."""
+    series = pl.Series(texts, dtype=pl.String)
+    return series.cast(name_values(series)) if len(texts) < FEW * rows else series
+
+
+def _list_by_four(texts: pl.Series, slots: Slots) -> pl.Series:
+    """Return the (items,) lists of four texts."""
+    flat = texts.gather(slots.ravel())
+    return (
+        flat.reshape((len(slots), 4)).arr.to_list()
+        if len(slots)
+        else pl.Series([], dtype=pl.List(flat.dtype))
+    )

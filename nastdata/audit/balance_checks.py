@@ -11,7 +11,7 @@ from nastdata.audit.choices import CONTEXT, ChoiceSet, Floats, rank_strings
 from nastdata.audit.features import compare_options, count_words, subtract_item_mean
 from nastdata.audit.intervals import FAMILY_Z, bound_accuracy
 from nastdata.ontology import Ontology, find_denied_beside
-from nastdata.seeded import draw_int
+from nastdata.seeded import draw_int, mix_codes
 
 CAPTION_CELLS: dict[str, tuple[str, ...]] = {
     "condition": ("condition",),
@@ -123,8 +123,8 @@ def check_planes(frame: pl.DataFrame) -> dict[str, Any]:
         pl.col("conditions").list.join("|").alias("triple"),
         as_text.list.sort().list.join(" ").alias("plane"),
         truth.cast(pl.List(pl.String)).list.join("").alias("truth"),
-        pl.col("negated_choices").list.sort().list.join("|").alias("negated"),
-        pl.col("affirmative_choices").list.sort().list.join("|").alias("affirmative"),
+        _hash_texts(frame["negated_choices"]).alias("negated"),
+        _hash_texts(frame["affirmative_choices"]).alias("affirmative"),
     )
     uses = items.group_by("split", "triple", "plane", "truth").agg(pl.len().alias("uses"))
     planes = uses.group_by("split", "triple", "plane").agg(
@@ -134,7 +134,7 @@ def check_planes(frame: pl.DataFrame) -> dict[str, Any]:
     groups = items.group_by("group_id").agg(
         pl.len().alias("items"),
         pl.col("truth").n_unique().alias("truths"),
-        pl.concat_str("triple", "plane", "negated", "affirmative").n_unique().alias("wordings"),
+        pl.struct("triple", "plane", "negated", "affirmative").n_unique().alias("wordings"),
     )
     broken = groups.filter((pl.col("items") != 4) | (pl.col("truths") != 4) | (pl.col("wordings") != 1))
     return {
@@ -149,10 +149,9 @@ def check_families(frame: pl.DataFrame) -> dict[str, Any]:
     """Claims: how many sets belong to a group whose every text is the truth equally often."""
     sets = frame.select(
         "group_id",
-        pl.col("claims").list.sort().list.join("|").alias("texts"),
         pl.col("claims").list.get(pl.col("answer")).alias("truth"),
         pl.col("claims").list.len().alias("size"),
-    )
+    ).with_columns(_hash_texts(frame["claims"]).alias("texts"))
     uses = sets.group_by("group_id", "texts", "size", "truth").agg(pl.len().alias("uses"))
     groups = uses.group_by("group_id", "texts", "size").agg(
         pl.col("uses").min().alias("least"),
@@ -166,8 +165,7 @@ def check_families(frame: pl.DataFrame) -> dict[str, Any]:
 
 def check_duplicates(frame: pl.DataFrame, text: str) -> dict[str, Any]:
     """Count rows that repeat the image and the texts (in any order) of another."""
-    texts = pl.col(text).list.sort().list.join("|") if frame[text].dtype == pl.List else pl.col(text)
-    keys = frame.select("source", "study_id", "image_id", texts.alias("text"))
+    keys = frame.select("source", "study_id", "image_id").with_columns(_hash_texts(frame[text]).alias("text"))
     return {"repeated_rows": len(keys) - keys.n_unique()}
 
 
@@ -198,7 +196,7 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         Cell -> accuracy with interval (clustered by patient), beside the base rate: always the commoner
         polarity of the other patients' captions.
     """
-    fact = frame["fact"].struct.unnest()
+    fact = frame["fact"].struct.unnest().cast(pl.String)
     negated = (frame["polarity"] == "negated").to_numpy()
     names, patient = rank_strings(
         frame.select(pl.concat_str("source", "patient_id", separator="/")).to_series()
@@ -217,10 +215,11 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         name: fact.select(pl.concat_str(pl.col(list(columns)).fill_null(""), separator="|")).to_series()
         for name, columns in CAPTION_CELLS.items()
     }
-    characters = frame["caption"].str.len_chars().cast(pl.String)
+    distinct, text = rank_strings(frame["caption"])
+    characters = distinct.str.len_chars().cast(pl.String).gather(text)
     keys |= {
         "characters": characters,
-        "words": frame["caption"].str.count_matches(" ").cast(pl.String),
+        "words": distinct.str.count_matches(" ").cast(pl.String).gather(text),
         "condition and characters": fact["condition"] + "|" + characters,
     }
     for column in (c for c in frame.columns if c.startswith(CONTEXT)):
@@ -233,6 +232,20 @@ def check_captions(frame: pl.DataFrame, folds: int, seed: int) -> dict[str, Any]
         surely = bound_accuracy(hits, [patient], FAMILY_Z)[1] > base
         out["cells"][name] = {"accuracy": accuracy, "low": low, "high": high, "above_base": surely}
     return out
+
+
+def _hash_texts(texts: pl.Series) -> pl.Series:
+    """Return a 64-bit code of each row's texts, in any order.
+
+    Of a million rows two are alike by luck once in ten million times.
+    """
+    if texts.dtype != pl.List:
+        return texts.hash()
+    ends = np.cumsum(texts.list.len().fill_null(0).to_numpy().astype(np.int64))
+    codes = mix_codes(texts.drop_nulls().explode(empty_as_null=False).hash().to_numpy(), draw_int(0, "texts"))
+    before = np.concatenate([np.zeros(1, np.uint64), np.cumsum(codes, dtype=np.uint64)])
+    start = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+    return pl.Series(before[ends] - before[start])
 
 
 def _count_crossing(keys: pl.DataFrame) -> int:

@@ -106,13 +106,13 @@ def read_claims(frame: pl.DataFrame) -> ChoiceSet:
     """Lay out a ``contextual_claims`` frame; sets have any number of claims."""
     frame = frame.sort("set_id")
     start = np.concatenate([[0], np.cumsum(frame["claims"].list.len().to_numpy())]).astype(np.int64)
-    facts = frame["claim_facts"].explode().struct.unnest()
+    facts = frame["claim_facts"].explode().struct.unnest().cast(pl.String)
     columns = [
         facts["condition"],
         facts["existence"],
         facts["location"],
         facts["severity"],
-        frame["claim_negations"].explode(),
+        frame["claim_negations"].explode().cast(pl.String),
     ]
     return ChoiceSet(
         ids=frame["set_id"].to_list(),
@@ -232,17 +232,19 @@ def sample_groups(frame: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     """Return whole groups, in the order of a hash, until ``most`` rows are reached."""
     if len(frame) <= most:
         return frame
-    sizes = frame.group_by("group_id").agg(pl.len().alias("rows")).sort("group_id")
-    draws = pl.Series([draw_int(seed, "audit sample", g) for g in sizes["group_id"]], dtype=pl.UInt64)
-    sizes = sizes.with_columns(draws.alias("draw")).sort("draw", "group_id")
+    group = "group_id" if "group_id" in frame.columns else "pair_id"
+    sizes = frame.group_by(group).agg(pl.len().alias("rows")).sort(group)
+    draws = pl.Series([draw_int(seed, "audit sample", g) for g in sizes[group]], dtype=pl.UInt64)
+    sizes = sizes.with_columns(draws.alias("draw")).sort("draw", group)
     before = sizes["rows"].cum_sum() - sizes["rows"]
     kept = sizes.filter(before < most)
-    return frame.join(kept.select("group_id"), on="group_id", how="semi")
+    return frame.join(kept.select(group), on=group, how="semi")
 
 
 def rank_strings(values: pl.Series | Sequence[str]) -> tuple[pl.Series, Ints]:
     """Return the sorted distinct strings and each value's index among them."""
     series = values if isinstance(values, pl.Series) else pl.Series(list(values), dtype=pl.String)
+    series = series.cast(pl.String)
     codes = series.rank("dense").to_numpy().astype(np.int64) - 1
     return series.unique().sort(), codes
 

@@ -55,7 +55,7 @@ def add_context(frame: pl.DataFrame, config: str) -> pl.DataFrame:
     }
     for name, columns in made.items():
         codes = frame.select(
-            c.cast(pl.Int64).fill_null(-1).name.prefix(f"{CONTEXT}{name}: ") for c in columns
+            c.cast(pl.Int32).fill_null(-1).name.prefix(f"{CONTEXT}{name}: ") for c in columns
         )
         frame = frame.hstack(codes.select(c for c in codes.columns if codes[c].n_unique() > 1))
     return frame
@@ -144,4 +144,4 @@ def _list_options(frame: pl.DataFrame, config: str) -> pl.DataFrame:
 
 
 def _glue(*columns: str) -> pl.Expr:
-    return pl.concat_str(*(pl.col(c).fill_null("") for c in columns), separator="|")
+    return pl.concat_str(*(pl.col(c).cast(pl.String).fill_null("") for c in columns), separator="|")

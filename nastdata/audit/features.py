@@ -11,6 +11,8 @@ from nastdata.audit.choices import ChoiceSet, Floats, Ints, TextColumn
 LONGEST_NGRAM = 3
 RAREST_NGRAM = 4
 """Option rows that an n-gram must occur in."""
+DENSE = 32
+"""Values that there may be for each that there is, up to which they are looked up instead of sorted."""
 
 
 def count_ngrams(column: TextColumn, longest: int = LONGEST_NGRAM) -> csr_matrix:
@@ -43,13 +45,29 @@ def count_words(column: TextColumn) -> Floats:
     return np.stack([chars, words], axis=1).astype(np.float64)[column.codes]
 
 
+def rank_ints(values: Ints) -> tuple[Ints, int]:
+    """Return each value's index among the distinct values, and how many those are.
+
+    As ``np.unique`` does, but without sorting where the values are nearly dense, as codes are.
+    """
+    least = int(values.min(initial=0))
+    span = int(values.max(initial=0)) - least + 1
+    if span > DENSE * len(values) + 1:
+        distinct, codes = np.unique(values, return_inverse=True)
+        return codes.astype(np.int64), len(distinct)
+    there = np.zeros(span, dtype=bool)
+    there[values - least] = True
+    number = np.cumsum(there) - 1
+    return number[values - least], int(number[-1]) + 1 if len(values) else 0
+
+
 def one_hot(*blocks: Ints) -> csr_matrix:
     """Return (rows, values) indicators; each block is (rows,) codes and has columns of its own."""
     offset, columns = 0, []
     for block in blocks:
-        values, codes = np.unique(block, return_inverse=True)
+        codes, distinct = rank_ints(block)
         columns.append(codes + offset)
-        offset += len(values)
+        offset += distinct
     rows = len(blocks[0])
     index = np.stack(columns, axis=1).ravel()
     pointer = np.arange(rows + 1) * len(blocks)
@@ -60,9 +78,8 @@ def join_codes(*columns: Ints) -> Ints:
     """Return one code for each distinct combination of values."""
     out = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
-        _, codes = np.unique(column, return_inverse=True)
-        out = out * (int(codes.max()) + 1) + codes
-        out = np.unique(out, return_inverse=True)[1].astype(np.int64)
+        codes, distinct = rank_ints(column)
+        out = rank_ints(out * distinct + codes)[0]
     return out
 
 

@@ -19,7 +19,7 @@ from nastdata.audit.choices import (
 )
 from nastdata.audit.context import add_context, add_recurrence
 from nastdata.audit.intervals import FAMILY_Z, bound_accuracy
-from nastdata.audit.trials import Trial, run_trials
+from nastdata.audit.trials import Trial, run_beside, run_trials
 from nastdata.ontology import Ontology
 from nastdata.recipe import AuditSettings
 from nastdata.seeded import draw_int
@@ -127,12 +127,17 @@ def audit_frames(
     for config in (c for c in _READ if c in frames):
         frame = add_context(frames[config], config)
         by = _PARTED_BY.get(config)
-        kinds = {"all": frame} if by is None else _part(frame, by)
+        kinds = [("all", pl.lit(True))] if by is None else _list_kinds(frame, by)
         asked_again = config == "contextual_claims" and bool((promises or {}).get(ASKED_AGAIN))
-        if asked_again and len(held_out := frame.filter(pl.col("split") != "train")):
-            kinds[HELD_OUT] = held_out
-        parts = {kind: sample_groups(f, MOST_ITEMS, seed) for kind, f in kinds.items()}
-        sampled = {kind: {"items": len(kinds[kind]), "tried": len(part)} for kind, part in parts.items()}
+        if asked_again:
+            kinds.append((HELD_OUT, pl.col("split") != "train"))
+        parts: dict[str, pl.DataFrame] = {}
+        sampled: dict[str, dict[str, int]] = {}
+        for kind, of_kind in kinds:  # memory holds the rows of one kind beside the whole
+            rows = frame.filter(of_kind)
+            if len(rows):
+                parts[kind] = sample_groups(rows, MOST_ITEMS, seed)
+                sampled[kind] = {"items": len(rows), "tried": len(parts[kind])}
         method["sampled"][config] = sampled if by else sampled["all"]
         if config in _RECURRING:
             parts = {
@@ -179,15 +184,18 @@ def _solve(
     about: dict[str, Any] = {}
     laid_out: dict[str, ChoiceSet] = {}
     trials: list[Trial] = []
-    for subset, part in parts.items():
-        choices = _READ[config](part)
-        laid_out[subset] = choices
-        keys = [draw_int(seed, "audit", i) for i in range(settings.seeds)]
+    keys = [draw_int(seed, "audit", i) for i in range(settings.seeds)]
+
+    def lay_out(subset: str) -> list[Trial]:
+        choices = _READ[config](parts[subset])
         folds = [make_folds(choices.groups, choices.patients, settings.folds, key) for key in keys]
-        about[subset] = _describe_folds(folds)
         clusters = [rank_strings(c)[1] for c in (choices.groups, choices.patients)]
         limit = settings.threshold if config == "mednega" else float(choices.chance.mean()) + CLAIM_MARGIN
-        trials += [Trial(subset, named, choices, folds, clusters, limit) for named in make(choices)]
+        return [Trial(subset, named, choices, folds, clusters, limit) for named in make(choices)]
+
+    for subset, made in zip(parts, run_beside(lay_out, list(parts)), strict=True):
+        trials += made
+        laid_out[subset], about[subset] = made[0].choices, _describe_folds(made[0].folds)
     results: list[SolverResult] = []
     gathered: dict[str, list[pl.DataFrame]] = {}
     for trial, (credit, tried) in zip(trials, run_trials(trials), strict=True):
@@ -230,9 +238,9 @@ _RECURRING = ("mednega", "contextual_claims", "protocols")
 """Configs in which a study may have several questions."""
 
 
-def _part(frame: pl.DataFrame, by: str) -> dict[str, pl.DataFrame]:
-    """Return the rows of each kind, in their order."""
-    return {str(k[0]): f for k, f in sorted(frame.partition_by(by, as_dict=True).items())}
+def _list_kinds(frame: pl.DataFrame, by: str) -> list[tuple[str, pl.Expr]]:
+    """Return each kind in a column, sorted, and what its rows are told by."""
+    return [(str(kind), pl.col(by) == kind) for kind in frame[by].unique().sort()]
 
 
 def _describe_folds(folds: list[Folds]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from nastdata.audit.choices import Bools, ChoiceSet, Floats, Ints
 from nastdata.audit.folds import Folds
 from nastdata.audit.intervals import EXIT_Z, FAMILY_Z, bound_accuracy
 from nastdata.audit.solvers import Named, answer_held_out
+from nastdata.engines.base import count_cores
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 LEAST_CONDEMNED = 1000
 """Answers before a trial ends early with a leak: its size is of interest too."""
@@ -35,21 +39,27 @@ class Trial:
 
 
 def run_trials(trials: Sequence[Trial]) -> list[tuple[Floats, Bools]]:
-    """Run trials on all cores, each on one thread, and return their results in order.
-
-    BLAS and OpenMP run on one thread in each: no figure depends on the number of cores.
+    """Run trials beside one another and return their results in order.
 
     Returns:
         For each trial the (items,) mean credit of an item's answers, and whether it was tried.
     """
+    return run_beside(run_trial, trials)
+
+
+def run_beside(work: Callable[[T], R], things: Sequence[T]) -> list[R]:
+    """Do some work on all cores, each piece on one thread, and return what came of it in order.
+
+    BLAS and OpenMP run on one thread in each: no figure depends on the number of cores.
+    """
     from threadpoolctl import threadpool_limits
 
-    workers = max(1, min(len(trials), len(os.sched_getaffinity(0))))
+    workers = max(1, min(len(things), count_cores()))
     with threadpool_limits(1), warnings.catch_warnings():
         # Of the trees' own threading, which has no part in what they find.
         warnings.filterwarnings("ignore", message=".*sklearn.utils.parallel.delayed.*", category=UserWarning)
         with ThreadPoolExecutor(workers, initializer=_keep_to_one_thread) as pool:
-            return list(pool.map(run_trial, trials))
+            return list(pool.map(work, things))
 
 
 def run_trial(trial: Trial) -> tuple[Floats, Bools]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def read_places(given: tuple[str, ...], sources: list[str]) -> dict[str, Path | 
     """Return source -> its files from ``auto``, PATH (with one source) or SOURCE=PATH.
 
     Raises:
-        UserError: if a source is not the dataset's, or it is not said whose files these are.
+        UserError: if a source is not the dataset's, or no source is named for these files.
     """
     places: dict[str, Path | None] = {}
     for item in given:
@@ -42,7 +43,7 @@ def read_places(given: tuple[str, ...], sources: list[str]) -> dict[str, Path | 
             places[sources[0]] = Path(item)
         else:
             how = f"SOURCE=PATH or auto; sources of this dataset: {', '.join(sources) or 'unknown'}"
-            raise UserError("it is not said whose files these are", where=f"--against {item}", how=how)
+            raise UserError("no source is named for these files", where=f"--against {item}", how=how)
     return places
 
 
@@ -168,10 +169,16 @@ def _compare_facts(opened: Opened, config: str, rows: pl.DataFrame, loaded: pl.D
             continue
         for number, (fact, is_true) in enumerate(_list_statements(config, row)):
             at = state.get(fact.condition)
-            if (at, fact) not in judged:
-                judged[at, fact] = logic.truth(state, fact)
-            if judged[at, fact] is not is_true:
-                said = {True: "true", False: "false", None: "unknown"}[judged[at, fact]]
+            if fact.qualifier is not None and fact.existence == "absent":
+                own = {Fact(fact.condition, "absent"), fact}
+                found = True if own & set(facts[row["study_id"]]) else None
+            else:
+                plain = replace(fact, qualifier=None)
+                if (at, plain) not in judged:
+                    judged[at, plain] = logic.truth(state, plain)
+                found = judged[at, plain]
+            if found is not is_true:
+                said = {True: "true", False: "false", None: "unknown"}[found]
                 reason = f"a text that should be {str(is_true).lower()} is {said} by the source"
                 bad.append(Bad(reason, row["key"], row["split"], f"{number + 1}: {fact}"))
                 break
@@ -189,4 +196,5 @@ def _list_statements(config: str, row: Mapping[str, Any]) -> list[tuple[Fact, bo
 
 def _fact(f: Mapping[str, Any], negation: str) -> Fact:
     denies = negation if negation in ("location", "severity") and f["existence"] == "present" else None
-    return Fact(f["condition"], f["existence"], f["location"], f["severity"], denies)  # type: ignore[arg-type]
+    attributes = (f["condition"], f["existence"], f["location"], f["severity"], denies)
+    return Fact(*attributes, f.get("qualifier"))  # type: ignore[arg-type]

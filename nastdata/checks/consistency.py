@@ -33,7 +33,7 @@ def check_consistency(ledger: Ledger, frames: dict[str, pl.DataFrame]) -> None:
     rows = [
         {"fact": i, "place": place, "grade": grade, "value": value}
         for i, row in enumerate(facts.iter_rows())
-        for place, grade, value in _break_up(row[:5], row[5])
+        for place, grade, value in _break_up(row[:6], row[6])
     ]
     schema = {"fact": pl.UInt32, "place": pl.String, "grade": pl.String, "value": pl.Boolean}
     atoms = pl.DataFrame(rows, schema=schema, orient="row")
@@ -70,16 +70,19 @@ def _list_items(frame: pl.DataFrame) -> pl.DataFrame:
         nothing.alias("location"),
         nothing.alias("severity"),
         pl.when(pl.col("label") == 1).then(pl.lit("none")).otherwise(pl.lit("existence")).alias("negation"),
+        nothing.alias("qualifier"),
         pl.lit(True).alias("true"),
     )
 
 
 def _break_up(
-    row: tuple[str, str, str | None, str | None, str], true: bool
+    row: tuple[str, str, str | None, str | None, str, str | None], true: bool
 ) -> list[tuple[str | None, str | None, bool]]:
     """Return (place, grade, whether there is such a finding) that a true or false statement implies."""
     fact = make_fact(*row)
     place, grade = fact.location, fact.severity
+    if fact.existence == "absent" and fact.qualifier is not None:
+        return []  # "no focal consolidation" leaves another one open
     if fact.denies is not None:
         # A false denial may be false since there is no finding at all: it implies nothing.
         here = (place, None) if fact.denies == "location" else (None, grade)

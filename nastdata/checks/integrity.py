@@ -239,12 +239,15 @@ def _read_config(ledger: Ledger, folder: DatasetFolder, config: str) -> pl.DataF
         name = path.relative_to(folder.path).as_posix()
         try:
             found = dict(pl.read_parquet_schema(path))
+            old = [c for c, t in schema.items() if _is_older(found.get(c), t)]
+            found |= {c: schema[c] for c in old}
             reasons, fit = _compare_columns(found, schema)
             wrong += [Bad(reason, name, split) for reason in reasons]
             usable &= fit
             if fit:
                 wanted = [c for c in schema if c not in IMAGE_COLUMNS]
-                parts.append(pl.read_parquet(path, columns=wanted).with_columns(pl.lit(split).alias("split")))
+                part = pl.read_parquet(path, columns=wanted).with_columns(pl.lit(split).alias("split"))
+                parts.append(part.with_columns(_add_fields(part.schema[c], c, schema[c]) for c in old))
         except (pl.exceptions.PolarsError, OSError) as e:
             unreadable.append(Bad(f"damaged ({str(e).splitlines()[0][:120]})", name, split))
     ledger.add("readable", config, len(paths), unreadable)
@@ -267,6 +270,20 @@ def _compare_columns(found: dict[str, Any], schema: dict[str, pl.DataType]) -> t
     if not out and list(found) != list(schema):
         out.append("columns in another order")
     return out, not wrong and not any(c not in IMAGE_COLUMNS for c in lacking)
+
+
+def _is_older(found: Any, wanted: pl.DataType) -> bool:
+    """Whether a struct lacks only fields at its end, added later and null in older folders."""
+    if not (isinstance(found, pl.Struct) and isinstance(wanted, pl.Struct)):
+        return False
+    n = len(found.fields)
+    return n < len(wanted.fields) and found.fields == wanted.fields[:n]
+
+
+def _add_fields(found: Any, column: str, wanted: Any) -> pl.Expr:
+    there = [pl.col(column).struct.field(f.name) for f in found.fields]
+    added = [pl.lit(None, f.dtype).alias(f.name) for f in wanted.fields[len(found.fields) :]]
+    return pl.struct(*there, *added).alias(column)
 
 
 def _is_image(column: str, dtype: Any) -> bool:

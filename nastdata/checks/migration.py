@@ -24,7 +24,7 @@ from nastdata.ontology import find_ontology_file, load_ontology
 from nastdata.recipe import check_recipe, dump_recipe, fingerprint
 
 MEANT: dict[str, dict[str, Any]] = {
-    "contextual": {"claims": {"max_share": None}, "captions": {"max_share": None}},
+    "contextual": {"claims": {"max_share": None, "k_least": None}, "captions": {"max_share": None}},
 }
 """Kind of recipe -> what version 0.1 did where the key did not exist and today's default is another."""
 
@@ -78,7 +78,7 @@ def migrate(path: Path) -> Migrated:
         raise UserError(
             "no manifest.json: nothing says what to migrate from",
             where=str(path),
-            how="folders without a manifest are read as they are; build the dataset again for a manifest",
+            how="folders without a manifest can be read without one; build the dataset again for a manifest",
         )
     before = manifest.get("format")
     if before == FORMAT:

@@ -110,11 +110,15 @@ def _check_mednega(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: 
     return frame
 
 
+def _find_least(opened: Opened) -> int | None:
+    """Return the fewest claims that a set may have by the recipe."""
+    k_min, least = opened.setting("claims", "k_min"), opened.setting("claims", "k_least")
+    return None if k_min is None else int(min(k_min, least or k_min))
+
+
 def _check_claims(ledger: Ledger, opened: Opened, frame: pl.DataFrame, engine: Engine) -> pl.DataFrame:
     config = "contextual_claims"
-    fact_rules.check_claims(
-        ledger, frame, opened.setting("claims", "k_min"), opened.setting("claims", "k_max")
-    )
+    fact_rules.check_claims(ledger, frame, _find_least(opened), opened.setting("claims", "k_max"))
     frame, whole = _leave_out(ledger, ("claims", "required"), config, frame)
     fact_rules.check_families(ledger, whole, opened.setting("claims", "balanced"))
     long = fact_rules.list_claims(frame)
@@ -189,7 +193,7 @@ def _expect(ledger: Ledger, opened: Opened, sound: dict[str, pl.DataFrame]) -> N
 
     recorded = opened.folder.manifest.get("rows") if opened.folder.manifest else None
     rows = {c: sum(n.values()) for c, n in recorded.items()} if isinstance(recorded, dict) else None
-    k = (opened.setting("claims", "k_min") or 2, opened.setting("claims", "k_max") or 1_000)
+    k = (_find_least(opened) or 2, opened.setting("claims", "k_max") or 1_000)
     run_expectations(ledger, sound, rows=rows, k=k)
 
 

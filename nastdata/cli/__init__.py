@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("nastdata.cli.sharing.export", "Write a dataset in the format of another tool."),
     "publish": ("nastdata.cli.sharing.publish", "Push a dataset to a hub, if its terms allow."),
     "bundle": ("nastdata.cli.data.bundle", "Pack what rebuilds a dataset, without its rows."),
-    "cache": ("nastdata.cli.data.cache", "List, explain or clear the answers of language models."),
+    "cache": ("nastdata.cli.data.cache", "List, explain or clear what is kept on this machine."),
     "trace": ("nastdata.cli.modelling.trace", "Trace negation through a model's text encoder."),
     "train": ("nastdata.cli.modelling.train", "Fine-tune a model's text encoder on a dataset."),
     "evaluate": (
@@ -167,7 +167,11 @@ def main(argv: list[str] | None = None) -> None:
         if isinstance(e, Terminated) or isinstance(e.__cause__, Terminated):
             _fail("ended by SIGTERM; run the same command again to go on", 143)
         _fail("interrupted; run the same command again to go on", 130)
-    except MemoryError:
+    except (MemoryError, SystemError) as e:
+        # A library that gets no memory may report a failure and forget the exception: SystemError.
+        known = isinstance(e, MemoryError) or "without exception set" in str(e)
+        if not known:
+            raise
         _fail("out of memory\nlower --limit, or use a machine with more memory", 2)
     except BrokenPipeError:
         sys.stderr.close()

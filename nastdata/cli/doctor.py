@@ -6,14 +6,14 @@ import click
 
 
 @click.command("doctor", short_help="Say which parts of nastdata work on this machine.")
-@click.option("--writer", is_flag=True, help="Put three questions to a language model; show raw answers.")
-@click.option("--realizer", default="openai", show_default=True, help="Of --writer: openai or local.")
+@click.option("--writer", is_flag=True, help="Ask a language model three questions and show its raw answers.")
+@click.option("--realizer", default="openai", show_default=True, help="For --writer: openai or local.")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY.PATH=VALUE",
-    help="Of --writer: the recipe's keys, for example writer.model=NAME.",
+    help="For --writer: keys of the recipe, for example writer.model=NAME.",
 )
 def command(writer: bool, realizer: str, settings: tuple[str, ...]) -> None:
     """Say which parts of nastdata work on this machine, and what to install for the others.
@@ -39,8 +39,10 @@ def command(writer: bool, realizer: str, settings: tuple[str, ...]) -> None:
     click.echo("  ok       base        build, parse, validate, audit, report, export")
     for extra, (_, use) in EXTRAS.items():
         if missing := list_missing(extra):
-            remedy = f"pip install 'nastdata[{extra}]'"
-            click.echo(f"  missing  {extra:<11} {use}: no {', '.join(missing)}; {remedy}")
+            click.echo(f"  missing  {extra:<11} {use}")
+            click.echo(
+                f"  {'':<8} {'':<11}   pip install 'nastdata[{extra}]'   (not found: {', '.join(missing)})"
+            )
         else:
             click.echo(f"  ok       {extra:<11} {use}")
     from nastdata.ontology import load_ontology

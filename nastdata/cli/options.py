@@ -21,20 +21,21 @@ def recipe_options(function: F) -> F:
         click.option(
             "--source",
             shell_complete=complete(list_sources),
-            help="Corpora or YAML files of own tables, comma-separated (see `nastdata sources`).",
+            help="Corpora, or YAML files that describe your own tables, comma-separated "
+            "(see `nastdata sources`).",
         ),
         click.option(
             "--data",
             multiple=True,
             metavar="PATH|SOURCE=PATH",
-            help="Where a corpus is; looked for in the usual places if not given.",
+            help="Where the files of a corpus are. If not given, the usual places are searched.",
         ),
-        click.option("--limit", help="Highest number of items to make; balance is kept."),
+        click.option("--limit", help="Make at most this many items; balance is kept."),
         click.option("--seed", help="Seed of every random choice."),
         click.option(
             "--realizer",
             shell_complete=complete(list_writers),
-            help="Who words the statements: template, openai or local.",
+            help="Who writes the texts: template, openai or local.",
         ),
         click.option("--engine", help="Where the work runs: local, or ray (RAY_ADDRESS for a cluster)."),
         click.option(

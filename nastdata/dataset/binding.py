@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nastdata.images.find import IMAGE_COLUMNS
@@ -30,11 +31,24 @@ def bind_rows(config: str, frame: pl.DataFrame) -> str:
     """
     key = COLUMN_ORDER[config][0]
     columns = [c for c in (*COLUMN_ORDER[config], "split") if c in frame.columns and not _is_image(c)]
+    frame = _drop_unused(frame)
     order = frame.select(pl.arg_sort_by(key, "split", maintain_order=True)).to_series()
     digest = hashlib.sha256()
     for part in order.to_frame("at").iter_slices(ROWS):  # memory holds the text of a part only
         digest.update(frame.select(columns)[part["at"]].write_ndjson().encode())
     return digest.hexdigest()
+
+
+def _drop_unused(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the qualifiers of facts where there are none: older folders have no such field."""
+    dtype = frame.schema.get("fact")
+    if not isinstance(dtype, pl.Struct) or "qualifier" not in [f.name for f in dtype.fields]:
+        return frame
+    fact = pl.col("fact").struct
+    if frame.select(fact.field("qualifier").is_not_null().any()).item():
+        return frame
+    kept = [fact.field(f.name) for f in dtype.fields if f.name != "qualifier"]
+    return frame.with_columns(pl.struct(kept).alias("fact"))
 
 
 def bind_images(files: Mapping[str, Iterable[Path]], config: str) -> str | None:
@@ -48,15 +62,29 @@ def bind_images(files: Mapping[str, Iterable[Path]], config: str) -> str | None:
     if not columns:
         return None
     key = COLUMN_ORDER[config][0]
-    lines = []
+    parts = []
     for split, paths in files.items():
         for path in paths:
             with pq.ParquetFile(path) as file:
                 there = [c for c in columns if c in file.schema_arrow.names]
+                if all(pa.types.is_string(file.schema_arrow.field(c).type) for c in (key, *there)):
+                    named = pl.DataFrame(file.read([key, *there])).select(
+                        pl.concat_str(pl.lit(split), pl.col(key, *there).fill_null("None"), separator=" ")
+                    )
+                    parts.append(named.to_series().alias("line"))
+                    continue
+                lines = []
                 for batch in file.iter_batches(BATCH, columns=[key, *there]):
                     for row in batch.to_pylist():
                         lines.append(" ".join([split, str(row[key]), *(_name(row[c]) for c in there)]))
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+                parts.append(pl.Series("line", lines, pl.String))
+    digest = hashlib.sha256()
+    # in the order of their bytes, which is that of their characters
+    for i, part in enumerate(
+        pl.concat([pl.Series("line", [], pl.String), *parts]).sort().to_frame().iter_slices(ROWS)
+    ):
+        digest.update(("\n" if i else "").encode() + "\n".join(part["line"].to_list()).encode())
+    return digest.hexdigest()
 
 
 def _is_image(column: str) -> bool:

@@ -76,11 +76,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
             raise UserError(f"not a manifest of nastdata: '{key}' is no {wanted}", where=str(path))
     rows = data.get("rows") or {}
     if not all(isinstance(r, dict) and all(_is_count(n) for n in r.values()) for r in rows.values()):
-        raise UserError("not a manifest of nastdata: 'rows' are no numbers of rows", where=str(path))
+        raise UserError("not a manifest of nastdata: 'rows' does not hold numbers of rows", where=str(path))
     if not all(isinstance(s, dict) and isinstance(s.get("name"), str) for s in data.get("sources") or []):
         raise UserError("not a manifest of nastdata: a source has no name", where=str(path))
     if not all(isinstance(v, str) for v in (data.get("outputs") or {}).values()):
-        raise UserError("not a manifest of nastdata: 'outputs' are no hashes", where=str(path))
+        raise UserError("not a manifest of nastdata: 'outputs' does not hold hashes", where=str(path))
     made = data.get("format")
     if isinstance(made, int) and made > FORMAT:
         raise UserError(

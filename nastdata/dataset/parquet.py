@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nastdata.frames import REJECTS_SCHEMA, config_schema
+from nastdata.frames import REJECTS_SCHEMA, config_schema, spell_out
 from nastdata.images.embed import Embedder, embed_column
 from nastdata.images.find import IMAGE_COLUMNS, Tally
 from nastdata.records import COLUMN_ORDER, SPLITS
@@ -145,13 +145,13 @@ def _cut_shards(
     if embedder is not None:
         yield from _cut_image_shards(config, part, embedder, tally)
         return
-    schema = config_arrow_schema(config)
+    schema, columns = config_arrow_schema(config), config_schema(config)
     # memory holds one shard as plain Arrow, however many there are
-    whole = sum(to_arrow(piece, schema).nbytes for piece in part.iter_slices(SHARD_ROWS))
+    whole = sum(to_arrow(spell_out(p, columns), schema).nbytes for p in part.iter_slices(ROW_GROUP))
     shards = max(math.ceil(len(part) / SHARD_ROWS), math.ceil(whole / SHARD_BYTES))
     size = math.ceil(len(part) / shards)
     for piece in part.iter_slices(size):
-        yield to_arrow(piece, schema)
+        yield to_arrow(spell_out(piece, columns), schema)
 
 
 def _cut_image_shards(
@@ -163,7 +163,7 @@ def _cut_image_shards(
     pieces: list[pa.Table] = []
     held = 0
     for batch in part.iter_slices(IMAGE_ROW_GROUP):
-        table = to_arrow(batch, plain)
+        table = to_arrow(spell_out(batch, config_schema(config)), plain)
         for name in IMAGE_COLUMNS:
             if name in batch.columns:
                 sources, paths, ids = (batch[c].to_list() for c in ("source", name, f"{name}_id"))

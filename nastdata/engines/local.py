@@ -99,7 +99,7 @@ def _told() -> Iterator[None]:
         yield
     except BrokenProcessPool as e:
         raise UserError(
-            "a worker process was killed, perhaps for want of memory",
+            "a worker process was killed, perhaps for lack of memory",
             where="workers",
             how="--set workers=1, a lower --limit, or a machine with more memory",
         ) from e

@@ -145,7 +145,7 @@ def _read_run(folder: Path) -> dict[str, Any]:
         run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as e:
         raise UserError(
-            f"no run of `nastdata evaluate` ({type(e).__name__})",
+            f"not a run of `nastdata evaluate` ({type(e).__name__})",
             where=str(path),
             how="give its --out folder",
         ) from e

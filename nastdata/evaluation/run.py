@@ -16,9 +16,11 @@ from nastdata.errors import UserError
 from nastdata.evaluation import outcomes as judge
 from nastdata.evaluation.outcomes import Features, Outcome
 from nastdata.evaluation.protocols import judge_protocols
+from nastdata.evaluation.reliance import judge_claim_reliance
 from nastdata.models.base import DualEncoder, fingerprint_images, fingerprint_text
 from nastdata.models.dataset_rows import Data, get_keys
 from nastdata.models.image_features import embed_images
+from nastdata.models.post_hoc.encoder import PostHocEncoder
 from nastdata.models.python_object import PythonEncoder
 from nastdata.models.text_features import TextReader
 from nastdata.ontology import Ontology, load_ontology
@@ -72,6 +74,7 @@ def evaluate(
             out += judge.judge_questions(rows, look(rows), embed, settings.seed)
         elif config == "contextual_claims":
             out += judge.judge_claims(rows, look(rows), embed)
+            out += judge_claim_reliance(rows, look(rows), embed, settings.seed)
         elif config == "contextual_captions":
             out += judge.judge_captions(rows, look(rows), embed, settings.seed)
         elif config == "opposition":
@@ -182,7 +185,7 @@ def describe_model(encoder: DualEncoder) -> dict[str, Any]:
         "model": encoder.spec,
         "text_tower": fingerprint_text(encoder),
         "image_tower": fingerprint_images(encoder),
-        "depth": None if isinstance(encoder, PythonEncoder) else encoder.text.depth,
+        "depth": None if isinstance(encoder, PythonEncoder | PostHocEncoder) else encoder.text.depth,
     }
 
 

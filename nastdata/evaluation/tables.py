@@ -80,7 +80,7 @@ def _read_captions(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
         try:
             captions = ast.literal_eval(literal)
         except (ValueError, SyntaxError) as e:
-            raise UserError("captions is no list of strings", where=f"{path}, row {i + 2}") from e
+            raise UserError("captions is not a list of strings", where=f"{path}, row {i + 2}") from e
         for j, caption in enumerate(captions):
             fact = {"condition": caption, "existence": "present", "location": None, "severity": None}
             rows.append(

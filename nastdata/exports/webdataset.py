@@ -23,7 +23,7 @@ Read by open_clip's training:
         --train-num-samples {train_samples} --model ViT-B-32 --pretrained openai --batch-size 256 --epochs 5
 
 Each sample is an image, a true text and a JSON object with the row's key, config and source; `sizes.json`
-has the samples of each shard. Images are JPEG at quality 95, made anew from the pixels.
+has the samples of each shard. Images are JPEG at quality 95, made again from the pixels.
 """
 SHARD_SAMPLES = 10_000
 SHARD_BYTES = 500_000_000
@@ -101,7 +101,7 @@ def _check_images(job: Job) -> None:
     for source in [s["name"] for s in manifest.get("sources") or []]:
         if source != "phantom" and source not in job.images.store.finder.roots:
             raise UserError(
-                "the shards hold images, and it is not said where they are",
+                "the shards hold the images themselves, and their folder is not named",
                 where=source,
                 how=f"--image-root {source}=FOLDER",
             )

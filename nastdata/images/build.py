@@ -40,7 +40,7 @@ def open_images(recipe: BuildRecipe) -> ImageStore | None:
         for source in recipe.source:
             if source != PHANTOM and source not in recipe.image_roots:
                 raise UserError(
-                    "images can't be embedded: it is not said where they are",
+                    "images can't be embedded: their folder is not named",
                     where=source,
                     how="--set image_root=FOLDER"
                     + ("" if len(recipe.source) == 1 else " (or '{SOURCE: FOLDER, ...}')"),

@@ -16,7 +16,8 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,6 +48,29 @@ def find_cache(path: Path | None) -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "nastdata" / "answers.sqlite"
 
 
+class _DamagedError(ValueError):
+    """An answer is not what was kept."""
+
+
+def _pack(answer: Answer) -> str:
+    """Return an answer as it is kept: JSON, with a check sum of the rest."""
+    said = asdict(answer)
+    return json.dumps({**said, "sum": _sum(said)})
+
+
+def _unpack(kept: str) -> Answer:
+    """Return the answer; caches from before 0.2 have no check sums."""
+    said = json.loads(kept)
+    expected = said.pop("sum", None)
+    if expected is not None and expected != _sum(said):
+        raise _DamagedError("an answer differs from its check sum")
+    return Answer(**said)
+
+
+def _sum(said: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
 @dataclass
 class Row:
     """An answer on its way to the disk."""
@@ -58,7 +82,7 @@ class Row:
 
     def write(self, db: sqlite3.Connection) -> None:
         """Insert it where it belongs."""
-        key, endpoint, said = self.request.key, self.request.endpoint, json.dumps(asdict(self.answer))
+        key, endpoint, said = self.request.key, self.request.endpoint, _pack(self.answer)
         if self.answer.outcome == "ok":
             how = "replace" if self.replace else "ignore"
             db.execute(f"insert or {how} into answers values (?, ?, ?)", (key, endpoint, said))  # noqa: S608
@@ -89,16 +113,25 @@ class AnswerCache:
         self._lock = threading.Lock()
         self._queue: list[Row] = []
         self._queue_lock = threading.Lock()
-        try:
+        with self._explain():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
             self._db.execute("pragma journal_mode=wal")
             self._db.execute("pragma synchronous=full")
             self._upgrade()
             self._db.executescript(SCHEMA)
-        except (sqlite3.Error, OSError) as e:
-            how = "delete it, or name another with --set writer.cache=FILE"
-            raise UserError(f"not usable as an answer cache ({e})", where=str(path), how=how) from e
+
+    @contextmanager
+    def _explain(self) -> Iterator[None]:
+        """Say in words that the file is no answer cache, or a damaged one: SQLite itself may trip over it."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, UnicodeDecodeError, ValueError, TypeError) as e:
+            what = " ".join(str(e).split())[:120]
+            how = "move it away and ask again, or name another: --set writer.cache=FILE"
+            if "full" in what or "No space" in what:
+                how = "make room: nothing that was kept is lost"
+            raise UserError(f"not usable as an answer cache ({what})", where=str(self.path), how=how) from e
 
     def _upgrade(self) -> None:
         """Take over the good answers of a cache from before 0.2, which did not know who had given them."""
@@ -122,7 +155,7 @@ class AnswerCache:
         """
         found: dict[str, Answer] = {}
         places = (endpoint, ANYWHERE)
-        with self._lock:
+        with self._explain(), self._lock:
             for key in keys:
                 for table in ("answers", "unusable where counts = 1 and"):
                     at, _, more = table.partition(" ")
@@ -131,7 +164,7 @@ class AnswerCache:
                     values = (key,) if endpoint is None else (key, *places)
                     row = self._db.execute(f"select answer from {at} {where}", values).fetchone()  # noqa: S608
                     if row:
-                        found[key] = Answer(**json.loads(row[0]))
+                        found[key] = _unpack(row[0])
                         break
         return found
 
@@ -143,7 +176,7 @@ class AnswerCache:
         row = Row(request, answer, replace)
         with self._queue_lock:
             self._queue.append(row)
-        with self._lock:
+        with self._explain(), self._lock:
             if row.committed:
                 return
             with self._queue_lock:
@@ -165,10 +198,10 @@ class AnswerCache:
 
     def add_answers(self, answers: Iterable[tuple[str, Answer]], endpoint: str = ANYWHERE) -> None:
         """Take in answers of a bundle; those that are there stay."""
-        with self._lock, self._db:
+        with self._explain(), self._lock, self._db:
             self._db.execute("begin immediate")
             for key, answer in answers:
-                said = json.dumps(asdict(answer))
+                said = _pack(answer)
                 if answer.outcome == "ok":
                     self._db.execute("insert or ignore into answers values (?, ?, ?)", (key, endpoint, said))
                 else:
@@ -181,7 +214,7 @@ class AnswerCache:
         Args:
             keys: of which requests; None: all.
         """
-        with self._lock, self._db:
+        with self._explain(), self._lock, self._db:
             self._db.execute("begin immediate")
             if keys is None:
                 return self._db.execute("update unusable set counts = 0 where counts = 1").rowcount
@@ -195,9 +228,9 @@ class AnswerCache:
     def list_unusable(self, limit: int = 20) -> list[Unusable]:
         """Return some of the unusable answers."""
         query = "select key, endpoint, model, question, answer, counts from unusable order by key limit ?"
-        with self._lock:
+        with self._explain(), self._lock:
             rows = self._db.execute(query, (limit,)).fetchall()
-        return [Unusable(k, e, m, q, Answer(**json.loads(a)), bool(c)) for k, e, m, q, a, c in rows]
+        return [Unusable(k, e, m, q, _unpack(a), bool(c)) for k, e, m, q, a, c in rows]
 
     def count(self) -> list[tuple[str, str, str, int]]:
         """Return (endpoint, model as the server named it, outcome, number), sorted."""
@@ -207,7 +240,7 @@ class AnswerCache:
             "(select endpoint, answer from answers union all select endpoint, answer from unusable) "
             "group by 1, 2, 3 order by 1, 2, 3"
         )
-        with self._lock:
+        with self._explain(), self._lock:
             return [tuple(row) for row in self._db.execute(query).fetchall()]
 
     def clear(self, *, endpoint: str | None = None, only_unusable: bool = False) -> int:
@@ -219,7 +252,7 @@ class AnswerCache:
         """
         deleted = 0
         where, values = ("", ()) if endpoint is None else (" where endpoint = ?", (endpoint,))
-        with self._lock, self._db:
+        with self._explain(), self._lock, self._db:
             self._db.execute("begin immediate")
             for table in ("unusable",) if only_unusable else ("unusable", "answers"):
                 deleted += self._db.execute(f"delete from {table}{where}", values).rowcount  # noqa: S608
@@ -227,18 +260,18 @@ class AnswerCache:
 
     def get_state(self, key: str) -> dict[str, object] | None:
         """Return the saved state of a batch job, or None."""
-        with self._lock:
+        with self._explain(), self._lock:
             row = self._db.execute("select state from batches where key = ?", (key,)).fetchone()
         return json.loads(row[0]) if row else None
 
     def put_state(self, key: str, state: dict[str, object]) -> None:
         """Save the state of a batch job."""
-        with self._lock:
+        with self._explain(), self._lock:
             self._db.execute("insert or replace into batches values (?, ?)", (key, json.dumps(state)))
 
     def list_states(self, prefix: str) -> dict[str, dict[str, object]]:
         """Return the saved states of batch jobs whose keys begin with ``prefix``."""
-        with self._lock:
+        with self._explain(), self._lock:
             rows = self._db.execute("select key, state from batches").fetchall()
         return {key: json.loads(state) for key, state in rows if key.startswith(prefix)}
 
@@ -246,19 +279,19 @@ class AnswerCache:
         """Keep which answers a dataset was made from (a bundle packs them) and return the list's sha256."""
         text = json.dumps(sorted(keys))
         digest = hashlib.sha256(text.encode()).hexdigest()
-        with self._lock:
+        with self._explain(), self._lock:
             self._db.execute("insert or ignore into sets values (?, ?)", (digest, text))
         return digest
 
     def list_answers(self, digest: str) -> list[str]:
         """Return the keys of the answers that a dataset was made from; none if it was not made here."""
-        with self._lock:
+        with self._explain(), self._lock:
             row = self._db.execute("select keys from sets where digest = ?", (digest,)).fetchone()
         return list(json.loads(row[0])) if row else []
 
     def log_run(self, account: dict[str, object]) -> None:
         """Keep a run's own account (retries, latencies), which is no part of the dataset."""
-        with self._lock:
+        with self._explain(), self._lock:
             self._db.execute("insert into runs (account) values (?)", (json.dumps(account),))
 
     def close(self) -> None:

@@ -2,5 +2,5 @@
 
 In: the name of a model, tokens, pixels.
 Out: features of images and texts.
-May import: dataset, images.
+May import: ontology, reading, writing, dataset, images.
 """

@@ -2,7 +2,7 @@
 
 ``open_clip:ViT-B-32@openai``, ``open_clip:ViT-B-32@/weights/negclip.pth``, ``open_clip:hf-hub:ORG/NAME``,
 ``open_clip:/folder``, ``transformers:ORG/NAME`` or ``transformers:/folder``, ``hi-ml:biovil-t``,
-``medclip:vit@FOLDER``, ``pmc-clip:FOLDER``, ``python:MODULE:FACTORY``.
+``medclip:vit@FOLDER``, ``pmc-clip:FOLDER``, ``post-hoc:FOLDER``, ``python:MODULE:FACTORY``.
 Adapters import their libraries when they are used.
 """
 

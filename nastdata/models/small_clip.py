@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,20 @@ CONFIG = Path(__file__).parent / "configs" / "phantom_clip.json"
 MEAN, STD = (0.45, 0.45, 0.45), (0.25, 0.25, 0.25)
 
 
-def make_encoder(seed: int, **text: Any) -> OpenClipEncoder:
-    """Return an untrained encoder in open_clip's form; ``text`` changes the text tower's configuration."""
+def make_encoder(seed: int, vision: Mapping[str, Any] | None = None, **text: Any) -> OpenClipEncoder:
+    """Return an untrained encoder in open_clip's form.
+
+    Args:
+        seed: Of the weights.
+        vision: Changes to the image tower's configuration, e.g. ``timm_model_name``, ``image_size``.
+        text: Changes to the text tower's configuration.
+    """
     import torch
 
     open_clip = need("open_clip", "open_clip_torch")
     config = json.loads(CONFIG.read_text(encoding="utf-8"))
     config["text_cfg"] |= text
+    config["vision_cfg"] |= vision or {}
     torch.manual_seed(seed)
     model = open_clip.model.CLIP(**config)
     size = config["vision_cfg"]["image_size"]

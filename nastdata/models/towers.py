@@ -51,6 +51,14 @@ class TextTower(Protocol):
         """Return the (width, width) weight of block ``layer`` (from 0) that reads the heads' outputs."""
         ...
 
+    def read_heads(self, tokens: Tensor) -> Tensor:
+        """Return the heads' outputs side by side, (depth, batch, length, width), before their projection."""
+        ...
+
+    def attention_output(self, layer: int) -> Any:
+        """Return the module of block ``layer`` whose (first) output is the heads' projected output."""
+        ...
+
 
 class NativeTower:
     """open_clip's own text transformer, whether it stands alone (``.text``) or is spread over ``CLIP``.
@@ -122,6 +130,22 @@ class NativeTower:
         """See ``TextTower``."""
         return self.blocks[layer].attn.out_proj.weight
 
+    def read_heads(self, tokens: Tensor) -> Tensor:
+        """See ``TextTower``."""
+        out = []
+        for block, x, weights in zip(self.blocks, self.capture(tokens), self.attend(tokens), strict=False):
+            start = 2 * x.shape[-1]
+            attention = block.attn
+            bias = None if attention.in_proj_bias is None else attention.in_proj_bias[start:]
+            values = nn.functional.linear(block.ln_1(x), attention.in_proj_weight[start:], bias)
+            by_head = values.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            out.append((weights @ by_head).transpose(1, 2).flatten(2))
+        return torch.stack(out)
+
+    def attention_output(self, layer: int) -> Any:
+        """See ``TextTower``."""
+        return self.blocks[layer].attn
+
     def _cut_mask(self, tokens: Tensor) -> Tensor | None:
         length = tokens.shape[1]
         return None if self.mask is None else self.mask[:length, :length]
@@ -189,10 +213,26 @@ class StackTower:
 
     def project_heads(self, layer: int) -> Any:
         """See ``TextTower``."""
+        return self.attention_output(layer).weight
+
+    def read_heads(self, tokens: Tensor) -> Tensor:
+        """See ``TextTower``."""
+        read: list[Tensor] = []
+        modules = [self.attention_output(layer) for layer in range(self.depth)]
+        hooks = [m.register_forward_pre_hook(lambda _m, args: read.append(args[0])) for m in modules]
+        try:
+            self.encode(tokens)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return torch.stack(read)
+
+    def attention_output(self, layer: int) -> Any:
+        """See ``TextTower``."""
         ends = ("attention.output.dense", "self_attn.out_proj", "attention.out_lin")
         for name, module in self.blocks[layer].named_modules():
             if name.endswith(ends):
-                return module.weight
+                return module
         raise UserError(
             "no attention output found in a block of this text tower", where=type(self.module).__name__
         )

@@ -38,8 +38,9 @@ def list_ontologies() -> list[str]:
 
 def find_ontology_file(name_or_path: str) -> Path:
     """Return the file of a built-in ontology's name, or the path itself."""
-    path = find_resource("ontologies") / f"{name_or_path}.yaml"
-    return path if path.is_file() else Path(name_or_path)
+    if name_or_path in list_ontologies():
+        return Path(find_resource("ontologies") / f"{name_or_path}.yaml")
+    return Path(name_or_path)
 
 
 def load_ontology(name_or_path: str) -> Ontology:
@@ -51,7 +52,7 @@ def load_ontology(name_or_path: str) -> Ontology:
     path = find_ontology_file(name_or_path)
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         raise UserError(
             "no such ontology",
             where=name_or_path,

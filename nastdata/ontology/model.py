@@ -135,12 +135,16 @@ class Condition(Phrase):
     on the right. Then a place on record never makes another one free of it."""
     unsaid_places: tuple[Name, ...] = ()
     """Of these, the places that are read of it and never written: no report says "lingular edema"."""
+    after_noun: tuple[Name, ...] = ()
+    """Places that are said after its name only: "a fracture on the right", not "a right fracture"."""
     gone: tuple[Name, ...] = ()
     """Words that say that it is gone without naming it: "extubated"."""
     narrower: tuple[Name, ...] = ()
     """Names of one kind of it only: without a "tension pneumothorax" there may still be a pneumothorax."""
     only_with_place: tuple[Name, ...] = ()
     """Names that the reader takes for this finding only where one of its places is said too: "lesion"."""
+    qualifiers: tuple[Name, ...] = ()
+    """Words by which it is denied in part, and which are written where a source does so: "focal"."""
     predicates: tuple[Predicate, ...] = ()
     """Sentences that state it without its name; read by the parser, never written."""
 
@@ -217,6 +221,10 @@ class Ontology(_Part):
     clashes: tuple[Clash, ...] = ()
     others: tuple[Name, ...] = ()
     """Phrases that hold a condition's name and mean something else ("pericardial effusion")."""
+    qualifiers: tuple[Name, ...] = ()
+    """Words by which any finding is denied in part: "significant"."""
+    evident: tuple[Name, ...] = ()
+    """The same, of words that are true of every finding that is surely there: "definite", "visible"."""
     vocabulary: tuple[Name, ...] = ()
     """Domain words that a text may hold beside names, places and grades without stating a fact."""
 
@@ -241,6 +249,11 @@ class Ontology(_Part):
     def region_by_name(self) -> dict[str, Region]:
         """Region name -> region."""
         return {r.name: r for r in self.regions}
+
+    def list_qualifiers(self, condition: str) -> tuple[str, ...]:
+        """Return the words by which a condition may be denied in part in a text."""
+        own = self.condition_by_name[condition].qualifiers
+        return tuple(dict.fromkeys((*self.evident, *self.qualifiers, *own)))
 
     @cached_property
     def order(self) -> dict[str, int]:

@@ -71,6 +71,7 @@ def _dangling(o: Parts) -> list[str]:
         refs += [(f"conditions.{c.name}.places", p, places, "place") for p in c.places]
         own = set(c.places)
         refs += [(f"conditions.{c.name}.unsaid_places", p, own, "place of its own") for p in c.unsaid_places]
+        refs += [(f"conditions.{c.name}.after_noun", p, own, "place of its own") for p in c.after_noun]
         refs += [(f"conditions.{c.name}.excludes", x, conditions, "condition") for x in c.excludes]
         for a in c.affirmative:
             key = f"conditions.{c.name}.affirmative.{a.text}.excludes"

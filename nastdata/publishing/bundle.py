@@ -176,7 +176,7 @@ def _write_recipe(partial: Path, folder: Path, manifest: Mapping[str, Any]) -> N
         raise UserError(
             "the ontology has changed since the build",
             where=str(name),
-            how=f"use the nastdata {manifest['nastdata']} that built it, or build anew",
+            how=f"use the nastdata {manifest['nastdata']} that built it, or build again",
         )
     shutil.copyfile(find_ontology_file(name), partial / "ontology.yaml")
     if (folder / SOURCES).is_dir():

@@ -49,9 +49,9 @@ def read_bundle(path: Path) -> Bundle:
         sums = read_file(path / SUMS, MOST_BYTES).decode().splitlines()
     except (OSError, ValueError, RecursionError) as e:
         raise UserError(f"not a readable bundle ({str(e).splitlines()[0]})", where=str(path)) from e
-    _check_content(content, path / NAME)
-    if content.get("kind") != "rebuild":
+    if isinstance(content, dict) and content.get("kind") == "physionet":
         raise UserError("holds the rows themselves: there is nothing to rebuild", where=str(path))
+    _check_content(content, path / NAME)
     for line in sums:
         sha, _, name = line.partition("  ")
         inside = (
@@ -146,7 +146,7 @@ class _File(BaseModel):
 
 
 class _Source(BaseModel):
-    files: list[_File] = []
+    files: list[_File]
 
 
 class _Ontology(BaseModel):
@@ -156,12 +156,12 @@ class _Ontology(BaseModel):
 class _Content(BaseModel):
     """What is read of ``bundle.json``; it holds more."""
 
-    kind: str
-    outputs: dict[str, str] = {}
-    sources: list[_Source] = []
-    ontology: _Ontology | None = None
-    nastdata: str = ""
-    libraries: dict[str, str | None] = {}
+    kind: Literal["rebuild"]
+    outputs: dict[str, str]
+    sources: list[_Source]
+    ontology: _Ontology
+    nastdata: str
+    libraries: dict[str, str | None]
 
 
 class _AnswerFields(BaseModel):

@@ -6,7 +6,9 @@ so that they can be counted; where a word is to blame it is named.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import lru_cache, partial
 
@@ -192,14 +194,49 @@ def check_fact(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:
     if reading.alternatives:
         return f"names the alternative of {reading.alternatives[0]}"
     said = list(dict.fromkeys(f.fact for f in reading.facts))
-    if said != [fact]:
+    if said != [replace(fact, qualifier=None)]:
         return _tell_difference(said, fact)
+    if reason := _check_qualifier(reading, fact, ontology):
+        return reason
+    if fact.qualifier is not None:
+        return _check_without(reading, fact, ontology)
     if reading.unlicensed:
         return f"unlicensed word '{reading.unlicensed[0].lower()}'"
     if fact.existence == "absent" and (name := _find_narrower(reading, fact, ontology)):
         return f"'{name}' is one kind of it only"
     says = "denied" if fact.denies else fact.existence
     return get_parser(ontology).explain_caption(reading.text, says)
+
+
+def _check_qualifier(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:
+    """Check that what is denied is restricted as the fact says, and no more; the fact's grade is its own."""
+    if fact.existence == "absent" and fact.denies is None:
+        grade = set()
+        if fact.severity:
+            word = ontology.word_grade(fact.condition, fact.severity)
+            grade = {fact.severity, f"{fact.severity}ly", *word.split()}
+        for f in reading.facts:
+            only = " ".join(w for w in (f.qualifier or "").split() if w not in grade) or None
+            if only != fact.qualifier:
+                return f"denies '{only or 'all of it'}', not '{fact.qualifier or 'all of it'}'"
+        return None
+    if fact.qualifier is None:
+        return None
+    named = any(reading.text[: f.start].lower().split()[-1:] == [fact.qualifier] for f in reading.facts)
+    return None if named else f"does not say '{fact.qualifier}'"
+
+
+def _check_without(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:
+    """Check a sentence as if its qualifier were not there: "there is no (focal) consolidation"."""
+    word = str(fact.qualifier)
+    found = list(re.finditer(rf"\b(?:(an?) )?{re.escape(word)} (?=(\w))", reading.text, re.IGNORECASE))
+    if len(found) != 1:
+        return f"does not say '{word}' once"
+    (m,) = found
+    article = "" if m[1] is None else "an " if m[2].lower() in "aeiou" else "a "
+    rest = reading.text[: m.start()] + article + reading.text[m.end() :]
+    plain = get_parser(ontology).parse(rest[:1].upper() + rest[1:])
+    return check_fact(plain, replace(fact, qualifier=None), ontology)
 
 
 def _find_narrower(reading: Reading, fact: Fact, ontology: Ontology) -> str | None:

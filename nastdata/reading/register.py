@@ -174,7 +174,7 @@ def _check_pattern(text: str) -> str:
     try:
         compile_pattern(text)
     except (KeyError, re.error) as e:
-        raise ValueError(f"'{text}' is no pattern over kinds: {e}") from None
+        raise ValueError(f"'{text}' is not a pattern over kinds: {e}") from None
     return text
 
 

@@ -47,7 +47,7 @@ COLUMN_NOTES: dict[str, str] = {
     "altered": "For each claim, the attribute in which it differs from a true fact; null for the true claim.",
     "caption": "The caption.",
     "polarity": "Whether the text is negated (negative) or affirmative (positive).",
-    "fact": "The fact that the caption states.",
+    "fact": 'The fact that the caption states; `qualifier` is what alone it denies ("focal"), or null.',
     "correct": "The true caption.",
     "foil": "The false caption.",
     "negation_in": "Which of the two is negated.",

@@ -124,8 +124,7 @@ def _list_limits(manifest: Mapping[str, Any]) -> list[str]:
 
 
 def _say_rest(problems: list[str], limits: list[str]) -> str:
-    rest = [*(f"also: {p}" for p in problems), *limits]
-    return "limits: " + ("; ".join(rest) if rest else "none was found by the checks of the build")
+    return "limits: " + ("; ".join([*problems, *limits]) or "the build found none")
 
 
 def _say_width(n: int) -> str:

@@ -156,6 +156,6 @@ def _check_answer(answer: Answer, items: Mapping[int, Item], roles: Mapping[str,
     if item.key != key:
         raise ValueError(f"item {answer.item} is not {key}")
     if answer.reviewer not in roles:
-        raise ValueError(f"'{answer.reviewer}' is no reviewer")
+        raise ValueError(f"'{answer.reviewer}' is not a reviewer")
     if set(answer.values) != set(item.questions) or not set(answer.values.values()) <= set(VALUES):
         raise ValueError(f"item {answer.item} is not answered as asked")

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -21,13 +22,16 @@ import polars as pl
 from nastdata.frames import FACTS_SCHEMA
 from nastdata.ontology import Ontology
 from nastdata.reading.api import find_excess, is_other_language, name_language
+from nastdata.reading.layout import Layout
 from nastdata.reading.parse import Reading
+from nastdata.reading.register import load_register
 from nastdata.reading.second_reader.questions import split_sentences
 from nastdata.reading.second_reader.text_reader import TextReader
 from nastdata.records import Fact, ParsedFact
 from nastdata.seeded import draw_int
 from nastdata.sources.base import InputFile, Loaded
 from nastdata.sources.denials import narrow, says_something, settle, widen
+from nastdata.sources.normal_findings import find_normal
 from nastdata.sources.places import is_partial
 from nastdata.sources.studies import KEYS, reject_rows, report_facts, sort_facts
 
@@ -268,12 +272,25 @@ def read_facts(text: str, reading: Reading, ontology: Ontology) -> _Said:
         for a, b in named
     )
     facts = narrow(kept, text, ontology)
+    facts += find_normal(_list_findings(text, spans), reading.language or "en", ontology)
     facts += [Fact(c, "uncertain") for u in reading.unread for c in find_named(u.text, ontology)]
     return _Said(
         tuple(dict.fromkeys(facts)),
         tuple(sorted(counts.items())),
         sentences,
     )
+
+
+def _list_findings(text: str, spans: Iterable[tuple[int, int]]) -> list[str]:
+    """Return the sentences that are not under a heading such as HISTORY or COMPARISON."""
+    sections = _find_layout().find_sections(text)
+    silent = [(s.start, s.end) for s in sections if s.role == "silent"]
+    return [text[a:b] for a, b in spans if not any(start <= a < end for start, end in silent)]
+
+
+@lru_cache(maxsize=1)
+def _find_layout() -> Layout:
+    return Layout(load_register().sections)
 
 
 def find_named(text: str, ontology: Ontology) -> list[str]:

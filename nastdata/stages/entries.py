@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 FORMAT = 1
-"""Of entries; others are made anew."""
+"""Of entries; others are made again."""
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 
 

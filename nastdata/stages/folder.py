@@ -54,11 +54,11 @@ class Stages:
             if kept is not None and not is_current(kept):
                 raise OtherKeyError
         except DamagedEntryError as e:
-            self.say(f"{'resume':<10} '{name}' of the interrupted build is damaged ({e}): made anew")
+            self.say(f"{'resume':<10} '{name}' of the interrupted build is damaged ({e}): made again")
             self.drop(name)
             return None
         except OtherKeyError:
-            self.say(f"{'resume':<10} '{name}' of the interrupted build was made from other input: made anew")
+            self.say(f"{'resume':<10} '{name}' of the interrupted build: other input, so made again")
             self.drop(name)
             return None
         if kept is not None:
@@ -77,9 +77,7 @@ class Stages:
 
     def give_up(self, why: OSError) -> None:
         """Keep nothing more: on a full disk the room is needed for the output itself."""
-        self.say(
-            f"{'resume':<10} stages can't be kept ({why.strerror or why}): a killed build would start anew"
-        )
+        self.say(f"{'resume':<10} stages can't be kept ({why.strerror or why}): a killed build would restart")
         self.close()
 
     def drop(self, name: str) -> None:
@@ -158,7 +156,7 @@ def _tell_kept(stages: Stages) -> None:
 
 
 def _tell_unkept(why: OSError) -> str:
-    return f"{'resume':<10} stages can't be kept ({why.strerror or why}): a killed build would start anew"
+    return f"{'resume':<10} stages can't be kept ({why.strerror or why}): a killed build would restart"
 
 
 def _prepare(out: Path, say: Callable[[str], None], fresh: bool) -> Path | None:

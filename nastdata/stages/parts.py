@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import polars as pl
@@ -19,6 +18,7 @@ from nastdata.design.contextual.captions import design_captions
 from nastdata.design.contextual.claims import design_claims
 from nastdata.design.contextual.states import logic_of
 from nastdata.design.contextual.truth_table import Known, know
+from nastdata.design.drawing import design_enough
 from nastdata.design.mednega.design import design_mednega
 from nastdata.design.pairs.opposition import design_opposition
 from nastdata.design.pairs.probes import design_probes
@@ -41,6 +41,8 @@ from nastdata.stages.results import pack_design, pack_words, unpack_design, unpa
 from nastdata.writing.base import Writer
 
 TAKEN = "; kept from the interrupted build"
+MEDNEGA_STUDIES, CONTEXTUAL_STUDIES = 10.0, 10.0
+"""Studies that a build with a limit looks at for each row, to begin with."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,13 @@ def list_parts(
         return [
             Part(
                 "mednega",
-                lambda: design_mednega(studies, ontology, recipe),
+                lambda: design_enough(
+                    lambda part: design_mednega(part, ontology, recipe),
+                    studies,
+                    seed=recipe.seed,
+                    limit=recipe.limit,
+                    per_row=MEDNEGA_STUDIES / recipe.items_per_study,
+                ),
                 lambda design: assemble_mednega(design.frame, writer, ontology, recipe, engine),
                 lambda design: f"{recipe.design}: {len(design.frame):,} items",
                 lambda part: f"{part.report['distinct_wordings']:,} distinct options worded and read back",
@@ -152,22 +160,30 @@ def list_parts(
 def _list_contextual(
     recipe: ContextualRecipe, facts: pl.DataFrame, ontology: Ontology, writer: Writer, engine: Engine
 ) -> list[Part]:
-    @cache
-    def known() -> Known:
-        return know(
-            facts,
-            logic_of(ontology),
-            recipe.seed,
-            recipe.negation_types,
-            hard=recipe.claims.hard_places == "keep",
-        )
+    made: dict[int, Known] = {}
+
+    def known(part: pl.DataFrame) -> Known:
+        """Claims and captions look at the same patients, or at parts of other sizes."""
+        if len(part) not in made:
+            made.clear()
+            made[len(part)] = know(
+                part,
+                logic_of(ontology),
+                recipe.seed,
+                recipe.negation_types,
+                hard=recipe.claims.hard_places == "keep",
+            )
+        return made[len(part)]
+
+    def enough(design: Callable[[pl.DataFrame], Design]) -> Design:
+        return design_enough(design, facts, seed=recipe.seed, limit=recipe.limit, per_row=CONTEXTUAL_STUDIES)
 
     parts = []
     if recipe.claims.enabled:
         parts.append(
             Part(
                 "contextual_claims",
-                lambda: design_claims(facts, ontology, recipe, known()),
+                lambda: enough(lambda part: design_claims(part, ontology, recipe, known(part))),
                 lambda design: assemble_claims(design.frame, writer, ontology, recipe, engine),
                 lambda design: f"{len(design.frame):,} claim sets",
                 lambda part: f"{part.report['distinct_texts']:,} distinct claims worded and read back",
@@ -177,7 +193,7 @@ def _list_contextual(
         parts.append(
             Part(
                 "contextual_captions",
-                lambda: design_captions(facts, ontology, recipe, known()),
+                lambda: enough(lambda part: design_captions(part, ontology, recipe, known(part))),
                 lambda design: assemble_captions(design.frame, writer, ontology, recipe, engine),
                 lambda design: f"{len(design.frame):,} captions",
                 lambda part: f"{part.report['distinct_texts']:,} distinct captions worded and read back",

@@ -37,7 +37,7 @@ class KeptShards:
                 raise OSError("damaged")
             _link(file, path)
         except OSError as e:
-            self._stages.say(f"{'resume':<10} {file.name} is not usable ({e.strerror or e}): made anew")
+            self._stages.say(f"{'resume':<10} {file.name} is not usable ({e.strerror or e}): made again")
             self._stages.drop(self._name(config, split, number))
             return False
         return True

@@ -51,7 +51,7 @@ def parse_yaml(text: str, where: str, loader: Any = yaml.SafeLoader) -> Any:
         at = f"{where}, line {mark.line + 1}" if mark else where
         raise UserError(f"not a readable YAML file ({problem})", where=at) from None
     except (ValueError, TypeError, RecursionError, OverflowError) as e:
-        raise UserError(f"holds a value that is none ({str(e)[:120]})", where=where) from None
+        raise UserError(f"holds a value that can't be read ({str(e)[:120]})", where=where) from None
     check_numbers(value, where)
     return value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nastdata.statistics import Floats
 from nastdata.text_input.plain_files import open_file, read_file
 from nastdata.tracing.agreement import describe_agreement
 from nastdata.tracing.checks import attend, compare_with_control, cross_check
+from nastdata.tracing.heads import trace_heads
 from nastdata.tracing.patching import CaptionPair, patch_pairs
 from nastdata.tracing.samples import ROLES, Samples, score_samples, segment_pairs
 from nastdata.tracing.sums import sum_up
@@ -130,6 +131,9 @@ def run_trace(
     arrays |= compare_with_control(encoder, results, s.controls, s.seed, s.batch_size)
     arrays |= cross_check(encoder, results, samples, right)
     arrays["attention"] = attend(encoder, results, rows)
+    at = np.flatnonzero(right)
+    some = replace(samples, pair=[samples.pair[i] for i in at], images=samples.images[at], d=samples.d[at])
+    arrays |= trace_heads(encoder, some, [rows["condition"][int(i)] for i in at], s.bootstrap, s.seed)
     return Trace(_tell(encoder, s, rows, segments, samples, arrays, len(pairs), unequal), arrays)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,14 @@ def read_alphas(encoder: DualEncoder, settings: LayerSettings) -> npt.NDArray[np
         return np.ones(encoder.text.depth)
     trace = read_trace(settings.trace)
     check_owner(trace, encoder, settings.trace)
+    return weigh_trace(trace, settings)
+
+
+def weigh_trace(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float64]:
+    """Return alpha for each block, (depth,), or for each head, (depth, heads)."""
     effects = take_effects(trace, settings)
+    if settings.level == "head":
+        return shape_weights(effects.ravel(), settings).reshape(effects.shape)
     warn_of_dispute(trace, settings)
     if not settings.clip_negative:
         warn_of_noise(effects)
@@ -84,6 +91,8 @@ def warn_of_noise(effects: npt.NDArray[np.float64]) -> None:
 
 def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float64]:
     """Return the effect of each block's output (layers 1 to depth; the embedding has no LoRA)."""
+    if settings.level == "head":
+        return _get(trace, f"heads_{settings.estimator}", settings, dimensions=2)
     if settings.above_control:
         control = trace.arrays.get("text_space_control")
         if control is None:
@@ -96,15 +105,15 @@ def take_effects(trace: Trace, settings: LayerSettings) -> npt.NDArray[np.float6
     return _get(trace, f"{settings.direction}_{settings.estimator}", settings)[1:]
 
 
-def _get(trace: Trace, name: str, settings: LayerSettings) -> npt.NDArray[np.float64]:
+def _get(trace: Trace, name: str, settings: LayerSettings, dimensions: int = 1) -> npt.NDArray[np.float64]:
     found = trace.arrays.get(name)
     if found is None:
         raise UserError(
-            f"this trace has no estimate '{settings.estimator}'",
+            f"this trace has no estimate '{settings.estimator}'" + (" of heads" if dimensions == 2 else ""),
             where=str(settings.trace),
             how="make it again with `nastdata trace`, or choose another layers.estimator",
         )
-    if found.ndim != 1 or len(found) < 2:
+    if found.ndim != dimensions or len(found) < 3 - dimensions:
         raise UserError(f"the trace has no effects '{name}', one for each layer", how=AGAIN)
     return np.asarray(found, dtype=np.float64)
 
@@ -124,29 +133,58 @@ def check_owner(trace: Trace, encoder: DualEncoder, where: Path) -> None:
 
 
 def group_parameters(
-    named: Iterable[tuple[str, Any]], alphas: Sequence[float], settings: LayerSettings, learning_rate: float
+    named: Iterable[tuple[str, Any]],
+    alphas: npt.ArrayLike,
+    settings: LayerSettings,
+    learning_rate: float,
 ) -> list[dict[str, Any]]:
     """Return one optimizer group a block; blocks with alpha 0 are frozen, from weight decay too.
 
-    Each group has ``block``, ``factor`` (alpha ** beta) and ``base`` (its learning rate before the schedule).
+    Args:
+        named: The model's parameters.
+        alphas: (depth,) of blocks, or (depth, heads) of heads: a block then has the mean of its heads.
+        settings: ``scale`` and ``beta``.
+        learning_rate: The recipe's.
+
+    Returns:
+        Groups with ``block``, ``factor`` (alpha ** beta) and ``base`` (their learning rate before the
+        schedule).
     """
     members: dict[int, list[Any]] = {}
+    factors = take_factors(alphas, settings)
     for name, parameter in named:
         if parameter.requires_grad:
             block = find_block(name)
-            if block is None or block >= len(alphas):
+            if block is None or block >= len(factors):
                 raise ValueError(f"trainable parameter outside the blocks: {name}")
             members.setdefault(block, []).append(parameter)
     groups = []
     for block, parameters in sorted(members.items()):
-        factor = float(alphas[block]) ** settings.beta if settings.scale != "none" else 1.0
-        if factor == 0.0:
+        if factors[block].max() == 0.0 and settings.retrace is None:
             for parameter in parameters:
                 parameter.requires_grad_(False)
             continue
-        base = learning_rate * (factor if settings.scale == "lr" else 1.0)
-        groups.append({"params": parameters, "block": block, "factor": factor, "base": base, "lr": base})
+        groups.append({"params": parameters, "block": block})
+    set_factors(groups, alphas, settings, learning_rate)
     return groups
+
+
+def set_factors(
+    groups: Iterable[dict[str, Any]], alphas: npt.ArrayLike, settings: LayerSettings, learning_rate: float
+) -> None:
+    """Give each group of ``group_parameters`` the factor and learning rate that other weights ask for."""
+    factors = take_factors(alphas, settings).mean(axis=1)
+    for group in groups:
+        group["factor"] = float(factors[group["block"]])
+        group["base"] = learning_rate * (group["factor"] if settings.scale == "lr" else 1.0)
+        group["lr"] = group["base"]
+
+
+def take_factors(alphas: npt.ArrayLike, settings: LayerSettings) -> npt.NDArray[np.float64]:
+    """Return (depth, 1) or (depth, heads) factors: alpha ** beta; 1 where layers are not scaled."""
+    values = np.asarray(alphas, dtype=np.float64)
+    values = values.reshape(len(values), -1)
+    return np.ones_like(values) if settings.scale == "none" else values**settings.beta
 
 
 def scale_gradients(groups: Iterable[Mapping[str, Any]]) -> None:

@@ -44,6 +44,21 @@ def compute_claims(images: Tensor, claims: Tensor, valid: Tensor, answers: Tenso
     return cross_entropy(logits.masked_fill(~valid, NEVER), answers)
 
 
+def compute_choices(queries: Tensor, options: Tensor, answers: Tensor, scale: float) -> Tensor:
+    """Multiple choice: cross entropy over the options of each question.
+
+    NegBench's L_MCQ (arXiv 2501.09425) with images as queries and four captions as options; Bi-MCQ (arXiv
+    2601.22696) has it both ways, also with a text as query and images as options.
+
+    Args:
+        queries: (questions, dim).
+        options: (questions, k, dim).
+        answers: (questions,) index of the right option.
+        scale: Inverse temperature.
+    """
+    return cross_entropy(scale * torch.einsum("qd,qkd->qk", queries, options), answers)
+
+
 def compute_negclip(
     images: Tensor, texts: Tensor, negatives: Tensor, scale: float, same: Tensor | None = None
 ) -> Tensor:
@@ -77,7 +92,7 @@ def compute_con2(
     same: Tensor | None = None,
     crossed: Tensor | None = None,
 ) -> Tensor:
-    """CON2 / CoN-CLIP: mean of three terms over quadruplets.
+    """CON2 (arXiv 2512.17121): mean of three terms over quadruplets.
 
     The true image against its prompt, all prompts and the opposite prompts; the true prompt against its image
     and the distractor images; the distractor image against its own (opposite) prompt and the true prompts.
@@ -88,8 +103,8 @@ def compute_con2(
         others: Images of the opposite state.
         opposites: Prompts of those.
         scale: Inverse temperature (the paper's tau is 0.07).
-        same: (batch, batch) prompt j equals prompt i.
-        crossed: (batch, batch) prompt j equals opposite prompt i.
+        same: (batch, batch) prompt j states what prompt i states.
+        crossed: (batch, batch) prompt j states what opposite prompt i states.
     """
     n = len(images)
     target = torch.arange(n, device=images.device)
@@ -102,6 +117,32 @@ def compute_con2(
         third = third.masked_fill(torch.cat([keep, crossed], dim=1), NEVER)
     zero = torch.zeros_like(target)
     return (cross_entropy(first, target) + cross_entropy(second, zero) + cross_entropy(third, zero)) / 3
+
+
+def compute_conclip(
+    images: Tensor,
+    prompts: Tensor,
+    others: Tensor,
+    opposites: Tensor,
+    scale: float,
+    same: Tensor | None = None,
+    crossed: Tensor | None = None,
+) -> Tensor:
+    """CoN-CLIP (arXiv 2403.20312, section 4, and its code): CON2's three terms against the whole batch.
+
+    Each image is held against all prompts and all opposite prompts, each prompt against all images and all
+    distractor images, each distractor image against all of both prompts. Arguments as of ``compute_con2``;
+    where two prompts state the same, so do their opposites.
+    """
+    target = torch.arange(len(images), device=images.device)
+    first = scale * images @ torch.cat([prompts, opposites]).T
+    second = scale * prompts @ torch.cat([images, others]).T
+    third = scale * others @ torch.cat([opposites, prompts]).T
+    if same is not None and crossed is not None:
+        hidden = torch.cat([_leave_own(same), crossed.T], dim=1)
+        first, second = first.masked_fill(hidden, NEVER), second.masked_fill(hidden, NEVER)
+        third = third.masked_fill(torch.cat([_leave_own(same), crossed], dim=1), NEVER)
+    return sum(cross_entropy(logits, target) for logits in (first, second, third)) / 3
 
 
 def compute_groups(images: Tensor, texts: Tensor, scale: float) -> Tensor:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 import torch
 from torch import Tensor
 
 from nastdata.errors import UserError
-from nastdata.images.store import ImageKey
 from nastdata.models.base import DualEncoder
-from nastdata.models.dataset_rows import Data, get_keys
-from nastdata.models.image_features import embed_images
+from nastdata.models.dataset_rows import Data
 from nastdata.models.text_features import TextReader
-from nastdata.training.objectives import (
-    CaptionObjective,
-    Claims,
-    Con2Objective,
-    GroupObjective,
-    NastObjective,
-    NegClipObjective,
-    Objective,
-    read_captions,
-    read_claims,
-)
+from nastdata.training.objectives.base import Objective
+from nastdata.training.objectives.material import Material
+from nastdata.training.objectives.registry import make_objective
 from nastdata.training.parallel import World
 from nastdata.training.settings import TrainRecipe
 
@@ -67,78 +57,29 @@ class Validation:
         return sum(sum(some) / len(some) for some in by.values()) / len(by)
 
 
-class Features:
-    """Features of a dataset's images on the training device."""
-
-    def __init__(self, recipe: TrainRecipe, data: Data, encoder: DualEncoder, world: World) -> None:
-        self.recipe, self.data, self.encoder, self.world = recipe, data, encoder, world
-        self._known: dict[ImageKey, Tensor] = {}
-
-    def take(self, frame: pl.DataFrame, column: str = "image") -> Tensor:
-        """Return (rows, dim) features of a column of images."""
-        keys = get_keys(frame, column)
-        missing = [k for k in dict.fromkeys(keys) if k not in self._known]
-        if missing:
-            if not self.world.leads:
-                self.world.wait()
-            found = embed_images(self.encoder, self.data.store, missing, self.recipe.cache)
-            if self.world.leads:
-                self.world.wait()
-            self._known.update(zip(missing, found, strict=True))
-        return torch.stack([self._known[k] for k in keys]).to(self.recipe.device)
-
-
 def prepare(
-    recipe: TrainRecipe, data: Data, encoder: DualEncoder, world: World
+    recipe: TrainRecipe, datas: Sequence[Data], encoder: DualEncoder, world: World
 ) -> tuple[Objective, Validation]:
     """Return what to learn from (split ``train``) and what to judge by (split ``validation``).
 
     Raises:
-        UserError: if the dataset lacks what the objective needs.
+        UserError: if the datasets lack what the objective needs.
     """
-    features = Features(recipe, data, encoder, world)
-    return _make_objective(recipe, data, features), _make_validation(recipe, data, features)
+    material = Material(recipe, datas, encoder, world)
+    return make_objective(material), make_validation(material)
 
 
-def _make_objective(recipe: TrainRecipe, data: Data, features: Features) -> Objective:
-    if recipe.objective in ("clip", "con1"):
-        frame = data.rows("contextual_captions", "train")
-        return CaptionObjective(
-            read_captions(frame, features.take(frame)), recipe, rows_only=recipe.objective == "con1"
-        )
-    if recipe.objective == "con2":
-        frame = data.rows("opposition", "train").filter(pl.col("distractor_image").is_not_null())
-        return Con2Objective(frame, features.take(frame), features.take(frame, "distractor_image"), recipe)
-    if recipe.objective == "groups":
-        frame = data.rows("mednega", "train")
-        return GroupObjective(frame, features.take(frame), recipe)
-    claims = _claims(data, features, "train")
-    if recipe.objective == "negclip":
-        return NegClipObjective(claims, recipe)
-    captions = None
-    if "contextual_captions" in data.frames and recipe.loss.captions > 0:
-        frame = data.rows("contextual_captions", "train")
-        captions = read_captions(frame, features.take(frame))
-    return NastObjective(captions, claims, recipe)
-
-
-def _claims(data: Data, features: Features, split: str) -> Claims:
-    frame = data.rows("contextual_claims", split)
-    return read_claims(frame, features.take(frame))
-
-
-def _make_validation(recipe: TrainRecipe, data: Data, features: Features) -> Validation:
+def make_validation(material: Material) -> Validation:
     """Claim accuracy where there are claim sets; else MCQ accuracy; else prompt against opposite prompt.
 
     Rows whose truth affirms and rows whose truth denies count alike: most claims affirm, and a step must
     not be best for those alone.
     """
     for config in ("contextual_claims", "mednega", "opposition"):
-        frame = data.frames.get(config)
-        if frame is None or not len(frame.filter(pl.col("split") == "validation")):
+        if material.find(config, "validation") is None:
             continue
-        rows = data.rows(config, "validation", MOST)
-        images = features.take(rows)
+        part = material.load(config, "validation", MOST)
+        rows, images = part.frame, material.look(part)
         if config == "contextual_claims":
             answers: list[Any] = rows["answer"].to_list()
             kinds = [n[a] for n, a in zip(rows["claim_negations"].to_list(), answers, strict=True)]
@@ -154,6 +95,6 @@ def _make_validation(recipe: TrainRecipe, data: Data, features: Features) -> Val
         return Validation("prompt_accuracy", images, pairs, [0] * len(pairs), polarity)
     raise UserError(
         "nothing to validate on: no claim sets, questions or quadruplets in split 'validation'",
-        where=str(data.folder.path),
+        where=str(material.datas[0].folder.path),
         how="build with --set splits.validation=0.1, or with contextual claims",
     )

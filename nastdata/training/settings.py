@@ -9,7 +9,9 @@ from pydantic import Field, model_validator
 
 from nastdata.recipe import Settings, Share
 
-ObjectiveName = Literal["nast", "clip", "con1", "con2", "negclip", "groups"]
+ObjectiveName = Literal[
+    "nast", "clip", "con1", "con2", "conclip", "negclip", "mcq", "two_way", "groups", "mixed"
+]
 
 
 class LoraSettings(Settings):
@@ -18,6 +20,18 @@ class LoraSettings(Settings):
     rank: int = Field(8, ge=1)
     alpha: float = Field(16.0, gt=0)
     dropout: Share = 0.0
+
+
+class Retrace(Settings):
+    """A second trace in the middle of a run."""
+
+    probes: Path
+    """Dataset folder with probes; its split ``train`` is traced."""
+    at: Share = 0.5
+    """Share of the steps after which it is made."""
+    limit: int | None = Field(1000, ge=1)
+    """Most pairs."""
+    threshold: float = Field(0.01, ge=0)
 
 
 class LayerSettings(Settings):
@@ -42,6 +56,10 @@ class LayerSettings(Settings):
     """Above 1 weights are evened out, below 1 sharpened: alpha ** (1 / temperature)."""
     floor: Share = 0.1
     """Least weight of a block beside the largest; 0 lets the least block freeze, as in the paper."""
+    level: Literal["layer", "head"] = "layer"
+    """``head``: each head of a block learns by its own effect; the block's other weights by their mean."""
+    retrace: Retrace | None = None
+    """Trace again midway, and go on with weights of the second trace."""
     above_control: bool = False
     """Take what exceeds towers with shuffled weights (image-free effects) instead of the effect itself."""
 
@@ -51,6 +69,14 @@ class LayerSettings(Settings):
             raise ValueError("weights and trace exclude each other")
         if self.weights is not None and not any(w > 0 for w in self.weights):
             raise ValueError("weights has no weight above 0")
+        if self.level == "head" and (self.above_control or self.direction == "denoising"):
+            raise ValueError("heads are traced by noising only, and without a control")
+        if self.level == "head" and self.weights is not None:
+            raise ValueError("weights of your own are one for each block: level must be layer")
+        if self.level == "head" and self.scale == "gradient":
+            raise ValueError("heads are weighted by their learning rate: scale must be lr or none")
+        if self.retrace is not None and self.trace is None:
+            raise ValueError("retrace needs a first trace")
         return self
 
 
@@ -58,11 +84,13 @@ class LossSettings(Settings):
     """Of the objective."""
 
     captions: Share = 0.5
-    """Lambda: share of the caption loss; the rest is the claim loss."""
+    """Lambda: share of the caption loss; the rest is the claim loss (mcq: the questions')."""
+    groups: Share = 0.5
+    """Of ``mixed``: share of the loss of MedNega groups; the rest is that of nast."""
     mask_same: bool = True
     """Leave in-batch negatives that state the same facts as the positive out of the loss."""
     scale: float | None = Field(None, gt=0)
-    """Inverse temperature; the model's own if null (CON2: 1 / 0.07)."""
+    """Inverse temperature; the model's own if null (con2: 1 / 0.07)."""
 
 
 class TrainRecipe(Settings):
@@ -73,11 +101,17 @@ class TrainRecipe(Settings):
     """E.g. open_clip:ViT-B-32@openai, open_clip:hf-hub:ORG/NAME, open_clip:FOLDER, transformers:FOLDER."""
     data: Path | None = None
     """Dataset folder."""
+    more_data: tuple[Path, ...] = ()
+    """Further folders, for what ``data`` lacks: MedNega beside a contextual dataset (mcq, mixed)."""
     images: dict[str, Path] = Field(default_factory=dict)
     """Source -> image root; phantom radiographs are drawn if it is not given."""
     phantom_size: int = Field(128, ge=16)
     objective: ObjectiveName = "nast"
-    """nast: captions and claims; clip: captions; con1, con2, negclip: baselines; groups: MedNega blocks."""
+    """nast: captions and claims; clip: captions; groups: MedNega blocks; mixed: nast and groups; con1, con2,
+    conclip, negclip, mcq, two_way: published rivals."""
+    method: Literal["lora", "linear", "flip", "rewrite", "ensemble"] = "lora"
+    """lora: adapters in the text tower; linear: a linear map behind the tower; flip, rewrite, ensemble: rules
+    that read the negation and learn nothing (``docs/train.md``)."""
     lora: LoraSettings = LoraSettings()
     layers: LayerSettings = LayerSettings()
     loss: LossSettings = LossSettings()
@@ -85,11 +119,15 @@ class TrainRecipe(Settings):
     steps: int | None = Field(None, ge=1)
     """Optimizer steps; overrides ``epochs``."""
     batch_size: int = Field(64, ge=2)
-    """Captions (quadruplets; items of groups) in a step."""
+    """Captions (quadruplets; MedNega items) in a step."""
+    items: int | None = Field(None, ge=1)
+    """MedNega items in a step where there are captions too (mcq, mixed); ``batch_size`` if null."""
     claim_sets: int = Field(64, ge=1)
-    """Claim sets in a step (nast, negclip)."""
+    """Claim sets in a step (nast, negclip, mixed)."""
     accumulate: int = Field(1, ge=1)
     """Batches added up for one optimizer step."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """``sgd`` (momentum 0.9) needs a far higher learning rate; on it ``scale: gradient`` has an effect."""
     learning_rate: float = Field(5e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup: Share = 0.05
@@ -107,3 +145,9 @@ class TrainRecipe(Settings):
     """Events for TensorBoard beside ``log.jsonl``, which is always written."""
     cache: Path | None = Path(".nastdata-cache")
     """Where image features are kept; null: nowhere."""
+
+    @model_validator(mode="after")
+    def _layers_need_lora(self) -> TrainRecipe:
+        if self.method != "lora" and (self.layers.trace is not None or self.layers.weights is not None):
+            raise ValueError(f"layer weights mean nothing to method {self.method}: only lora changes layers")
+        return self

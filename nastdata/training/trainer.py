@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,14 +19,16 @@ from nastdata.models.text_features import TextReader
 from nastdata.progress import Progress
 from nastdata.seeded import draw_int
 from nastdata.training.checkpoints import write_checkpoint
-from nastdata.training.layer_weights import scale_gradients
+from nastdata.training.head_weights import share_heads, slow_down
+from nastdata.training.layer_weights import scale_gradients, set_factors
 from nastdata.training.lora import BaseWeights, read_state
-from nastdata.training.objectives import Objective
+from nastdata.training.objectives.base import Objective
 from nastdata.training.parallel import World, encode_distinct
 from nastdata.training.prepare import Validation
 from nastdata.training.run_log import RunLog
 from nastdata.training.settings import TrainRecipe
 
+Alphas = npt.NDArray[np.float64]
 AMP = {"bf16": torch.bfloat16, "fp16": torch.float16}
 LEAST_SCALE = 1.0
 """Under fp16 a step whose gradient overflows is left out and the loss scaled less, down to this."""
@@ -40,6 +45,8 @@ class Run:
     stale: int = 0
     """Validations since the best."""
     history: list[dict[str, float]] = field(default_factory=list)
+    alphas: list[Any] | None = None
+    """Layer weights of the second trace, where one was made."""
 
 
 @dataclass
@@ -58,6 +65,10 @@ class Trainer:
     world: World
     scaler: Any
     """torch's ``GradScaler``; at work under fp16 only."""
+    alphas: Alphas
+    """Layer weights from the start: (depth,), or (depth, heads)."""
+    retrace: Callable[[], Alphas] | None = None
+    """Traces the model as it is, midway; returns new weights."""
 
     def go(self, run: Run, out: Path, key: str, log: RunLog, progress: Progress) -> None:
         """Train until the steps are done or validations stop improving.
@@ -69,8 +80,15 @@ class Trainer:
         if run.step == 0 and not run.history:
             self._validate(run, {}, log)
             self._save(run, out, key)
+        self._weigh(self.alphas if run.alphas is None else np.array(run.alphas))
         started, first = time.monotonic(), run.step
         while run.step < self.steps and not self._is_stale(run):
+            if self.retrace is not None and run.step == self._middle:
+                self.base.restore()
+                self.model.eval()
+                found = self.retrace()
+                run.alphas = found.tolist()
+                self._weigh(found)
             scalars = self._step(run.step)
             run.step += 1
             log.tell_step(run.step, scalars)
@@ -82,6 +100,18 @@ class Trainer:
                     f"  step {run.step:,}/{self.steps:,}  loss {scalars['loss']:.4f}  "
                     f"{self.validation.name} {run.history[-1][self.validation.name]:.4f}  {pace:.2f} s/step"
                 )
+
+    def _weigh(self, alphas: Alphas) -> None:
+        """Give each block, and each head where there are weights of heads, its learning rate."""
+        layers = self.recipe.layers
+        set_factors(self.optimizer.param_groups, alphas, layers, self.recipe.learning_rate)
+        self._heads = share_heads(self.model.named_parameters(), alphas, layers)
+
+    @property
+    def _middle(self) -> int:
+        """The step before which the model is traced again."""
+        again = self.recipe.layers.retrace
+        return -1 if again is None else round(again.at * self.steps)
 
     def _step(self, step: int) -> dict[str, float]:
         """Take one optimizer step; return the loss's parts, the learning rate and two norms."""
@@ -106,10 +136,12 @@ class Trainer:
             raise _tell_broken("gradient", norm, step)
         if r.layers.scale == "gradient":
             scale_gradients(self.optimizer.param_groups)
-        before = [p.detach().clone() for p in parameters]
+        before = {p: p.detach().clone() for p in parameters}
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        moved = [(p.detach() - old).norm() for p, old in zip(parameters, before, strict=True)]
+        if r.layers.scale == "lr":
+            slow_down(before, self._heads)
+        moved = [(p.detach() - old).norm() for p, old in before.items()]
         scalars["update_norm"] = float(torch.stack(moved).norm())
         scalars["learning_rate"] = r.learning_rate * warm
         return scalars

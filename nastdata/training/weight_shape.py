@@ -28,7 +28,7 @@ def shape_weights(effects: Weights, settings: LayerSettings) -> Weights:
         settings: clipping, normalisation, temperature, floor.
 
     Raises:
-        UserError: if an effect is no number, or a negative one is to be normalised by the mean.
+        UserError: if an effect is not a number, or a negative one is to be normalised by the mean.
     """
     values = np.asarray(effects, dtype=np.float64)
     if not np.isfinite(values).all():
@@ -68,8 +68,11 @@ def take_own_weights(weights: tuple[float, ...], depth: int) -> Weights:
 
 
 def describe_weights(weights: Weights, beta: float) -> str:
-    """Return a line on what the weights do to the learning rates: their mean, extremes, frozen blocks."""
-    factors = weights**beta
+    """Return a line on what the weights do to the learning rates: their mean, extremes, frozen blocks.
+
+    Weights of heads, (depth, heads), are described by the means of their blocks.
+    """
+    factors = (weights**beta).reshape(len(weights), -1).mean(axis=1)
     least, most = int(factors.argmin()), int(factors.argmax())
     frozen = [int(i) + 1 for i in np.flatnonzero(factors == 0)]
     line = (

@@ -79,7 +79,8 @@ class TemplateWriter:
 
 
 def _attributes(fact: Fact) -> tuple[str | None, ...]:
-    return fact.condition, fact.existence, fact.location, fact.severity, fact.denies
+    own = (fact.qualifier,) if fact.qualifier else ()
+    return fact.condition, fact.existence, fact.location, fact.severity, fact.denies, *own
 
 
 def _walk(start: int, index: int, n: int) -> int:

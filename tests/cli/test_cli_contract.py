@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nastdata.cli import COMMANDS
+from nastdata.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -112,3 +112,22 @@ def test_a_cache_that_is_not_there_yet_is_no_error(run: object, tmp_path: Path) 
     done = run("cache", "clear", "--yes", "--cache", str(place))  # type: ignore[operator]
     assert done.returncode == 2 and "no answers are kept yet" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), SystemError("error return without exception set")], ids=["told", "forgotten"]
+)
+def test_want_of_memory_is_said(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("nastdata.cli.cli.main", fail)
+    with pytest.raises(SystemExit) as end:
+        main(["sources"])
+    assert end.value.code == 2
+    assert "out of memory" in capsys.readouterr().err
+    monkeypatch.setattr("nastdata.cli.cli.main", lambda **_: (_ for _ in ()).throw(SystemError("other")))
+    with pytest.raises(SystemError, match="other"):
+        main(["sources"])

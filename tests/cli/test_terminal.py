@@ -192,7 +192,7 @@ def test_the_verdict_in_two_lines() -> None:
     good = {"sources": source, "audit": {"solvers": [solver], "verdict": {"passed": True, "warnings": []}}}
     first, second = summarise(good, {"mednega": {"train": 800, "test": 400}})
     assert first.startswith("fit to test a model: ") and "about 5 points" in first and "25.1%" in first
-    assert second == "limits: none was found by the checks of the build"
+    assert second == "limits: the build found none"
     first, second = summarise({**good, "audit": None}, {"mednega": {"test": 400}})
     assert first.startswith("fit") and "audit was off" in second
     failures = ["mednega (all): without the image, 'structure' gets 83.0%"]

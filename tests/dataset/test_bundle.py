@@ -17,6 +17,7 @@ from servers import serve
 
 from nastdata.dataset.folder import read_dataset, write_dataset
 from nastdata.errors import UserError
+from nastdata.ontology import load_ontology
 from nastdata.publishing.bundle import write_bundle, write_physionet
 from nastdata.publishing.rebuild import read_bundle, recall_recipe
 
@@ -185,3 +186,22 @@ def test_answers_of_a_language_model_go_along_and_a_rebuild_asks_nothing(tmp_pat
         now = len([b for b in served.bodies if "hello" not in b["messages"][-1]["content"]])
     assert now == asked
     assert data_of(tmp_path / "second") == data_of(tmp_path / "first")
+
+
+@pytest.mark.parametrize("key", ["outputs", "sources", "ontology", "nastdata", "libraries"])
+def test_a_bundle_without_a_part_is_refused(key: str, tmp_path: Path) -> None:
+    whole = {"kind": "rebuild", "outputs": {}, "sources": [], "ontology": {"sha256": ""}, "nastdata": ""}
+    content = {**whole, "libraries": {}}
+    (tmp_path / "SHA256SUMS.txt").write_text("")
+    (tmp_path / "bundle.json").write_text(json.dumps(content))
+    read_bundle(tmp_path)
+    del content[key]
+    (tmp_path / "bundle.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=rf"not a bundle of nastdata \({key}: field required\)"):
+        read_bundle(tmp_path)
+
+
+def test_an_ontology_named_as_no_file_can_be_is_refused() -> None:
+    for name in ("\0", "\ud800", "a" * 5_000):
+        with pytest.raises(UserError, match="no such ontology"):
+            load_ontology(name)

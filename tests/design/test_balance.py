@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nastdata.design.mednega import pricing
-from nastdata.design.mednega.balance import Balance, balance_split, relax_share
+from nastdata.design.mednega.balance import Balance, balance_split, find_balance, relax_share
 from nastdata.design.mednega.denials import list_denials
 from nastdata.design.mednega.integer_program import Types
 from nastdata.design.mednega.planes import PLANES, Cell, list_cells
@@ -82,7 +82,7 @@ def check_against_force(studies: list[Vector], cells: tuple[Cell, ...]) -> None:
     counted: dict[Vector, int] = {}
     for s in studies:
         counted[s] = counted.get(s, 0) + 1
-    solved = balance_split(make_types(counted, cells), cells, per_study=1, share=None)
+    solved = find_balance(make_types(counted, cells), cells, per_study=1, share=None)
     assert solved.reached == best_by_force(studies, cells)
     assert solved.reached <= solved.bound + 1e-6
 
@@ -101,7 +101,7 @@ def test_what_serves_is_whole_and_within_every_limit(
     studies: dict[Vector, int], per_study: int, share: float | None
 ) -> None:
     types = make_types(studies, ALL_CELLS)
-    solved = balance_split(types, ALL_CELLS, per_study=per_study, share=share)
+    solved = find_balance(types, ALL_CELLS, per_study=per_study, share=share)
     check_feasible(types, studies, solved, per_study)
     assert solved.reached <= solved.bound + 1e-6
     if solved.cap is not None:
@@ -130,14 +130,26 @@ def check_feasible(types: Types, studies: dict[Vector, int], solved: Balance, pe
 @given(counts, st.integers(1, 2))
 def test_pricing_finds_nearly_what_all_variables_allow(studies: dict[Vector, int], per_study: int) -> None:
     types = make_types(studies, ALL_CELLS)
-    whole = balance_split(types, ALL_CELLS, per_study=per_study, share=None)
+    whole = find_balance(types, ALL_CELLS, per_study=per_study, share=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pricing, "FEW_VARIABLES", 20)
         patch.setattr(pricing, "FIRST", 1)
-        priced = balance_split(types, ALL_CELLS, per_study=per_study, share=None)
+        priced = find_balance(types, ALL_CELLS, per_study=per_study, share=None)
     check_feasible(types, studies, priced, per_study)
     assert priced.bound + 1e-6 >= whole.reached  # a bound on the whole problem, not on the priced part
     assert whole.reached >= priced.reached >= floor(0.8 * whole.reached) - 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(counts, st.integers(1, 2), st.sampled_from([None, 0.25]))
+def test_what_is_kept_is_what_was_found(
+    studies: dict[Vector, int], per_study: int, share: float | None
+) -> None:
+    types = make_types(studies, ALL_CELLS)
+    found = find_balance(types, ALL_CELLS, per_study=per_study, share=share)
+    for _ in range(2):  # made and kept, then taken from what is kept
+        kept = balance_split(types, ALL_CELLS, per_study=per_study, share=share)
+        assert kept == found and list(kept.groups) == sorted(found.groups)
 
 
 def test_no_triple_dominates_where_there_are_many() -> None:
@@ -150,7 +162,7 @@ def test_no_triple_dominates_where_there_are_many() -> None:
     masks = np.stack([present & known, ~present & known, present & known], axis=1)
     vectors, size = np.unique(masks, axis=0, return_counts=True)
     types = Types(find_fits(vectors, cells, denials), size)
-    solved = balance_split(types, cells, per_study=1, share=0.05)
+    solved = find_balance(types, cells, per_study=1, share=0.05)
     assert solved.reached > 40
     triples: dict[Any, int] = {}
     for cell, n in solved.groups.items():
@@ -167,8 +179,8 @@ def test_few_triples_may_have_twice_their_even_share() -> None:
 def test_no_study_or_no_cell_gives_nothing() -> None:
     nothing = np.zeros(0, dtype=np.int64)
     none = Types(np.zeros((0, 4 * len(CELLS)), dtype=np.bool_), nothing)
-    assert balance_split(none, CELLS, per_study=1, share=0.05).reached == 0
-    assert balance_split(make_types({(1, 0, 1): 3}, ()), (), per_study=1, share=None).reached == 0
+    assert find_balance(none, CELLS, per_study=1, share=0.05).reached == 0
+    assert find_balance(make_types({(1, 0, 1): 3}, ()), (), per_study=1, share=None).reached == 0
 
 
 def test_planes_are_mixed_and_closed() -> None:

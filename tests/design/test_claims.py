@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nastdata.design.contextual.claims import design_claims
+from nastdata.design.contextual.forming import ENOUGH
 from nastdata.design.contextual.states import differs_in, logic_of
 from nastdata.ontology import Ontology, load_ontology
 
@@ -70,7 +71,7 @@ def test_no_function_of_the_ordered_claims_beats_chance_much(rows: list[dict[str
 def test_sets_have_the_promised_shape(rows: list[dict[str, Any]]) -> None:
     for r in rows:
         said = claims_of(r)
-        assert 5 <= len(said) <= 7
+        assert 2 <= len(said) <= 7
         conditions = {f.condition for f in said}
         assert r["set_kind"] == ("same_condition" if len(conditions) == 1 else "mixed_condition")
         assert r["condition"] == said[r["answer"]].condition
@@ -87,7 +88,7 @@ def test_sets_have_the_promised_shape(rows: list[dict[str, Any]]) -> None:
 @given(st.integers(0, 10_000), st.integers(1, 3), st.integers(2, 6), st.integers(1, 4))
 def test_settings_hold_and_rows_may_come_in_any_order(seed: int, conditions: int, k: int, uses: int) -> None:
     facts = make_facts(ONTOLOGY, 240, seed, conditions)
-    wanted = recipe(seed=seed, claims={"k_min": k, "k_max": k + 1, "per_study": uses})
+    wanted = recipe(seed=seed, claims={"k_min": k, "k_max": k + 1, "per_study": uses, "k_least": None})
     design = design_claims(facts, ONTOLOGY, wanted)
     again = design_claims(facts.sample(fraction=1.0, shuffle=True, seed=seed), ONTOLOGY, wanted)
     assert design.frame.equals(again.frame)
@@ -96,6 +97,23 @@ def test_settings_hold_and_rows_may_come_in_any_order(seed: int, conditions: int
     used = Counter(design.frame["study_id"].to_list())
     assert all(n <= uses for n in used.values())
     assert design.report["sets"] <= design.report["sets_formed"]
+
+
+def test_short_sets_are_made_where_long_ones_are_few(rows: list[dict[str, Any]], facts: pl.DataFrame) -> None:
+    long, short = Counter[tuple[str, str]](), set()
+    for r in rows:
+        for fact in claims_of(r):
+            if len(r["claim_facts"]) >= 5:
+                long[r["split"], fact.condition] += 1
+            else:
+                short.add((r["split"], fact.condition))
+    assert short, "the facts of this test are few"
+    assert all(long[key] / 5 < ENOUGH * (8 if key[0] == "train" else 1) for key in short)
+    only_long = design_claims(facts, ONTOLOGY, recipe(claims={"k_least": None})).frame
+    assert set(only_long["claim_facts"].list.len().unique()) <= {5, 6, 7}
+    assert len(only_long.filter(pl.col("split") == "test")) < sum(r["split"] == "test" for r in rows)
+    down_to_four = design_claims(facts, ONTOLOGY, recipe(claims={"k_least": 4})).frame
+    assert set(down_to_four["claim_facts"].list.len().unique()) <= {4, 5, 6, 7}
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import re
-import shlex
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
 import click
 import pytest
-from pages import ROOT, Block, list_blocks, list_pages
+from pages import ROOT, Block, Reader, list_blocks, list_pages
 
 import nastdata
 from nastdata.cli import COMMANDS, cli
@@ -24,13 +20,6 @@ COMMAND = re.compile(r"(?:^|[`(]|\| )\s*(?:\$ )?(?:[A-Z_]+=\S+ )?(nastdata [a-z]
 GUIDES = [p for p in PAGES if p.parent.name in ("howto", "reference") or p.name == "tutorial.md"]
 SMALL = "--limit 40 --set phantom_patients=400 --set audit.enabled=false"
 """What the fast mode adds to a build of made-up patients."""
-SHIM = """#!/bin/bash
-case "$1 $2" in
-  "build mednega"|"build contextual"|"preview mednega")
-    [[ "$*" == *--source* ]] || exec {python} -m nastdata "$@" {small} ;;
-esac
-exec {python} -m nastdata "$@"
-"""
 
 
 def list_commands(page: Path) -> list[str]:
@@ -90,61 +79,118 @@ def test_blocks_are_run_or_say_why_not() -> None:
 
 
 def run_page(page: Path, folder: Path, small: str) -> None:
-    """Run a page's blocks in order, in an empty folder, as a reader would."""
-    tools = folder / ".bin"
-    tools.mkdir()
-    shim = tools / "nastdata"
-    shim.write_text(SHIM.format(python=shlex.quote(sys.executable), small=small))
-    shim.chmod(0o755)
-    env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    names: dict[str, object] = {"__name__": "page"}
+    """Run a page's blocks in order, in one folder, as a reader would who has no extra ``quality``."""
+    reader = Reader(folder, small)
     for block in (b for b in list_blocks(page) if b.why_not is None):
-        if block.kind == "python":
-            run_python(block, names)
-        else:
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", block.text],
-                cwd=folder,
-                env=env,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, f"{page.name}:\n{block.text}\n{done.stdout}{done.stderr}"
-
-
-def run_python(block: Block, names: dict[str, object]) -> None:
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(block.text, str(block.page), "exec"), names)
-    except UserError as e:
-        pytest.fail(f"{block.page.name}:\n{block.text}\n{e}")
+        try:
+            reader.run(block)
+        except UserError as e:
+            pytest.fail(f"{page.name}:\n{block.text}\n{e}")
 
 
 def runnable(page: Path) -> bool:
     return any(b.why_not is None for b in list_blocks(page))
 
 
-HEAVY = ("evaluate-clip", "evaluate-generative", "publish", "review")
-"""Guides that take longer: run with ``-m slow``."""
+HEAVY = ("evaluate-clip", "evaluate")
+"""Pages that take longer: run with ``-m slow``."""
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(p, marks=[pytest.mark.slow] if p.stem in HEAVY else [], id=p.stem)
-        for p in GUIDES
+def mark(pages: list[Path]) -> list[object]:
+    """The pages with something to run, as parameters."""
+    return [
+        pytest.param(
+            p,
+            marks=[pytest.mark.slow] if p.stem in HEAVY else [],
+            id=str(p.relative_to(ROOT)).removesuffix(".md"),
+        )
+        for p in pages
         if runnable(p)
-    ],
-)
+    ]
+
+
+def needs_models(page: Path) -> bool:
+    run = "\n".join(b.text for b in list_blocks(page) if b.why_not is None)
+    return any(word in run for word in ("evaluate", "open_clip", "build probes"))
+
+
+@pytest.mark.parametrize("page", mark(GUIDES))
 def test_a_guide_works_from_top_to_bottom(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fast mode: builds of made-up patients are small."""
-    if any("evaluate" in b.text or "open_clip" in b.text for b in list_blocks(page) if b.kind == "python"):
+    """In an empty folder. The fast mode: builds of made-up patients are small."""
+    if needs_models(page):
         pytest.importorskip("open_clip")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
     run_page(page, tmp_path, SMALL)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No block touches the answer cache, or anything else, of whoever runs the tests."""
+    (tmp_path / ".home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / ".home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".home"))
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the pages take for granted: small datasets, a table of labels, captions of a model."""
+    folder = tmp_path_factory.mktemp("prepared")
+    reader = Reader(folder, "")
+    few = "--set audit.enabled=false --set phantom_patients="
+    for line in (
+        f"nastdata build mednega --limit 80 {few}400 --out mednega",
+        f"nastdata build contextual --limit 60 {few}200 --out contextual",
+        f"nastdata build protocols --limit 40 {few}100 --out protocols",
+        "nastdata examples copy labels.csv",
+        "nastdata examples copy captions.csv",
+    ):
+        reader.run(Block(folder, "bash", line, None))
+    shutil.rmtree(folder / ".bin")
+    return folder
+
+
+@pytest.mark.parametrize("page", mark([p for p in PAGES if p not in GUIDES]))
+def test_the_blocks_of_a_page_work(
+    page: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside datasets ``mednega``, ``contextual`` and ``protocols``, ``labels.csv``, ``captions.csv``."""
+    if needs_models(page):
+        pytest.importorskip("open_clip")
+    folder = tmp_path / "here"
+    shutil.copytree(prepared, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
+    run_page(page, folder, SMALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_are_in_fences(page: Path) -> None:
+    """Indented lines are not run, so commands are not written like that."""
+    if page.name == "benchmarks.md":
+        pytest.skip("written by `make bench`")
+    text = re.sub(r"^[ ]*```.*?^[ ]*```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    left = re.findall(r"^ {4,}(?:\$ )?(?:nastdata [a-z]+ |>>>|python |pip |make )[^\n]*", text, flags=re.M)
+    assert not left, "\n".join(left)
+
+
+def test_the_runner_sees_what_is_wrong(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, SMALL)
+    for kind, text in (
+        ("bash", "nastdata recipes show nothing\n"),
+        ("bash", "echo x | nastdata nothing\n"),
+        ("console", "$ nastdata --version\nnastdata, version 0.0.0\n"),
+        ("pycon", ">>> 1 + 1\n3\n"),
+        ("python", "assert False\n"),
+    ):
+        with pytest.raises(AssertionError):
+            reader.run(Block(tmp_path, kind, text, None))
+    reader.run(Block(tmp_path, "bash", "nastdata recipes show nothing  # there is none\n", None, 2))
+    reader.run(Block(tmp_path, "console", "$ nastdata --version\nnastdata...\n", None))
+    with pytest.raises(AssertionError):
+        reader.run(Block(tmp_path, "bash", "nastdata recipes show mednega\n", None, 1))
 
 
 @pytest.mark.slow

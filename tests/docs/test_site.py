@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,37 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
         assert not LOADED.search(page.read_text(encoding="utf-8")), page
     for sheet in site.rglob("*.css"):
         assert not re.search(r"url\(\s*['\"]?(https?:)?//|@import\s+['\"]?http", sheet.read_text()), sheet
+
+
+def test_it_fits_a_phone_in_light_and_dark(site: Path) -> None:
+    """No page scrolls sideways at 390 pixels; wide tables and blocks scroll within themselves."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = next(
+        (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None
+    )
+    if chromium is None:
+        pytest.skip("no chromium")
+    names = (
+        "index",
+        "tutorial",
+        "which-corpus",
+        "validate",
+        "languages",
+        "reference/recipes",
+        "reference/columns",
+    )
+    with sync_api.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        grounds = set()
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+            for name in names:
+                page.goto((site / f"{name}.html").as_uri())
+                assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            page.close()
+        browser.close()
+    assert len(grounds) == 2, grounds
 
 
 def test_it_can_be_searched(site: Path) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 FACT = pl.Struct({k: pl.String for k in ("condition", "existence", "location", "severity")})
+QUALIFIED = pl.Struct({**{f.name: f.dtype for f in FACT.fields}, "qualifier": pl.String})
 STUDY = {k: pl.String for k in ("source", "patient_id", "study_id", "image_id", "image")}
 SCHEMAS: dict[str, dict[str, Any]] = {
     "mednega": {
@@ -44,7 +45,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "caption": pl.String,
         "polarity": pl.String,
         "negation_type": pl.String,
-        "fact": FACT,
+        "fact": QUALIFIED,
         "realizer": pl.String,
     },
     "probes": {
@@ -105,7 +106,7 @@ def make_row(config: str, i: int, text: str = "No pulmonary edema.") -> dict[str
             "caption": text,
             "polarity": "negated" if i % 2 else "affirmative",
             "negation_type": "existence" if i % 2 else "none",
-            "fact": absent if i % 2 else fact,
+            "fact": {**(absent if i % 2 else fact), "qualifier": None},
             "realizer": "template",
         },
         "probes": {

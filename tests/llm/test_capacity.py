@@ -20,6 +20,7 @@ from servers import Faults, serve, write_sentences
 from test_openai_build import call, count_wrong, read_rows
 
 from nastdata.assemble.checks import make_checks
+from nastdata.errors import UserError
 from nastdata.llm.base import Answer, Keep, Reply, Request
 from nastdata.llm.cache import AnswerCache
 from nastdata.llm.request_queue import Line
@@ -217,7 +218,7 @@ def test_no_thread_takes_a_failed_commit_for_a_kept_answer(tmp_path: Path) -> No
     def put(i: int) -> bool:
         try:
             cache.put(a_request(str(i)), Answer("x", "ok"))
-        except sqlite3.Error:
+        except UserError:
             return False
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -147,3 +148,9 @@ def test_a_language_is_found_and_used() -> None:
 )
 def test_time(read: Read, text: str, time: str) -> None:
     assert [f.time for f in read(text).facts] == [time]
+
+
+def test_a_word_without_an_end_takes_no_time(register: Register) -> None:
+    started = time.process_time()
+    assert register.spelling.key("amente" * 20_000) == "amente" * 20_000
+    assert time.process_time() - started < 1

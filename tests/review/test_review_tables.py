@@ -70,7 +70,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "item is text": (lambda r: r[0].update(item="one"), "row 2: no item 'one'"),
     "another key": (lambda r: r[1].update(key="mn-77"), "row 3: item 1 is key 'mn-1', not 'mn-77'"),
     "another config": (lambda r: r[1].update(config="probes"), "row 3: item 1 is config 'mednega'"),
-    "no such answer": (lambda r: r[0].update(true="maybe"), "row 2: 'maybe' is no answer to 'true'"),
+    "no such answer": (lambda r: r[0].update(true="maybe"), "row 2: 'maybe' is not an answer to 'true'"),
     "half answered": (lambda r: r[0].update(second=""), "row 2: item 1 has no answer to second"),
     "twice": (lambda r: r[1].update(reviewer="AB"), "row 3: item 1 of 'AB' is there twice (row 2 too)"),
     "no reviewer": (lambda r: r[0].update(reviewer="  "), "row 2: '  ' is no name"),
@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "blank correction": (lambda r: r[0].update(corrections="A.negated:"), "is no correction"),
     "corrected twice": (lambda r: r[0].update(corrections="A.negated: x\nA.negated: y"), "corrected twice"),
     "long comment": (lambda r: r[0].update(comment="x" * 4001), "row 2: the comment has 4,001 characters"),
-    "seconds": (lambda r: r[0].update(seconds="-3"), "row 2: '-3' is no number of seconds"),
+    "seconds": (lambda r: r[0].update(seconds="-3"), "row 2: '-3' is not a number of seconds"),
     "comment alone": (
         lambda r: r[1].update(dict.fromkeys(QUESTIONS, ""), comment="x"), "row 3: item 1 has a comment"),
 }  # fmt: skip

@@ -55,7 +55,7 @@ def test_masks_give_side_zone_and_size(tmp_path: Path, ontology: Ontology) -> No
 
 def test_a_broken_mask_is_rejected_and_the_others_are_read(tmp_path: Path, ontology: Ontology) -> None:
     loaded = SIIM.load_facts(write_siim(tmp_path, [("a", "1 2 3"), ("b", "-1")]), ontology, Options())
-    assert loaded.rejects["reason"].to_list() == ["run lengths that are no pairs"]
+    assert loaded.rejects["reason"].to_list() == ["run lengths that are not pairs"]
     assert loaded.frame["study_id"].to_list() == ["b"] and balanced(loaded)
 
 

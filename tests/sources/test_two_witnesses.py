@@ -15,6 +15,7 @@ from nastdata.records import KIN, Fact
 from nastdata.sources import get_source
 from nastdata.sources.base import Loaded, Options
 from nastdata.sources.denials import narrow, settle
+from nastdata.sources.normal_findings import find_normal
 from nastdata.sources.padchest.report_text import ReportSentences
 from nastdata.sources.places import is_partial, read_map
 from nastdata.sources.report_facts import ReportReader
@@ -85,6 +86,56 @@ def test_where_most_of_a_finding_is(row: dict[str, str]) -> None:
 def test_spanish_denials_keep_their_qualifier(row: dict[str, str], ontology: Ontology) -> None:
     (sentence,) = ReportSentences(ontology).read(f" {row['example']} . ")
     assert all(f.qualifier is not None for f in sentence.facts if f.existence == "absent")
+
+
+NORMAL = [r for r in read_map("normal_findings") if r["example"]]
+
+
+@pytest.mark.parametrize("row", NORMAL, ids=lambda r: str(r["example"]))
+def test_what_is_called_normal_is_denied(row: dict[str, str], ontology: Ontology) -> None:
+    found = find_normal([row["example"]], row["language"], ontology)
+    assert {f.condition for f in found} == set(row["conditions"].split(";"))
+    assert all(f == Fact(f.condition, "absent") for f in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Heart size is upper limits of normal.", "en"),
+        ("Heart size is borderline, mediastinum normal.", "en"),
+        ("The heart is enlarged, pulmonary vascularity within normal limits.", "en"),
+        ("The heart is not normal in size.", "en"),
+        ("Abnormal cardiac silhouette.", "en"),
+        ("The heart size was normal on the prior study.", "en"),
+        ("The heart size is XXXX normal.", "en"),
+        ("Heart XXXX is normal.", "en"),
+        ("Heart size is probably normal.", "en"),
+        ("Heart size normal, but the mediastinum is wide.", "en"),
+        ("Heart size is normal for technique.", "en"),
+        ("The lungs are clear.", "en"),
+        ("The heart and lungs are stable.", "en"),
+        ("Blunted costophrenic angles, otherwise normal.", "en"),
+        ("indic cardiotorac limit alto normal", "es"),
+        ("indic cardiotorac limit normal", "es"),
+        ("siluet cardiomediastin parenquim pulmonar sin alter signific", "es"),
+        ("sen costofren no libr", "es"),
+        ("siluet cardiac normal", "en"),
+    ],
+)
+def test_what_is_not_quite_normal_says_nothing(text: str, language: str, ontology: Ontology) -> None:
+    assert find_normal([text], language, ontology) == []
+
+
+def test_a_normal_heart_is_read_from_findings_only(ontology: Ontology) -> None:
+    reader = ReportReader(ontology)
+    heart = Fact("Cardiomegaly", "absent")
+    assert reader.read(["FINDINGS: Heart size is normal. No pneumothorax."], "s") == [
+        Fact("Pneumothorax", "absent"),
+        heart,
+    ]
+    assert heart not in reader.read(["HISTORY: heart size is normal. FINDINGS: No pneumothorax."], "s")
+    both = reader.read(["Cardiomegaly. Heart size is normal."], "s")
+    assert both == [], "stated and denied: uncertain"
 
 
 def test_the_other_side_is_not_free_of_what_is_mostly_on_one(ontology: Ontology) -> None:

@@ -1,10 +1,8 @@
-"""The experiment's own arithmetic, its pretraining, and a micro version of the whole of it."""
+"""The experiment's own arithmetic: intervals, rules of decision, tuning, layer weights, held-out wordings."""
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,133 +14,216 @@ pytest.importorskip("peft")
 pytest.importorskip("open_clip")
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import experiment  # noqa: E402
-import experiment_document as document  # noqa: E402
+from experiment import held_out, tuning  # noqa: E402
+from experiment.hypotheses import (  # noqa: E402
+    GAIN,
+    Rule,
+    answer_traces,
+    at_least,
+    list_hypotheses,
+    write_table,
+)
+from experiment.intervals import Estimate, Term, estimate  # noqa: E402
+from experiment.layer_controls import CONTROLS, FEW  # noqa: E402
+from experiment.measures import EQUAL, compare, equalise, find_offset, measure  # noqa: E402
+from experiment.methods import BY_NAME, METHODS, get_stem  # noqa: E402
+from experiment.sizes import MICRO, SMALL  # noqa: E402
 
-from nastdata.errors import UserError  # noqa: E402
-from nastdata.ontology import load_ontology  # noqa: E402
-from nastdata.progress import Progress  # noqa: E402
-from nastdata.training.pretrain import CaptionWriter, PretrainSettings, cycle, list_images, pretrain  # noqa: E402
+from nastdata.records import Fact  # noqa: E402
+from nastdata.tracing.run import Trace  # noqa: E402
+from nastdata.training.layer_weights import weigh_trace  # noqa: E402
+from nastdata.training.settings import LayerSettings  # noqa: E402
 
-DENIALS = (" no ", "not ", "without", "absence", "absent", "negative", "free of")
-SMALL = PretrainSettings(
-    steps=4, batch_size=16, patients=30, every=2, text={"layers": 2, "width": 32, "heads": 2}
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def judged(
+    right: list[float], truth: list[str] | None = None, name: str = "contextual/claim"
+) -> dict[str, Any]:
+    patients = np.array([f"p{i // 2}".encode() for i in range(len(right))])
+    kinds = truth or ["negated", "affirmative"] * (len(right) // 2)
+    return {
+        f"{name}/values": np.array(right, dtype=np.float32),
+        f"{name}/patients": patients,
+        f"{name}/truth": np.array([k.encode() for k in kinds]),
+    }
+
+
+def test_an_estimate_is_the_mean_over_models_of_the_rows_asked_for() -> None:
+    runs = [[judged([1, 0, 1, 1])], [judged([0, 0, 1, 0])]]
+    assert estimate(measure(runs, "denies")).mean == pytest.approx((1 + 0.5) / 2)
+    assert estimate(measure(runs, "affirms")).mean == pytest.approx((0.5 + 0) / 2)
+    assert estimate(measure(runs, "balanced")).mean == pytest.approx((0.75 + 0.25) / 2)
+    assert estimate(measure(runs, "gap")).mean == pytest.approx(0.25 - 0.75)
+
+
+def test_differences_are_paired_by_patient() -> None:
+    rng = np.random.default_rng(0)
+    first = [[judged(list(rng.integers(0, 2, 200).astype(float)))] for _ in range(3)]
+    same = compare(first, first, "balanced")
+    assert (same.mean, same.low, same.high) == (0, 0, 0)
+    alone = estimate(measure(first, "balanced"))
+    assert alone.low < alone.mean < alone.high
+
+
+def test_the_interval_grows_where_pretrained_models_disagree() -> None:
+    def width(values: list[list[float]]) -> float:
+        e = estimate(measure([[judged(v)] for v in values], "denies"))
+        return e.high - e.low
+
+    half = [1.0, 1.0, 0.0, 0.0] * 50
+    other = [0.0, 0.0, 1.0, 1.0] * 50
+    agree = width([half, half, half])
+    few, many = [1.0] * 20 + [0.0] * 180, [1.0] * 180 + [0.0] * 20
+    assert width([half, few, many]) > 5 * agree
+    # models that are right of different patients, equally often, agree in the mean
+    assert width([half, other, half]) < 1.5 * agree
+
+
+def test_intervals_cover_what_they_estimate() -> None:
+    """Of simulated studies, patients and three pretrained models drawn anew, about 5 in 100 miss."""
+    rng = np.random.default_rng(0)
+    missed = 0
+    for _ in range(200):
+        bases = 0.5 + 0.03 * rng.standard_normal(3)
+        easy = np.repeat(0.2 * rng.standard_normal(60), 2)
+        runs = [[judged(list((rng.random(120) < np.clip(b + easy, 0, 1)).astype(float)))] for b in bases]
+        e = estimate([Term(runs, "contextual/claim")])
+        missed += not e.low < 0.5 < e.high
+    assert 1 <= missed <= 20
+
+
+def test_a_metric_without_rows_is_not_made_up() -> None:
+    e = estimate(measure([[judged([1, 1], ["affirmative", "affirmative"])]], "denies"))
+    assert not e.known and GAIN.decide(e) == "not decided"
+
+
+@pytest.mark.parametrize(
+    ("rule", "low", "high", "answer"),
+    [
+        (GAIN, 0.1, 3, "yes"),
+        (GAIN, -3, 0.9, "no"),
+        (GAIN, -1, 2, "not decided"),
+        (GAIN, 0.1, 0.5, "yes"),
+        (at_least(5), 5.1, 9, "yes"),
+        (at_least(5), 1, 4.9, "no"),
+        (at_least(5), 4, 6, "not decided"),
+        (at_least(-2), -1.5, 0, "yes"),
+        (at_least(-2), -4, -2.5, "no"),
+        (Rule(same=2), -1.9, 1.9, "yes"),
+        (Rule(same=2), 2.1, 3, "no"),
+        (Rule(same=2), -3, -2.1, "no"),
+        (Rule(same=2), 1, 3, "not decided"),
+    ],
+)
+def test_rules_decide_by_the_whole_interval(rule: Rule, low: float, high: float, answer: str) -> None:
+    assert rule.decide(Estimate((low + high) / 200, low / 100, high / 100)) == answer
+
+
+def test_the_plan_has_every_hypothesis_as_it_is_decided() -> None:
+    plan = (DOCS / "experiment-plan.md").read_text(encoding="utf-8")
+    assert write_table() in plan
+    known = {m.name for m in METHODS} | {"untrained"}
+    from experiment.posthoc import POSTHOC
+
+    for h in list_hypotheses():
+        assert {m for m in (h.first, h.second) if m} <= known | set(POSTHOC), h.name
+
+
+def test_traces_agree_only_if_all_do() -> None:
+    one = {"robust": np.arange(8.0), "mean_of_ratios": np.arange(8.0), "ratio_of_means": -np.arange(8.0)}
+    other = {**one, "robust": -np.arange(8.0)}
+    assert answer_traces([one, one, one])["T1"][1] == "yes"
+    assert answer_traces([one, one])["T2"] == ([-1.0, -1.0], "no")
+    assert answer_traces([one, one, other])["T1"][1] == "not decided"
+
+
+def claims(margins: list[float], own: list[float], truth: str, test: str) -> dict[str, Any]:
+    names = np.array([f"p{i}".encode() for i in range(len(own))])
+    out: dict[str, Any] = {}
+    for name, values in (("own", own), ("margin", margins), ("claim", own)):
+        out[f"{test}/{name}/values"] = np.array(values, dtype=np.float32)
+        out[f"{test}/{name}/patients"] = names
+        out[f"{test}/{name}/truth"] = np.array([truth.encode()] * len(own))
+    return out
+
+
+def test_an_offset_makes_affirming_accuracy_equal() -> None:
+    run = claims([0.1, 0.2, 0.3, -0.1], [1, 1, 1, 1], "affirmative", "validation")
+    assert find_offset(run, 0.75) == pytest.approx(0.0)
+    assert 0.1 < find_offset(run, 0.5) < 0.2
+    assert find_offset(run, 1.0) < -0.1
+    # at an offset of 0.15 a denying claim that lost by 0.1 wins, one that lost by 0.2 does not
+    whole = {**run, **claims([-0.1, -0.2, 0.3], [1, 1, 0], "negated", "contextual")}
+    shifted = equalise([[whole]], 0.5)[0][0]
+    assert shifted[f"contextual/{EQUAL}/values"].tolist() == [1, 0, 0]
+
+
+def trial(score: float, rate: float, norms: list[float] | None = None, decay: float = 0.01) -> dict[str, Any]:
+    return {
+        "best": {"claim_accuracy": score},
+        "rate": rate,
+        "decay": decay,
+        "update": {"norms": norms or [1.0]},
+    }
+
+
+def test_the_best_trial_is_taken_and_of_equals_the_lowest_rate() -> None:
+    assert tuning.choose([trial(0.3, 1e-3), trial(0.4, 2e-3), trial(0.4, 4e-3)])["rate"] == 2e-3
+
+
+def test_every_method_has_the_same_number_of_trials() -> None:
+    counts = {len(tuning.list_rates(SMALL, m)) for m in METHODS if m.same_norm_as is None}
+    assert counts == {len(SMALL.rates)}
+    assert not [m for m in METHODS if "learning_rate" in m.settings]
+
+
+def test_a_rate_of_the_same_norm_lies_between_the_trials_norms() -> None:
+    uniform = [trial(0.3, 1e-3, [1.0]), trial(0.4, 4e-3, [4.0])]
+    rate, _ = tuning.match_norm(uniform, trial(0.5, 9.0, [2.0]))
+    assert rate == pytest.approx(2e-3, rel=1e-3)
+    assert tuning.match_norm(uniform, trial(0.5, 9.0, [0.1]))[0] == 1e-3
+    assert tuning.match_norm(uniform, trial(0.5, 9.0, [40.0]))[0] == 4e-3
+
+
+TRACE = Trace(
+    {"text_tower": "t"},
+    {"noising_robust": np.array([1.0, 0.5, 0.4, 0.3, 0.05, 0.02, 0.01])},
 )
 
 
-def judge_two(right: list[list[float]]) -> list[dict[str, Any]]:
-    patients = np.array(["a", "a", "b", "c"])
-    truth = np.array(["negated", "affirmative", "negated", "affirmative"])
-    return [{"claim/values": np.array(r), "claim/patients": patients, "claim/truth": truth} for r in right]
+def test_controls_of_layer_weights_are_what_their_names_say() -> None:
+    own = weigh_trace(TRACE, LayerSettings())
+    permuted = CONTROLS["permuted"](TRACE, 3)
+    assert sorted(permuted) == sorted(own) and not np.array_equal(permuted, own)
+    assert not np.array_equal(permuted, CONTROLS["permuted"](TRACE, 4))
+    assert np.array_equal(CONTROLS["flipped"](TRACE, 0), own[::-1])
+    reverse = CONTROLS["reversed"](TRACE, 0)
+    assert sorted(reverse) == sorted(own) and reverse.argmin() == own.argmax()
+    top, bottom = CONTROLS["top"](TRACE, 0), CONTROLS["bottom"](TRACE, 0)
+    assert top.sum() == bottom.sum() == FEW and not (top * bottom).any()
+    assert top[0] == 1 and bottom[-1] == 1
 
 
-def test_resample_is_the_mean_over_seeds_of_the_rows_asked_for() -> None:
-    found = judge_two([[1, 0, 1, 1], [0, 0, 1, 0]])
-    assert document.resample(found, "claim", "negated", 50)[0] == pytest.approx((1 + 0.5) / 2)
-    assert document.resample(found, "claim", "affirmative", 50)[0] == pytest.approx((0.5 + 0) / 2)
-    assert document.resample(found, "claim", None, 50)[0] == pytest.approx(0.5)
+def test_fine_tuning_words_nothing_in_held_out_frames_or_cues() -> None:
+    wording = held_out.Wording()
+    facts = [Fact("Edema", "absent"), Fact("Pleural Effusion", "present", "right", None)]
+    for fact in facts:
+        seen = {wording.word(fact, held_out.is_seen, str(i)) for i in range(60)}
+        frames = {wording.word(fact, held_out.is_new_frame, str(i)) for i in range(60)}
+        cues = {wording.word(fact, held_out.is_new_cue, str(i)) for i in range(60)}
+        assert None not in seen | frames | cues
+        assert not seen & frames and not seen & cues and not frames & cues
+    assert all(
+        any(c in str(t) for c in ("free of", "Absence of", "Negative for"))
+        for t in {wording.word(facts[0], held_out.is_new_cue, str(i)) for i in range(20)}
+    )
 
 
-def test_interval_covers_seeds_and_patients_and_differences_are_paired() -> None:
-    seeds = document.resample(judge_two([[1, 1, 1, 1], [0, 0, 0, 0]]), "claim", None, 400)
-    assert seeds[1:].min() == 0 and seeds[1:].max() == 1
-    patients = document.resample(judge_two([[1, 1, 0, 0]]), "claim", None, 400)
-    assert patients[1:].min() == 0 and patients[1:].max() == 1
-    better = document.resample(judge_two([[1, 1, 0, 0]]), "claim", None, 400)
-    assert np.all(better - patients == 0)
+def test_stems_of_methods_are_distinct_file_names() -> None:
+    stems = [get_stem(m) for m in BY_NAME]
+    assert len(set(stems)) == len(stems) and all("/" not in s and " " not in s for s in stems)
 
 
-def test_captions_of_pretraining_rarely_deny() -> None:
-    settings = PretrainSettings(patients=400, negated=0.03)
-    ontology = load_ontology("chest_xray")
-    films, writer = list_images(ontology, settings), CaptionWriter(ontology, settings)
-    texts = [writer.write(f, 0, i) for i, f in enumerate(films)]
-    assert texts == [writer.write(f, 0, i) for i, f in enumerate(films)]
-    share = np.mean([any(w in f" {t.lower()}" for w in DENIALS) for t in texts])
-    assert 0.005 < share < 0.06
-    none = CaptionWriter(ontology, replace(settings, negated=0.0))
-    said = [f" {none.write(f, 0, i).lower()}" for i, f in enumerate(films)]
-    assert not [t for t in said if any(w in t for w in DENIALS)]
-
-
-def test_learning_rate_rises_and_falls() -> None:
-    shares = [cycle(i, 100) for i in range(100)]
-    assert shares[0] < 0.05 and max(shares) == pytest.approx(1) and shares[-1] < 0.01
-    assert shares.index(max(shares)) == 30
-
-
-def test_pretraining_taken_up_again_gives_the_same_weights(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from safetensors.torch import load_file
-
-    quiet = Progress(quiet=True)
-    pretrain(SMALL, tmp_path / "whole", quiet)
-    real = CaptionWriter.write
-
-    def stop(self: CaptionWriter, film: Any, *keys: int) -> str:
-        if keys[0] == 3:
-            raise KeyboardInterrupt
-        return real(self, film, *keys)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(CaptionWriter, "write", stop)
-        pretrain(SMALL, tmp_path / "cut", quiet)
-    with pytest.raises(UserError, match="other settings"):
-        pretrain(replace(SMALL, learning_rate=1e-4), tmp_path / "cut", quiet)
-    pretrain(SMALL, tmp_path / "cut", quiet)
-    a, b = (load_file(tmp_path / d / "model" / "open_clip_model.safetensors") for d in ("whole", "cut"))
-    assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
-
-
-def test_whole_experiment_in_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "out"
-    path = experiment.main(["--micro", "--out", str(out)])
-    assert path == out / "experiment.md"
-    text = path.read_text(encoding="utf-8")
-    for method in ("untrained", *experiment.METHODS):
-        assert f"| {method} |" in text
-    for heading in (
-        "Negation subset",
-        "Affirmative subset",
-        "Gap",
-        "MedNega",
-        "Zero-shot AUC",
-        "CON",
-        "Share of the update",
-        "Trace",
-    ):
-        assert heading in text
-    assert "micro run" in text and "nan" not in text
-    runs = {
-        m: json.loads((out / "runs" / experiment.get_stem(m, 0) / "run.json").read_text())
-        for m in experiment.METHODS
-    }
-    assert {r["steps_done"] for r in runs.values()} == {experiment.MICRO.steps}
-    assert len({r["text_tower"] for r in runs.values()}) == 1
-    assert len(set(runs["nast-lr"]["alphas"])) > 1 and set(runs["uniform"]["alphas"]) == {1.0}
-
-    # held-out patients are nobody's training patients
-    import polars as pl
-
-    def patients(split: str) -> set[str]:
-        files = (out / "data").glob(f"*/data/*/{split}-*.parquet")
-        return {p for f in files for p in pl.read_parquet(f, columns=["patient_id"])["patient_id"]}
-
-    assert patients("test") and not patients("test") & patients("train")
-
-    # again: nothing is done twice, the same tables come out, and what people wrote below them stays
-    path.write_text(text + "\n## Reading\n\nMine.\n", encoding="utf-8")
-    for name in ("training.pretrain.pretrain", "training.fit.fit", "tracing.run.run_trace"):
-        monkeypatch.setattr(f"nastdata.{name}", None)
-    monkeypatch.setattr("nastdata.pipeline.build", None)
-    experiment.main(["--micro", "--out", str(out)])
-    again = path.read_text(encoding="utf-8")
-    assert again.endswith("## Reading\n\nMine.\n") and cut(again) == cut(text)
-    with pytest.raises(UserError, match="another plan"):
-        experiment.main(["--micro", "--out", str(out), "--steps", "5"])
-
-
-def cut(text: str) -> str:
-    """The tables, without times and what follows them."""
-    return text[text.index("## The model before") :].partition("## Reading")[0].strip()
+def test_sizes_have_keys_of_their_own() -> None:
+    assert MICRO.key != SMALL.key

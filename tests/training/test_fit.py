@@ -23,6 +23,7 @@ from nastdata.training.settings import TrainRecipe  # noqa: E402
 from nastdata.training.trainer import Trainer  # noqa: E402
 
 QUIET = Progress(quiet=True)
+OBJECTIVES = ("nast", "clip", "con1", "con2", "conclip", "negclip", "mcq", "two_way", "groups", "mixed")
 
 
 def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **given: Any) -> TrainRecipe:
@@ -41,7 +42,7 @@ def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **
     return TrainRecipe.model_validate(settings | given)
 
 
-@pytest.mark.parametrize("objective", ["nast", "clip", "con1", "con2", "negclip", "groups"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_objective_runs_and_learns(
     objective: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -146,7 +147,7 @@ def test_a_checkpoint_of_another_run_is_refused(
 def test_a_loss_that_is_no_number_keeps_the_checkpoint(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nastdata.training.objectives import NastObjective
+    from nastdata.training.objectives.captions import NastObjective
 
     usual = NastObjective.compute
 
@@ -164,7 +165,7 @@ def test_a_gradient_that_is_no_number_reaches_no_checkpoint(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loss is still a number then: the square root's slope at 0 is infinite."""
-    from nastdata.training.objectives import NastObjective
+    from nastdata.training.objectives.captions import NastObjective
 
     usual = NastObjective.compute
 
@@ -309,3 +310,31 @@ def test_two_processes_give_the_numbers_of_one(
     assert two["update"]["norms"] == pytest.approx(one["update"]["norms"], rel=1e-2)
     steps = [json.loads(line)["step"] for line in (tmp_path / "two/log.jsonl").read_text().splitlines()]
     assert steps == [1, 2, 3, 4], "one process writes"
+
+
+def test_what_the_first_folder_lacks_comes_from_the_next(
+    native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Claims in one folder, MedNega in another: the same run as from a folder that has both."""
+    import shutil
+
+    for name, kept in (("claims", ("contextual_claims", "contextual_captions")), ("questions", ("mednega",))):
+        for config in kept:
+            shutil.copytree(tiny[0] / "data" / config, tmp_path / name / "data" / config)
+    both = [str(tmp_path / "questions")]
+    for objective in ("mixed", "mcq"):
+        recipe = make_recipe(native_folder, tiny, tmp_path, objective=objective, steps=2)
+        apart = recipe.model_copy(
+            update={"data": tmp_path / "claims", "more_data": tuple(map(Path, both)), "items": None}
+        )
+        whole = fit(recipe, tmp_path / f"whole-{objective}", QUIET)
+        parts = fit(apart, tmp_path / f"parts-{objective}", QUIET)
+        assert parts["history"] == whole["history"]
+        assert list(whole["best"]) == ["claim_accuracy"]
+        assert parts["key"] != whole["key"] and len(parts["more_data"]) == 1
+    alone = recipe.model_copy(update={"data": tmp_path / "claims"})
+    with pytest.raises(UserError, match="no mednega"):
+        fit(alone, tmp_path / "alone", QUIET)
+    lacking = apart.model_copy(update={"objective": "con2"})
+    with pytest.raises(UserError, match="no dataset has rows of opposition"):
+        fit(lacking, tmp_path / "lacking", QUIET)

@@ -9,9 +9,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from nastdata.training.losses import (  # noqa: E402
+    compute_choices,
     compute_claims,
     compute_clip,
     compute_con2,
+    compute_conclip,
     compute_groups,
     compute_negclip,
     compute_rows,
@@ -116,3 +118,60 @@ def test_groups_are_matched_both_ways() -> None:
             parts.append(nll(dot(x[g, i], t[g, i]), [dot(x[g, i], t[g, j]) for j in range(4) if j != i]))
             parts.append(nll(dot(x[g, i], t[g, i]), [dot(x[g, j], t[g, i]) for j in range(4) if j != i]))
     assert float(compute_groups(x, t, SCALE)) == pytest.approx(sum(parts) / 16, rel=1e-5)
+
+
+def test_conclip_holds_every_side_against_the_whole_batch() -> None:
+    """As its authors' code has it: no side is spared a negative of the batch."""
+    x, p, o, q = (unit(3, seed=s) for s in range(4))
+    three = [
+        [
+            nll(dot(x[i], p[i]), [dot(x[i], u) for u in [*(p[j] for j in range(3) if j != i), *q]])
+            for i in range(3)
+        ],
+        [
+            nll(dot(p[i], x[i]), [dot(p[i], u) for u in [*(x[j] for j in range(3) if j != i), *o]])
+            for i in range(3)
+        ],
+        [
+            nll(dot(o[i], q[i]), [dot(o[i], u) for u in [*(q[j] for j in range(3) if j != i), *p]])
+            for i in range(3)
+        ],
+    ]
+    assert float(compute_conclip(x, p, o, q, SCALE)) == pytest.approx(sum(map(sum, three)) / 9, rel=1e-5)
+
+
+def test_conclip_masks_whatever_states_the_same() -> None:
+    """Prompts 0 and 1 state the same, prompt 2 what their opposites state: no true pair is a negative."""
+    x, p, o, q = (unit(3, seed=s) for s in range(4))
+    stated, opposite = ["a", "a", "not a"], ["not a", "not a", "a"]
+    same = torch.tensor([[s == t for t in stated] for s in stated])
+    crossed = torch.tensor([[s == t for t in stated] for s in opposite])
+    rivals: dict[int, list[torch.Tensor]] = {}
+    for i in range(3):
+        rivals[i] = [p[j] for j in range(3) if j != i and stated[j] != stated[i]]
+        rivals[i] += [q[j] for j in range(3) if opposite[j] != stated[i]]
+    first = [nll(dot(x[i], p[i]), [dot(x[i], u) for u in rivals[i]]) for i in range(3)]
+    second = []
+    for i in range(3):
+        shown = [x[j] for j in range(3) if j != i and stated[j] != stated[i]]
+        shown += [o[j] for j in range(3) if opposite[j] != stated[i]]
+        second.append(nll(dot(p[i], x[i]), [dot(p[i], u) for u in shown]))
+    third = []
+    for i in range(3):
+        told = [q[j] for j in range(3) if j != i and opposite[j] != opposite[i]]
+        told += [p[j] for j in range(3) if stated[j] != opposite[i]]
+        third.append(nll(dot(o[i], q[i]), [dot(o[i], u) for u in told]))
+    found = compute_conclip(x, p, o, q, SCALE, same, crossed)
+    assert float(found) == pytest.approx((sum(first) + sum(second) + sum(third)) / 9, rel=1e-5)
+
+
+def test_choices_are_cross_entropy_over_the_options() -> None:
+    x, options = unit(3), unit(3, 4, seed=1)
+    answers = torch.tensor([2, 0, 3])
+    parts = [
+        nll(
+            dot(x[i], options[i, answers[i]]), [dot(x[i], options[i, j]) for j in range(4) if j != answers[i]]
+        )
+        for i in range(3)
+    ]
+    assert float(compute_choices(x, options, answers, SCALE)) == pytest.approx(sum(parts) / 3, rel=1e-5)

@@ -119,3 +119,37 @@ def test_states_agree_with_labels(frames: dict[str, pl.DataFrame]) -> None:
         assert len(states[condition]) == STUDIES
         for i in range(STUDIES):
             assert states[condition][("tiny", f"films/i{i:03}.png")] == labels_of(i)[c]
+
+
+def test_claims_answered_from_the_image_change_with_it_and_others_do_not(
+    frames: dict[str, pl.DataFrame],
+) -> None:
+    from nastdata.evaluation.reliance import judge_claim_reliance
+
+    f = frames["contextual_claims"]
+    true = [c[a] for c, a in zip(f["claims"], f["answer"], strict=True)]
+    sees = by_name(judge_claim_reliance(f, embed(true), embed, seed=0))
+    strangers = judge.find_strangers(f["patient_id"].to_list(), 0)
+    differs = [true[i] != true[j] for i, j in enumerate(strangers)]
+    changed = sees["claim_changes_swapped"]
+    # an image that shows another of the set's own claims changes the answer to it
+    own = [true[j] in f["claims"][i] and d for i, (j, d) in enumerate(zip(strangers, differs, strict=True))]
+    assert changed.values[np.array(own)].min() == 1 and any(own)
+    # one of which the same claim is true does not
+    assert not changed.values[~np.array(differs)].any() and not all(differs)
+    assert len(changed.values) == len(f)
+    survives = sees["claim_survives_swapped"].values
+    assert survives.mean() == pytest.approx(1 - changed.values.mean())
+
+    blind = np.repeat(embed(["one image"]), len(f), axis=0)
+    looks_away = by_name(judge_claim_reliance(f, blind, embed, seed=0))
+    assert not looks_away["claim_changes_swapped"].values.any()
+    assert looks_away["claim_survives_swapped"].values.all()
+    assert set(looks_away["claim_changes_swapped"].strata["truth"]) == {"affirmative", "negated"}
+
+
+def test_a_set_without_another_patient_is_not_swapped(frames: dict[str, pl.DataFrame]) -> None:
+    from nastdata.evaluation.reliance import judge_claim_reliance
+
+    f = frames["contextual_claims"].filter(pl.col("patient_id") == "p000")
+    assert judge_claim_reliance(f, embed(["a"] * len(f)), embed, seed=0) == []

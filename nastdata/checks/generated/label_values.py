@@ -65,7 +65,7 @@ def reject_state(value: Any, where: str, column: str) -> UserError:
     if str(value).strip() in CHEXBERT:
         how = "CheXbert's class numbers? Write 1 for 1 (positive), 0 for 2, -1 for 3 and nothing for 0"
     shown = str(value)[:60]
-    return UserError(f"'{shown}' is no label", where=f"{where}, column '{column}'", how=how)
+    return UserError(f"'{shown}' is not a label", where=f"{where}, column '{column}'", how=how)
 
 
 class Names:

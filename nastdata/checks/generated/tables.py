@@ -211,7 +211,7 @@ def _holds_states(first: Sequence[Row], column: str) -> bool:
 
 
 def _looks_like_labels(first: Sequence[Row], column: str) -> bool:
-    """Whether a column of no known condition holds nothing but labels (and is no number, sex or patient)."""
+    """Whether a column of no known condition holds nothing but labels (no number, sex or patient)."""
     said = {str(v).strip() for r in first if (v := r.values.get(column)) is not None}
     skip = (*names.PATIENT, *chain(*names.KEYS.values()), "sex", "age", "split", "fold", "")
     return (

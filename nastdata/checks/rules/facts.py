@@ -12,7 +12,7 @@ from nastdata.ontology import Ontology
 from nastdata.records import Denial, Fact
 
 ATTRIBUTES = ("existence", "location", "severity")
-FACT = ("condition", "existence", "location", "severity", "negation")
+FACT = ("condition", "existence", "location", "severity", "negation", "qualifier")
 """Columns that a stored fact is told by."""
 
 
@@ -37,6 +37,7 @@ def list_claims(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("claims").alias("text"),
         *(pl.col("claim_facts").struct.field(name) for name in FACT[:4]),
         pl.col("claim_negations").alias("negation"),
+        pl.lit(None, pl.String).alias("qualifier"),
         (pl.col("at") == pl.col("answer")).alias("true"),
     )
 
@@ -49,12 +50,18 @@ def list_captions(frame: pl.DataFrame) -> pl.DataFrame:
         pl.col("caption").alias("text"),
         *(pl.col("fact").struct.field(name) for name in FACT[:4]),
         pl.col("negation_type").alias("negation"),
+        pl.col("fact").struct.field("qualifier"),
         pl.lit(True).alias("true"),
     )
 
 
 def make_fact(
-    condition: str, existence: Any, location: str | None, severity: str | None, negation: str
+    condition: str,
+    existence: Any,
+    location: str | None,
+    severity: str | None,
+    negation: str,
+    qualifier: str | None = None,
 ) -> Fact:
     """Put a stored fact and what its text denies together."""
     denies: Denial | None = None
@@ -62,7 +69,7 @@ def make_fact(
         denies = "location"
     elif existence == "present" and negation == "severity":
         denies = "severity"
-    return Fact(condition, existence, location, severity, denies)
+    return Fact(condition, existence, location, severity, denies, qualifier)
 
 
 def check_claims(ledger: Ledger, frame: pl.DataFrame, k_min: int | None, k_max: int | None) -> None:
@@ -116,7 +123,7 @@ def check_facts(ledger: Ledger, config: str, long: pl.DataFrame, ontology: Ontol
 
 
 def _judge_fact(row: tuple[Any, ...], ontology: Ontology) -> str | None:
-    condition, existence, location, severity, negation = row
+    condition, existence, location, severity, negation, qualifier = row
     known = ontology.condition_by_name.get(condition)
     if known is None:
         return f"'{condition}' is no condition of the ontology"
@@ -126,6 +133,10 @@ def _judge_fact(row: tuple[Any, ...], ontology: Ontology) -> str | None:
         return f"{condition} can't be in '{location}'"
     if severity is not None and severity not in ontology.grades(condition):
         return f"{condition} can't be '{severity}'"
+    absent = existence == "absent"
+    words = ontology.list_qualifiers(condition) if absent else ontology.evident
+    if qualifier is not None and (location or severity or qualifier not in words):
+        return f"'{qualifier}' is no word by which {condition} is {'denied' if absent else 'stated'}"
     if existence == "present" and negation == "existence":
         return "a present finding whose existence is denied"
     fact = make_fact(*row)
@@ -146,7 +157,7 @@ def check_alterations(ledger: Ledger, long: pl.DataFrame) -> None:
     pairs = long.filter(~pl.col("true")).join(true, on="key", how="left")
     columns = [*FACT, *(f"true_{c}" for c in FACT), "altered"]
     distinct = pairs.select(columns).unique(maintain_order=True)
-    reasons = [_judge_pair(make_fact(*r[:5]), make_fact(*r[5:10]), r[10]) for r in distinct.iter_rows()]
+    reasons = [_judge_pair(make_fact(*r[:6]), make_fact(*r[6:12]), r[12]) for r in distinct.iter_rows()]
     wrong = distinct.with_columns(pl.Series("reason", reasons, pl.String)).drop_nulls("reason")
     bad = pairs.join(wrong, on=columns, how="inner", nulls_equal=True)
     twice = long.filter(pl.struct("key", *FACT).is_duplicated() & ~pl.col("true")).with_columns(

@@ -16,14 +16,14 @@ import click
     type=click.IntRange(1, 100),
     default=3,
     show_default=True,
-    help="Ways to divide the folds; accuracies are their means.",
+    help="How many times the data are divided into folds; accuracies are means.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(2, 50),
     default=5,
     show_default=True,
-    help="Parts that are held out in turn, whole groups and patients at a time.",
+    help="Parts that are held out in turn, with whole groups and patients.",
 )
 @click.option("--no-write", is_flag=True, help="Leave the folder as it is.")
 def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool) -> None:
@@ -61,7 +61,7 @@ def command(folder: Path, as_json: bool, seeds: int, folds: int, no_write: bool)
         _print_table(report.to_json())
         click.echo(report.summary())
         if not written:
-            click.echo("the folder was left as it is", err=True)
+            click.echo("the folder was not changed", err=True)
     failures = report.verdict["failures"]
     if failures:
         raise CheckFailedError("the audit found: " + "; ".join(failures))

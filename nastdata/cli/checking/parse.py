@@ -26,13 +26,17 @@ Item = tuple[str, "dict[str, Any] | None", "str | None"]
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--ontology", default="chest_xray", show_default=True, help="Built-in name or YAML file.")
-@click.option("--language", metavar="NAME", help="Of all texts (en, es); found out for each if not given.")
+@click.option(
+    "--language",
+    metavar="NAME",
+    help="Language of all texts (en, es). If not given, it is recognised for each text.",
+)
 @click.option(
     "--reader",
     type=click.Choice(["rules", "model", "both"]),
     default="rules",
     show_default=True,
-    help="Who reads; with both, a fact is printed only if the rules and a language model agree.",
+    help="Who reads. With `both`, a fact is printed only if the rules and a language model agree.",
 )
 @click.option(
     "--set",

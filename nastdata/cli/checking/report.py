@@ -1,4 +1,4 @@
-"""``nastdata report``: write the report page of a dataset folder anew."""
+"""``nastdata report``: write the report page of a dataset folder again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nastdata.cli.options import read_image_root
     "--images",
     multiple=True,
     metavar="SOURCE=FOLDER",
-    help="Image folder of a source, to show them beside the examples; may be given several times.",
+    help="Folder of a source's images, to show them with the examples; may be given several times.",
 )
 def command(folder: Path, images: tuple[str, ...]) -> None:
-    """Write DIR/report.html anew from the rows and the manifest; card and Croissant with it.
+    """Write DIR/report.html again from the rows and the manifest; card and Croissant with it.
 
     Data files are not touched. In a folder without a manifest, made by others in our columns, the page is
     all that is written.

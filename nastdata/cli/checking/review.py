@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--ontology", metavar="NAME|FILE", help="Review an ontology instead of a dataset.")
 @click.option("--reviewer", multiple=True, help="Name or initials of a reader; give two or more.")
 @click.option("--adjudicator", multiple=True, help="Who decides where readers disagree.")
-@click.option("--margin", type=float, help="Half width of the 95 % interval of each config's acceptance.")
+@click.option(
+    "--margin", type=float, help="Half of the width of the 95 % interval of each config's acceptance."
+)
 @click.option(
     "--expected", type=float, help="Acceptance that is expected; with --margin it sizes the sample."
 )
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--db", type=click.Path(path_type=Path), help="File of the review; DIR.review.sqlite if not given."
 )
-@click.option("--fresh", is_flag=True, help="Lay a review that was begun aside, and draw a new sample.")
+@click.option("--fresh", is_flag=True, help="Put a review that was begun aside, and draw a new sample.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the page on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port; any free one if not given.")
 @click.option(

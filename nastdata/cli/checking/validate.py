@@ -17,21 +17,25 @@ if TYPE_CHECKING:
     "--against",
     multiple=True,
     metavar="PATH|auto|SOURCE=PATH",
-    help="Of a FILE: what is on record: labels, facts, or a dataset folder.  [default: FILE itself]  "
-    "Of a DIR: its source's files, read once more; may be given several times.",
+    help="For a FILE: what is on record: labels, facts, or a dataset folder.  [default: FILE itself]  "
+    "For a DIR: its source's files, which are read again; may be given several times.",
 )
-@click.option("--text-key", "--text", "text", metavar="COLUMN", help="Of a FILE: the captions or reports.")
-@click.option("--id-key", metavar="COLUMN", help="Of a FILE: joins it with --against.")
-@click.option("--against-id-key", metavar="COLUMN", help="Of --against: joins it with the FILE.")
-@click.option("--patient-key", metavar="COLUMN", help="Of a FILE: what intervals resample as a whole.")
-@click.option("--by-row", is_flag=True, help="FILE and --against have the same rows, in order.")
-@click.option("--condition", metavar="COLUMN", help="Of one finding a row: what it is about.")
 @click.option(
-    "--existence", metavar="COLUMN", help="Of one finding a row: present or absent (1, 0, yes ...)."
+    "--text-key", "--text", "text", metavar="COLUMN", help="For a FILE: column of the captions or reports."
 )
-@click.option("--location", metavar="COLUMN", help="Of one finding a row: place, where one is stated.")
-@click.option("--severity", metavar="COLUMN", help="Of one finding a row: grade, where one is stated.")
-@click.option("--facts-key", metavar="COLUMN", help="Of a list of facts in one cell or key.")
+@click.option("--id-key", metavar="COLUMN", help="For a FILE: column that joins it with --against.")
+@click.option("--against-id-key", metavar="COLUMN", help="For --against: column that joins it with the FILE.")
+@click.option(
+    "--patient-key", metavar="COLUMN", help="For a FILE: column of the patients, whom intervals resample."
+)
+@click.option("--by-row", is_flag=True, help="FILE and --against have the same rows in the same order.")
+@click.option("--condition", metavar="COLUMN", help="With one finding in each row: its condition.")
+@click.option(
+    "--existence", metavar="COLUMN", help="With one finding in each row: present or absent (1, 0, yes ...)."
+)
+@click.option("--location", metavar="COLUMN", help="With one finding in each row: its place.")
+@click.option("--severity", metavar="COLUMN", help="With one finding in each row: its grade.")
+@click.option("--facts-key", metavar="COLUMN", help="Column or key with a list of facts.")
 @click.option(
     "--blank",
     type=click.Choice(["unknown", "absent"]),
@@ -44,44 +48,52 @@ if TYPE_CHECKING:
     type=click.Choice(["absent", "unknown"]),
     default="absent",
     show_default=True,
-    help="What a label No Finding makes of the conditions that have no label.",
+    help="With a label No Finding, what conditions without a label are.",
 )
 @click.option(
     "--max-contradicted",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="Highest share of contradicted findings with exit code 0.",
+    help="A higher share of contradicted findings gives exit code 1.",
 )
-@click.option("--bootstrap", type=click.IntRange(10, 100_000), default=1000, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(10, 100_000),
+    default=1000,
+    show_default=True,
+    help="How many resamples the intervals take.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Where verdicts on captions are saved: PATH.findings.parquet, .texts.parquet, .totals.csv, .json; "
     "as CSV if PATH ends with .csv.  [default: FILE.verdicts]",
 )
-@click.option("--ontology", metavar="NAME|FILE", default="chest_xray", show_default=True, help="Of a FILE.")
+@click.option(
+    "--ontology", metavar="NAME|FILE", default="chest_xray", show_default=True, help="Ontology for a FILE."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 @click.option(
     "--failures",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Of a DIR: where what did not hold is saved (parquet).  [default: DIR.failures.parquet]",
+    help="For a DIR: where failing rows are saved (parquet).  [default: DIR.failures.parquet]",
 )
-@click.option("--no-audit", is_flag=True, help="Of a DIR: leave out the blind solvers.")
+@click.option("--no-audit", is_flag=True, help="For a DIR: leave out the blind solvers.")
 @click.option(
     "--image-root",
     "image_roots",
     multiple=True,
     metavar="SOURCE=FOLDER",
-    help="Of a DIR: your copy of a corpus's images; names in their headers are looked for in it.",
+    help="For a DIR: your copy of a corpus's images. Names in their headers must not be in the folder.",
 )
 @click.option(
     "--seeds",
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Of the audit: ways to divide the folds.",
+    help="For the audit: how many times the data are divided into folds.",
 )
 @click.option(
     "--engine",
@@ -108,7 +120,7 @@ def command(paths: tuple[Path, ...], **options: Any) -> None:
     nastdata validate captions.csv --text caption --condition finding --existence label
 
     The last form, with one fact a caption, checks a table of captions against its own columns word by word.
-    Exit code 1: something did not hold, or more findings are contradicted than --max-contradicted.
+    Exit code 1: a check failed, or the share of contradicted findings is above --max-contradicted.
     """
     from nastdata.errors import UserError
     from nastdata.text_input.records import kind_of
@@ -206,7 +218,7 @@ def _judge_captions(paths: tuple[Path, ...], against: Path | None, options: dict
         shares = [(n, f["rates"]["contradicted"]) for n, f in report["files"].items()]
         unread = report["files_without_a_readable_finding"]
         above = [
-            f"{n} {s['count']:,} of {s['of']:,} findings contradicted"
+            f"{n} {s['count']:,} of {s['of']:,} findings are contradicted"
             for n, s in shares
             if s["value"] is not None and s["value"] > settings.max_contradicted
         ]

@@ -24,9 +24,11 @@ ROOT = "image_root="
     "--from-bundle",
     "bundle",
     type=click.Path(path_type=Path),
-    help="Rebuild what a bundle (see `nastdata bundle`) was made from, and compare.",
+    help="Rebuild the dataset of a bundle (see `nastdata bundle`), and compare.",
 )
-@click.option("--dry-run", is_flag=True, help="Count and price the questions to a model; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Count the questions to a language model and their price; write nothing."
+)
 @click.option("--fresh", is_flag=True, help="Ask language models again instead of using cached answers.")
 def command(out: Path | None, bundle: Path | None, dry_run: bool, fresh: bool, **given: Any) -> None:
     """Build a dataset from RECIPE: a built-in name (see `nastdata recipes`) or a YAML file.

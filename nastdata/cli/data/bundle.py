@@ -14,7 +14,7 @@ import click
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Answer cache of a build by a language model.  [default: your own]",
+    help="Answer cache of a build with a language model.  [default: your own]",
 )
 def command(folder: Path, out: Path | None, physionet: bool, answers: Path | None) -> None:
     """Pack recipe, ontology and wordings of the dataset folder DIR; identifiers too where the terms allow.
@@ -23,7 +23,7 @@ def command(folder: Path, out: Path | None, physionet: bool, answers: Path | Non
     nastdata bundle mednega --out mednega-bundle
     nastdata build --from-bundle mednega-bundle --data /data/CheXpert --out mednega
 
-    A user who holds the sources' data rebuilds the same bytes from it.
+    Whoever has the sources' data rebuilds the same bytes from it.
     """
     from nastdata.publishing.bundle import write_bundle, write_physionet
 

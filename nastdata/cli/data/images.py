@@ -17,13 +17,13 @@ SHOWN_PATIENTS = 60
 
 @click.command("images", short_help="Show how images are read, in a page of small pictures.")
 @click.argument("target", metavar="DIR|SOURCE")
-@click.option("--data", type=click.Path(path_type=Path), help="Of a SOURCE: its label files.")
+@click.option("--data", type=click.Path(path_type=Path), help="For a SOURCE: its label files.")
 @click.option(
     "--image-root",
     "roots",
     multiple=True,
     metavar="FOLDER|SOURCE=FOLDER",
-    help="Of a SOURCE or a dataset: where its images are.",
+    help="For a SOURCE or a dataset: where its images are.",
 )
 @click.option("--template", help="Where they are below it, e.g. '{patient}/{study}/{image}.dcm'.")
 @click.option(
@@ -36,8 +36,8 @@ SHOWN_PATIENTS = 60
 @click.option(
     "--limit", type=click.IntRange(1, 5000), default=300, show_default=True, help="Pictures to show."
 )
-@click.option("--burnt-in", is_flag=True, help="Show images whose header says that text is burnt in, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the account as JSON only.")
+@click.option("--burnt-in", is_flag=True, help="Also show images whose header says that text is burnt in.")
+@click.option("--json", "as_json", is_flag=True, help="Print the counts, as JSON only.")
 def command(
     target: str,
     data: Path | None,
@@ -178,12 +178,12 @@ def _find_of_source(
     if not named and source.image_root is not None:
         named = {name: source.image_root}
     if name != PHANTOM and name not in named:
-        raise UserError("it is not said where its images are", where=name, how="--image-root FOLDER")
+        raise UserError("the folder of its images is not named", where=name, how="--image-root FOLDER")
     loaded = source.load_facts(data, ontology, Options(phantom_patients=SHOWN_PATIENTS))
     recipe = {"source": [name], "ontology": "chest_xray", "seed": 0, "phantom_patients": SHOWN_PATIENTS}
     store = open_store(recipe, named, {name: template} if template else {})
     if store is None:
-        raise UserError("it is not said where its images are", where=name, how="--image-root FOLDER")
+        raise UserError("the folder of its images is not named", where=name, how="--image-root FOLDER")
     store.finder.learn(loaded.frame)
     rows = loaded.frame.select("source", "image", "image_id").drop_nulls().unique(maintain_order=True)
     wanted = [Wanted(*row) for row in rows.iter_rows()]

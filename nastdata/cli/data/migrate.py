@@ -15,8 +15,8 @@ def command(folders: tuple[Path, ...]) -> None:
     \b
     nastdata migrate mednega
 
-    Adds the ontology, digests of the rows, and the recipe's new keys; writes card and report anew. Every text
-    is read back with today's reader. Exit code 1: up to date now, but rows do not pass today's rules.
+    Adds the ontology, digests of the rows, and the recipe's new keys; writes card and report again. Every
+    text is read back with today's reader. Exit code 1: up to date now, but rows do not pass today's rules.
     """
     from nastdata.checks.migration import migrate
     from nastdata.errors import CheckFailedError

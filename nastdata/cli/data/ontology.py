@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @click.group("ontology", short_help="Write, check or show an ontology: findings, places, grades.")
 def command() -> None:
-    """An ontology says which findings there are, how each is called, where it can be and how grave.
+    """An ontology says which findings there are, how each is called, where it can be and how severe.
 
     \b
     nastdata ontology new -o wrist.yaml

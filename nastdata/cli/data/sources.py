@@ -16,7 +16,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 @click.pass_context
 def command(ctx: click.Context, data: Path | None, as_json: bool) -> None:
-    """Say what each corpus needs, where it was looked for, what was found, and what its terms allow.
+    """Show what each corpus needs, where it was looked for, what was found, and what its terms allow.
 
     \b
     nastdata sources
@@ -92,8 +92,13 @@ def _print(row: dict[str, object]) -> None:
 @command.command("new", short_help="Look at a table or reports and write a description to start from.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="YAML file to write.")
-@click.option("--ontology", default="chest_xray", show_default=True, help="Whose conditions to look for.")
-@click.option("--force", is_flag=True, help="Replace the YAML file if it is there already.")
+@click.option(
+    "--ontology",
+    default="chest_xray",
+    show_default=True,
+    help="The ontology with the conditions to look for.",
+)
+@click.option("--force", is_flag=True, help="Replace the YAML file if it exists.")
 def new(files: tuple[Path, ...], out: Path, ontology: str, force: bool) -> None:
     """Look at FILE (a table, or a folder of tables or .txt reports) and write a description of it.
 
@@ -110,12 +115,14 @@ def new(files: tuple[Path, ...], out: Path, ontology: str, force: bool) -> None:
 
 @command.command("check", short_help="Read all rows of a description's data and say what they give.")
 @click.argument("source", metavar="FILE.yaml", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of the files, if not the YAML's own.")
-@click.option("--ontology", help="Whose conditions; the description's own if not said.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of the files, if it is not the YAML file's."
+)
+@click.option("--ontology", help="The ontology; the description's own if not given.")
 @click.option("--show", default=10, show_default=True, type=click.IntRange(1), help="Unusable rows to show.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON only.")
 def check(source: Path, data: Path | None, ontology: str | None, show: int, as_json: bool) -> None:
-    """Read all rows, and print what was understood, what was not, and what could be built of it.
+    """Read all rows, and print what was understood, what was not, and what could be built from it.
 
     \b
     nastdata sources check mydata.yaml

@@ -17,12 +17,30 @@ if TYPE_CHECKING:
 
 @click.command("evaluate", short_help="Evaluate models on datasets: accuracy, recall, AUC, gaps.")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", "models", multiple=True, required=True, help="A model; the first is compared with.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("evaluation"), show_default=True)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    help="A model; give the option again for others, which are compared with the first.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("evaluation"),
+    show_default=True,
+    help="Folder to write.",
+)
 @click.option("--split", default="test", show_default=True, help="Split to evaluate on; 'all' for every row.")
-@click.option("--limit", type=click.IntRange(min=1), help="Highest number of rows of each config.")
-@click.option("--bootstrap", type=click.IntRange(min=10), default=1000, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many rows of each config.")
+@click.option(
+    "--bootstrap",
+    type=click.IntRange(min=10),
+    default=1000,
+    show_default=True,
+    help="How many resamples the intervals take.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 @image_options
 @vision_options

@@ -13,11 +13,23 @@ from nastdata.cli.modelling.model_options import image_options, need_train, read
 @click.command("explain", short_help="Explain how models read negation.")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
-    "--model", "models", multiple=True, required=True, help="A model; later ones are compared with it."
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    help="A model; give the option again for others, which are compared with the first.",
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("explanation"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("explanation"),
+    show_default=True,
+    help="Folder to write.",
+)
 @click.option("--split", help="Rows of one split only.")
-@click.option("--limit", type=click.IntRange(min=1), default=500, show_default=True, help="Most rows.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=500, show_default=True, help="Use at most this many rows."
+)
 @click.option(
     "--map",
     "layout",
@@ -26,7 +38,7 @@ from nastdata.cli.modelling.model_options import image_options, need_train, read
     show_default=True,
     help="How prompts are laid out; umap needs umap-learn.",
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random choice.")
 @image_options
 def command(
     data: Path,

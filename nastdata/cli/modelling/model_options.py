@@ -20,7 +20,7 @@ def image_options(function: F) -> F:
             "--images",
             multiple=True,
             metavar="SOURCE=FOLDER",
-            help="Image root of a source; phantom radiographs are drawn if it is not given.",
+            help="Folder of a source's images; phantom images are drawn if it is not given.",
         ),
         click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps ..."),
         click.option(

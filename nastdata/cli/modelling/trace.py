@@ -12,12 +12,30 @@ from nastdata.cli.modelling.model_options import image_options, need_train, read
 @click.command("trace", short_help="Trace negation through a model's text encoder.")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="E.g. open_clip:ViT-B-32@openai, open_clip:FOLDER.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("trace"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("trace"),
+    show_default=True,
+    help="Folder to write.",
+)
 @click.option("--split", help="Rows of one split only.")
-@click.option("--limit", type=click.IntRange(min=1), help="Highest number of rows.")
-@click.option("--threshold", type=float, default=0.01, show_default=True, help="Least S_corr - S_foil.")
-@click.option("--controls", type=click.IntRange(min=0), default=3, show_default=True, help="Shuffled towers.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="Use at most this many rows.")
+@click.option(
+    "--threshold",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Use pairs whose right caption scores at least this much above its foil.",
+)
+@click.option(
+    "--controls",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Towers with shuffled weights, to compare with.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random choice.")
 @image_options
 def command(
     data: Path,

@@ -13,17 +13,19 @@ from nastdata.cli.modelling.model_options import need_train, read_roots
 @click.argument("recipe", default="train")
 @click.option("--model", help="E.g. open_clip:ViT-B-32@openai, open_clip:FOLDER, transformers:FOLDER.")
 @click.option("--data", type=click.Path(path_type=Path), help="Dataset folder.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("run"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("run"), show_default=True, help="Folder to write."
+)
 @click.option(
     "--trace", type=click.Path(path_type=Path), help="Folder of `nastdata trace`, for layer weights."
 )
-@click.option("--images", multiple=True, metavar="SOURCE=FOLDER", help="Image root of a source.")
+@click.option("--images", multiple=True, metavar="SOURCE=FOLDER", help="Folder of a source's images.")
 @click.option("--device", help="cpu, cuda, mps ...")
-@click.option("--seed", type=int)
+@click.option("--seed", type=int, help="Seed of every random choice; the recipe's if not given.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE", help="Change any key of the recipe."
 )
-@click.option("--fresh", is_flag=True, help="Begin anew instead of taking up a checkpoint.")
+@click.option("--fresh", is_flag=True, help="Start from the beginning, even if there is a checkpoint.")
 def command(
     recipe: str,
     model: str | None,

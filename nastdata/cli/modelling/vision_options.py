@@ -56,7 +56,8 @@ def vision_options(function: F) -> F:
         ),
         click.option("--system", help="System prompt."),
         click.option(
-            "--revision", help="Which weights these are: keeps answers of one name and address apart."
+            "--revision",
+            help="A name for the weights: answers of different weights at one address are kept apart.",
         ),
         click.option(
             "--concurrency",
@@ -70,7 +71,7 @@ def vision_options(function: F) -> F:
             type=click.IntRange(0, 50),
             default=6,
             show_default=True,
-            help="Tries after the first, of what may pass (429, 5xx, lost connections).",
+            help="How often to try again after an error that may pass (429, 5xx, lost connections).",
         ),
         click.option(
             "--timeout",
@@ -79,13 +80,15 @@ def vision_options(function: F) -> F:
             show_default=True,
             help="Seconds that an answer may take.",
         ),
-        click.option("--fresh", is_flag=True, help="Ask again what was answered in earlier runs."),
+        click.option(
+            "--fresh", is_flag=True, help="Ask everything again, also what was answered in earlier runs."
+        ),
         click.option(
             "--check-kept",
             type=click.IntRange(min=0),
             default=2,
             show_default=True,
-            help="Kept answers to ask again, to see whether the same model still answers.",
+            help="How many kept answers to ask again, to see whether it is still the same model.",
         ),
         click.option(
             "--own-server",
@@ -95,7 +98,7 @@ def vision_options(function: F) -> F:
         click.option(
             "--stated-by",
             metavar="WHO",
-            help="Who states that, and on what ground; recorded with the results.",
+            help="Who says so, and on what ground; recorded with the results.",
         ),
         click.option("--price-input", type=click.FloatRange(min=0), help="Price of a million prompt tokens."),
         click.option(

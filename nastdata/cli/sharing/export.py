@@ -36,7 +36,7 @@ class FormatOption(click.Option):
     cls=FormatOption,
     required=True,
     shell_complete=complete(list_formats),
-    help="Which tool's format",
+    help="Which tool's format to write.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option(
@@ -52,7 +52,7 @@ class FormatOption(click.Option):
     "roots",
     multiple=True,
     metavar="[SOURCE=]FOLDER",
-    help="Where your copy of a corpus has its images; may be given several times. Phantoms are drawn.",
+    help="Folder of your copy of a corpus's images; may be given several times. Phantom images are drawn.",
 )
 @click.option("--relative", is_flag=True, help="Write paths of written images relative to the folder.")
 def command(
@@ -99,6 +99,4 @@ def _read_root(item: str, sources: list[str]) -> tuple[str, Path]:
     if not equals and len(sources) == 1:
         return sources[0], Path(item)
     how = f"SOURCE=FOLDER; sources of this dataset: {', '.join(sources) or 'unknown'}"
-    raise UserError(
-        "it is not said, or not known, whose images these are", where=f"--image-root {item}", how=how
-    )
+    raise UserError("no known source is named for these images", where=f"--image-root {item}", how=how)

@@ -9,7 +9,9 @@ import click
 
 @click.command("publish", short_help="Push a dataset to a hub, if its terms allow.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--repo", required=True, metavar="ORG/NAME", help="Dataset repository; made if there is none.")
+@click.option(
+    "--repo", required=True, metavar="ORG/NAME", help="Dataset repository; it is made if it does not exist."
+)
 @click.option("--private", is_flag=True, help="Make it a private repository.")
 @click.option("--dry-run", is_flag=True, help="Check everything and show what would be pushed; send nothing.")
 @click.option(
@@ -30,7 +32,7 @@ def command(
     nastdata publish mednega --repo my-lab/mednega
 
     The folder must validate, and the terms of its sources must allow it. Ids and paths of your own
-    tables must name nobody. HF_TOKEN and HF_ENDPOINT are heeded.
+    tables must name nobody. HF_TOKEN and HF_ENDPOINT are used.
     If the line breaks, run the same command again: what was uploaded is not sent twice.
     """
     from nastdata.cli.options import read_image_root

@@ -1,6 +1,6 @@
 """Groups of claim sets: K studies for the K claims of a family, so that ids, order and origin tell nothing.
 
-- All studies of a group are of one split and one source: neither tells which claim is true.
+- All studies of a group are of one split, one source and one form of ids: none tells which claim is true.
 - In validation and test a study serves in few sets. A patient never serves in two about one condition, or
   about two of which one implies the other: a lung opacity in the left lower lobe is true wherever a
   consolidation there is, and is often there in the next study too, so that two such sets would give each
@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from nastdata.design.contextual.arrays.groups import Groups
+from nastdata.design.contextual.arrays.id_classes import class_ids
 from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.lines import Line, Pool, list_lines
 from nastdata.design.contextual.shares import find_mix
@@ -31,13 +32,16 @@ from nastdata.seeded import draw_int, mix_codes
 KINDS = ("none", "existence", "location", "severity")
 MOST_USES = 4
 """Sets that one study may serve where the recipe names no number."""
-MOST_TRAINED = 48
+MOST_TRAINED = 8
 """The same of splits in which sets may give each other away: training is no test."""
+ENOUGH = 150
+"""Sets about a condition in a held-out split from which on it needs no shorter ones; some are left out later
+for the shares."""
 MOST_SETS = 400_000
 """Sets of a build whose recipe has no limit: some two million pairs, which two cores and 3 GB can word."""
 MOST_AT_ONCE, MOST_TRAINED_AT_ONCE = 8, 100
 """Groups that a family makes before others have their turn, where studies are scarce and where not."""
-SPARE, SPARE_TRAINED = 1.5, 4.0
+SPARE = 4.0
 """How much more than the limit is formed, so that shares can be met by leaving groups out."""
 LEAST_SHARE = 0.02
 """Weight of a kind that the mix does not name, while it waits."""
@@ -70,26 +74,49 @@ class Former:
         return [_join(self.made[k]) for k in sorted(self.made)]
 
     def _fill_splits(self) -> None:
-        spare = [SPARE if self._asks_once(i) else SPARE_TRAINED for i in range(len(SPLITS))]
-        wanted = share_splits(self.table.split, self.recipe.splits) * spare
-        wanted *= min(self.recipe.limit or MOST_SETS, MOST_SETS)
-        source = self.table.studies["source"].to_numpy()
+        shares = share_splits(self.table.split, self.recipe.splits)
+        wanted = shares * SPARE * (self.recipe.limit or MOST_SETS)
+        source, form = self.table.studies["source"].to_numpy(), class_ids(self.table.studies)
+        held_out = min((s for i, s in enumerate(shares) if s > 0 and SPLITS[i] != "train"), default=1.0)
         for split in range(len(SPLITS)):
-            lines: list[Line] = []
-            for name in sorted(set(source[self.table.split == split].tolist())):
-                rows = np.flatnonzero((self.table.split == split) & (source == name)).astype(np.int32)
+            pools: list[Pool] = []
+            inside = self.table.split == split
+            for name, number in sorted(set(zip(source[inside].tolist(), form[inside].tolist(), strict=True))):
+                rows = np.flatnonzero(inside & (source == name) & (form == number)).astype(np.int32)
                 anew = not self._asks_once(split)
-                lines += list_lines(Pool(self.table, rows, self.sheet, self.recipe, self._apart, anew))
-            self._fill(split, lines, int(np.ceil(wanted[split])))
+                pools.append(Pool(self.table, rows, self.sheet, self.recipe, self._apart, anew))
+            enough = ENOUGH * max(1.0, shares[split] / held_out)
+            self._fill(split, pools, int(np.ceil(wanted[split])), enough)
 
-    def _fill(self, split: int, lines: list[Line], wanted: int) -> None:
-        """Ask lines for families until a split has what it is to have, or they have nothing left."""
-        waiting = _Waiting(lines, find_mix(self.recipe.claims.mix, KINDS), len(self.table.conditions))
+    def _fill(self, split: int, pools: list[Pool], wanted: int, enough: float) -> None:
+        """Make sets of K claims, then shorter ones about the conditions of which there are not enough."""
+        claims = self.recipe.claims
+        tally = _Tally(len(self.table.conditions))
+        formed = self._ask(split, [line for p in pools for line in list_lines(p)], wanted, tally)
+        for k in range(claims.k_min - 1, claims.least - 1, -1):
+            rare = frozenset(np.flatnonzero(tally.of_condition < enough).tolist())
+            if formed >= wanted or not rare:
+                break
+            lines = [line for p in pools for line in list_lines(p, (k,), rare)]
+            formed += self._ask(split, lines, wanted - formed, tally, enough)
+
+    def _ask(self, split: int, lines: list[Line], wanted: int, tally: _Tally, enough: float = np.inf) -> int:
+        """Ask lines for families until a split has what it is to have, or they have nothing left.
+
+        Lines whose conditions all have ``enough`` sets are passed over.
+
+        Returns:
+            How many sets were made.
+        """
+        waiting = _Waiting(lines, find_mix(self.recipe.claims.mix, KINDS), tally)
         once = self._asks_once(split)
         uses = self.recipe.claims.per_study or (MOST_USES if once else MOST_TRAINED)
         at_once = MOST_AT_ONCE if once else MOST_TRAINED_AT_ONCE
         formed = 0
         while formed < wanted and (line := waiting.find_next()) is not None:
+            if (tally.of_condition[list(line.conditions)] >= enough).all():
+                waiting.drop(line)
+                continue
             own = np.uint64(sum(1 << c for c in line.conditions))
             free = self._uses < uses
             offer = line.find(free & (self._taken[self._patient] & own == 0) if once else free)
@@ -105,6 +132,7 @@ class Former:
                 continue
             waiting.count(line, n * k)
             formed += n * k
+        return formed
 
     def _asks_once(self, split: int) -> bool:
         return self.recipe.claims.once == "all" or SPLITS[split] != "train"
@@ -152,20 +180,26 @@ class Former:
         return np.array([chosen[i][:n] for i in range(len(members))], np.int32).reshape(len(members), n).T
 
 
+class _Tally:
+    """How many sets of a split there are, by kind and by condition."""
+
+    def __init__(self, conditions: int) -> None:
+        self.of_kind = np.zeros(len(KINDS))
+        self.of_condition = np.zeros(conditions)
+
+
 class _Waiting:
     """Which line is next."""
 
-    def __init__(self, lines: list[Line], mix: Mapping[Any, float] | None, conditions: int) -> None:
-        self._lines = lines
+    def __init__(self, lines: list[Line], mix: Mapping[Any, float] | None, tally: _Tally) -> None:
+        self._lines, self._tally = lines, tally
         self._kind = np.array([KINDS.index(line.kind) for line in lines], np.int64)
-        self._about = np.zeros((len(lines), conditions), bool)
+        self._about = np.zeros((len(lines), len(tally.of_condition)), bool)
         for i, line in enumerate(lines):
             self._about[i, list(line.conditions)] = True
         self._open = np.ones(len(lines), bool)
         self._number = {id(line): i for i, line in enumerate(lines)}
         self._weight = np.array([max((mix or {}).get(kind, 0.0), LEAST_SHARE) for kind in KINDS])
-        self._of_kind = np.zeros(len(KINDS))
-        self._of_condition = np.zeros(conditions)
 
     def find_next(self) -> Line | None:
         """Return the line that costs least of the kind that is furthest below its share.
@@ -176,10 +210,10 @@ class _Waiting:
         there = np.bincount(self._kind[self._open], minlength=len(KINDS)) > 0
         if not there.any():
             return None
-        kind = int(np.where(there, self._of_kind / self._weight, np.inf).argmin())
+        kind = int(np.where(there, self._tally.of_kind / self._weight, np.inf).argmin())
         at = np.flatnonzero(self._open & (self._kind == kind))
         about = self._about[at]
-        cost = (np.where(about, self._of_condition, 0.0).max(axis=1) + 1.0) * about.sum(axis=1)
+        cost = (np.where(about, self._tally.of_condition, 0.0).max(axis=1) + 1.0) * about.sum(axis=1)
         return self._lines[int(at[cost.argmin()])]
 
     def drop(self, line: Line) -> None:
@@ -189,8 +223,8 @@ class _Waiting:
     def count(self, line: Line, sets: int) -> None:
         """Note that a line made so many sets."""
         about = self._about[self._number[id(line)]]
-        self._of_kind[KINDS.index(line.kind)] += sets
-        self._of_condition[about] += sets / about.sum()
+        self._tally.of_kind[KINDS.index(line.kind)] += sets
+        self._tally.of_condition[about] += sets / about.sum()
 
 
 def link_conditions(ontology: Ontology) -> Codes:

@@ -13,7 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from nastdata.design.contextual.arrays.search import Family, prune_board, search_families, set_board
+from nastdata.design.contextual.arrays.search import (
+    Board,
+    Family,
+    prune_board,
+    search_families,
+    set_board,
+)
 from nastdata.design.contextual.families import match_cells
 from nastdata.design.contextual.presence import list_plain_families
 from nastdata.design.contextual.study_states import Ints, StudyTable
@@ -28,6 +34,9 @@ LEAST_STUDIES = 10
 """Fewest studies that a scope is searched for."""
 TRIES_ALONE, TRIES_MIXED = 24, 8
 """Searches side by side for each K, in a scope of one condition and of several."""
+
+ROUNDS_AHEAD = 4
+"""Rounds of searches that are made at once where nothing has changed since the last."""
 
 Offer = tuple[Family, list[Ints]]
 """A family, and for each claim the free studies in which it alone is true, by number."""
@@ -77,11 +86,16 @@ class Pool:
 class SearchLine:
     """Families of one scope and kind, searched for among the studies that are free at the time."""
 
-    def __init__(self, pool: Pool, conditions: tuple[int, ...], kind: NegationType) -> None:
-        self.pool, self.conditions, self.kind = pool, conditions, kind
+    def __init__(
+        self, pool: Pool, conditions: tuple[int, ...], kind: NegationType, sizes: tuple[int, ...]
+    ) -> None:
+        self.pool, self.conditions, self.kind, self.sizes = pool, conditions, kind, sizes
         self._attempt = 0
         self._waiting: deque[Family] = deque()
         self._seen: set[Family] = set()
+        self._counts = np.zeros(0, np.int32)
+        self._boards: dict[int, Board] = {}
+        self._ahead: dict[tuple[int, int], Family | None] = {}
 
     def find(self, free: Bools) -> Offer | None:
         """Return the next family with free studies for each of its claims; None if there is none left."""
@@ -99,24 +113,42 @@ class SearchLine:
 
     def _search(self, free: Bools) -> None:
         """Search families of each K among the free studies, as many as searches bring."""
-        pool, claims = self.pool, self.pool.recipe.claims
+        pool = self.pool
         scope = pool.open(self.conditions)
         here = np.concatenate([[0], np.cumsum(free[scope.studies])])
-        whole = set_board(scope, pool.sheet, np.diff(here[scope.starts]).astype(np.int32), pool.apart)
+        rounds = self._set_boards(scope, np.diff(here[scope.starts]).astype(np.int32))
         tries = TRIES_ALONE if len(self.conditions) == 1 else TRIES_MIXED
         found: dict[Family, None] = {}
-        for k in range(claims.k_min, claims.k_max + 1):
-            board = whole and prune_board(whole, self.kind, k)
-            if board is None:
-                break
-            attempts = range(self._attempt, self._attempt + tries)
-            families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
-            found |= dict.fromkeys(f for f in families if f is not None and f not in self._seen)
+        for k, board in self._boards.items():
+            if (k, self._attempt) not in self._ahead:
+                attempts = range(self._attempt, self._attempt + rounds * tries)
+                families = search_families(board, self.kind, k, pool.recipe.seed, attempts)
+                self._ahead |= {(k, a): f for a, f in zip(attempts, families, strict=True)}
+            now = (self._ahead.pop((k, self._attempt + i)) for i in range(tries))
+            found |= dict.fromkeys(f for f in now if f is not None and f not in self._seen)
         self._attempt += tries
         if pool.anew:
             self._seen.update(found)
         luck = pool.recipe.seed, "family order"
         self._waiting.extend(sorted(found, key=lambda f: (draw_int(*luck, *map(str, f.claims)), f.claims)))
+
+    def _set_boards(self, scope: Scope, counts: Ints) -> int:
+        """Set the board of each K for these studies; return for how many rounds to search at once.
+
+        A try comes to the same end whenever it is made on the same board. So where studies serve often, and
+        the board was the same the last time, the tries of the next rounds are made with those of this one.
+        """
+        if len(counts) == len(self._counts) and np.array_equal(counts, self._counts):
+            return ROUNDS_AHEAD
+        self._counts, self._ahead, self._boards = counts, {}, {}
+        pool = self.pool
+        whole = set_board(scope, pool.sheet, counts, pool.apart)
+        for k in self.sizes:
+            board = whole and prune_board(whole, self.kind, k)
+            if board is None:
+                break
+            self._boards[k] = board
+        return 1
 
 
 class PlainLine:
@@ -141,15 +173,25 @@ class PlainLine:
 Line = SearchLine | PlainLine
 
 
-def list_lines(pool: Pool) -> Iterator[Line]:
-    """Give every line of a pool."""
+def list_lines(
+    pool: Pool, sizes: tuple[int, ...] | None = None, among: frozenset[int] | None = None
+) -> Iterator[Line]:
+    """Give every line of a pool.
+
+    Args:
+        pool: studies of one split and source.
+        sizes: which K, ascending; None: from the recipe's ``k_min`` to its ``k_max``.
+        among: conditions that may occur; None: all.
+    """
     recipe = pool.recipe
+    sizes = sizes or tuple(range(recipe.claims.k_min, recipe.claims.k_max + 1))
     kinds: tuple[NegationType, ...] = ("none", *recipe.negation_types)
     for conditions in list_scopes(pool.part, (1, 2, 3), MOST_SCOPES, LEAST_STUDIES, recipe.seed):
-        for kind in kinds:
-            yield SearchLine(pool, conditions, kind)
+        if among is None or among.issuperset(conditions):
+            for kind in kinds:
+                yield SearchLine(pool, conditions, kind, sizes)
     listed: dict[tuple[Any, ...], list[Family]] = defaultdict(list)
-    for family in list_plain_families(pool.part, pool.sheet, recipe):
+    for family in list_plain_families(pool.part, pool.sheet, recipe, sizes, among):
         listed[family.kind, family.conditions].append(family)
     for (_, conditions), families in listed.items():
         yield PlainLine(pool, conditions, families)

@@ -7,6 +7,7 @@ corpora with labels only can have, and where sides and grades alone make too few
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -21,21 +22,36 @@ MOST_PLAIN = 600
 """Families that are kept; those with more studies have the better chance."""
 
 
-def list_plain_families(table: StudyTable, sheet: Sheet, recipe: ContextualRecipe) -> list[Family]:
-    """List families of K plain statements about K conditions whose every member is true of some study."""
+def list_plain_families(
+    table: StudyTable,
+    sheet: Sheet,
+    recipe: ContextualRecipe,
+    sizes: Iterable[int],
+    among: Iterable[int] | None = None,
+) -> list[Family]:
+    """List families of K plain statements about K conditions whose every member is true of some study.
+
+    Args:
+        table: studies and states.
+        sheet: all statements.
+        recipe: the seed.
+        sizes: which K.
+        among: conditions that may occur; None: all.
+    """
+    about = range(len(table.conditions)) if among is None else sorted(among)
     vectors, counts = _count_label_vectors(table)
     bits = 1 << np.arange(vectors.shape[1], dtype=np.int64)
     known = (vectors >= 0) @ bits
     shown = (vectors == 1).astype(np.int32)
     plain = _find_plain(sheet)
     ranked = []
-    for k in range(recipe.claims.k_min, recipe.claims.k_max + 1):
+    for k in sizes:
         patterns = np.arange(1 << k)
         weights = (1 << np.arange(k)).astype(np.int32)
         # Statement i says "present" where bit i of the pattern is set; the state that makes only statement i
         # true contradicts the pattern everywhere but there.
         states = ((1 << k) - 1 - patterns)[:, None] ^ (1 << np.arange(k))[None, :]
-        for scope in combinations(range(vectors.shape[1]), k):
+        for scope in combinations(about, k):
             want = int(bits[list(scope)].sum())
             rows = np.flatnonzero((known & want) == want)
             if len(rows) < k:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import get_args
+
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from nastdata.design.contextual.arrays.groups import Groups
 from nastdata.design.contextual.families import Family
 from nastdata.design.contextual.study_states import CARRIED, Codes, StudyTable
 from nastdata.design.contextual.truth_table import ATTRIBUTES, Sheet
-from nastdata.records import Fact
+from nastdata.frames import name_values
+from nastdata.records import Fact, NegationType
 from nastdata.seeded import draw_int, mix_codes
 
 CLAIM_COLUMNS = (
@@ -18,13 +23,20 @@ CLAIM_COLUMNS = (
 )
 
 
-def fact_frame(facts: tuple[Fact, ...]) -> pl.DataFrame:
-    """Return facts as rows: ``fact`` (struct of four attributes) and ``negation_type``."""
-    parts = ("condition", "existence", "location", "severity")
-    columns = {p: pl.Series(p, [getattr(f, p) for f in facts], pl.String) for p in parts}
+NEGATION_TYPE = name_values(get_args(NegationType))
+
+
+def fact_frame(facts: Sequence[Fact], *, qualified: bool = False) -> pl.DataFrame:
+    """Return facts as rows: ``fact`` (struct of four attributes, or five) and ``negation_type``.
+
+    All are ``name_values``: ten million claims take four bytes each then.
+    """
+    parts = ("condition", "existence", "location", "severity", *(("qualifier",) if qualified else ()))
+    said = {p: [getattr(f, p) for f in facts] for p in parts}
+    columns = {p: pl.Series(p, values, name_values(values)) for p, values in said.items()}
     return pl.DataFrame(columns).select(
         pl.struct(parts).alias("fact"),
-        pl.Series("negation_type", [f.negation_type for f in facts], pl.String),
+        pl.Series("negation_type", [f.negation_type for f in facts], NEGATION_TYPE),
     )
 
 
@@ -37,7 +49,7 @@ def claim_rows(table: StudyTable, sheet: Sheet, families: list[Family], groups: 
     no part in them.
     """
     facts = fact_frame(sheet.facts)
-    names = pl.Series([*ATTRIBUTES], dtype=pl.String)
+    names = pl.Series([*ATTRIBUTES], dtype=name_values(ATTRIBUTES))
     kinds = pl.Series([f.kind for f in families], dtype=pl.String)
     mixed = pl.Series([len(f.conditions) > 1 for f in families], dtype=pl.Boolean)
     parts = []
@@ -113,7 +125,9 @@ def set_codes(table: StudyTable, families: list[Family], g: Groups) -> Codes:
 
 def name_codes(prefix: str, codes: pl.Series) -> pl.Series:
     """Return ids such as ``set-0f3a...``: a prefix and sixteen hexadecimal digits."""
-    return pl.Series([f"{prefix}-{code:016x}" for code in codes.to_list()], dtype=pl.String)
+    digits = pa.py_buffer(codes.to_numpy().astype(">u8").tobytes().hex().encode())
+    named = pl.Series(pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(codes), [None, digits]))
+    return pl.Series([prefix + "-"]) + named.cast(pl.String)
 
 
 def _arrange(g: Groups) -> tuple[np.ndarray, np.ndarray]:

@@ -165,6 +165,8 @@ class Logic:
 
     def judge(self, state: ConditionState, fact: Fact) -> bool | None:
         """Say whether a fact about the state's condition is true."""
+        if fact.location is not None and not state.sides and self.atlas.has_side(fact.location):
+            return None
         if fact.denies == "location":
             there = self._asserted(state, fact.location, fact.severity)
             return _both(self._asserted(state, None, fact.severity), _negate(there))

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import polars as pl
 
+from nastdata.computed.store import keep
 from nastdata.design.contextual.arrays.judging import (
     ATTRIBUTES,
     TRUE,
@@ -49,20 +50,48 @@ class Sheet:
 
 
 def judge_statements(table: StudyTable, logic: Logic, allowed: frozenset[str]) -> Sheet:
-    """Judge every statement of the allowed negation types in every state of its condition."""
-    facts: list[Fact] = []
-    numbers: list[tuple[int, ...]] = []
-    verdicts: list[Verdicts] = []
-    for condition, states in zip(table.conditions, table.states, strict=True):
-        said = [f for f in statements(condition, logic.ontology) if f.negation_type in {"none", *allowed}]
-        numbers.append(tuple(range(len(facts), len(facts) + len(said))))
-        facts += said
-        verdicts.append(judge_states(logic, states, said))
+    """Judge every statement of the allowed negation types in every state of its condition.
+
+    The verdicts follow from the ontology and the set of states alone, and are kept between builds
+    (``nastdata.computed.store``).
+    """
+    said = [
+        [f for f in statements(c, logic.ontology) if f.negation_type in {"none", *allowed}]
+        for c in table.conditions
+    ]
+    starts = np.cumsum([0, *map(len, said)]).tolist()
+    facts = [f for own in said for f in own]
+    states = [[repr(s) for s in own] for own in table.states]
+    kept = keep(
+        "verdicts",
+        [logic.ontology.fingerprint, sorted(allowed), states],
+        lambda: _judge_all(table, logic, said),
+        lambda made: all(
+            made.get(f"of {i}", np.zeros(0)).shape == (len(table.states[i]), len(own))
+            for i, own in enumerate(said)
+        ),
+    )
     single = np.zeros((len(facts), len(facts)), bool)
-    for own in numbers:
-        for a, b in combinations(own, 2):
-            single[a, b] = single[b, a] = len(differs_in(facts[a], facts[b])) == 1
-    return Sheet(tuple(facts), tuple(numbers), tuple(verdicts), single)
+    for i, (a, b) in enumerate(pairwise(starts)):
+        single[a:b, a:b] = kept[f"single {i}"]
+    return Sheet(
+        tuple(facts),
+        tuple(tuple(range(a, b)) for a, b in pairwise(starts)),
+        tuple(kept[f"of {i}"] for i in range(len(said))),
+        single,
+    )
+
+
+def _judge_all(table: StudyTable, logic: Logic, said: list[list[Fact]]) -> dict[str, np.ndarray]:
+    """Return each condition's verdicts, and which two of its statements differ in one attribute."""
+    made: dict[str, np.ndarray] = {}
+    for i, (states, own) in enumerate(zip(table.states, said, strict=True)):
+        made[f"of {i}"] = judge_states(logic, states, own)
+        single = np.zeros((len(own), len(own)), bool)
+        for a, b in combinations(range(len(own)), 2):
+            single[a, b] = single[b, a] = len(differs_in(own[a], own[b])) == 1
+        made[f"single {i}"] = single
+    return made
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,13 @@ same input gives the same answer on a busy machine too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nastdata.computed.store import keep
 from nastdata.design.mednega.integer_program import Types, assign_types, solve, state_problem
 from nastdata.design.mednega.planes import Cell
 from nastdata.design.mednega.pricing import price_problem
@@ -52,12 +54,66 @@ class Balance:
 def balance_split(types: Types, cells: Sequence[Cell], *, per_study: int, share: float | None) -> Balance:
     """Find the largest balanced design of one split.
 
+    It follows from its arguments alone, and is kept between builds (``nastdata.computed.store``).
+
     Args:
         types: The split's eligible studies by what they can serve as.
         cells: Usable (triple, plane) cells, as ``types.fits`` counts them.
         per_study: Items that one study may serve.
         share: Highest share of the split's items that one triple may have; None for no cap.
     """
+    fits = hashlib.sha256(np.packbits(types.fits).tobytes()).hexdigest()
+    asked = [fits, types.fits.shape, types.size.tolist(), [(*c.triple, c.plane) for c in cells]]
+    kept = keep(
+        "balance",
+        [*asked, per_study, share],
+        lambda: _pack(find_balance(types, cells, per_study=per_study, share=share), cells),
+        lambda made: made.get("groups", np.zeros(0)).shape == (len(cells),) and "served" in made,
+    )
+    return _unpack(kept, cells)
+
+
+def _pack(found: Balance, cells: Sequence[Cell]) -> dict[str, np.ndarray]:
+    """Take a solution apart: groups of each cell; (cell, member, type, studies) of what serves; figures."""
+    number = {cell: i for i, cell in enumerate(cells)}
+    groups = np.zeros(len(cells), np.int64)
+    for cell, n in found.groups.items():
+        groups[number[cell]] = n
+    rows = [(number[c], m, t, n) for (c, m), kinds in found.served.items() for t, n in kinds]
+    missing = np.nan
+    figures = [
+        found.reached,
+        found.bound,
+        missing if found.cap is None else found.cap,
+        missing if found.share is None else found.share,
+        found.proved,
+    ]
+    return {
+        "groups": groups,
+        "served": np.array(rows, np.int64).reshape(-1, 4),
+        "figures": np.array(figures, np.float64),
+    }
+
+
+def _unpack(kept: Mapping[str, np.ndarray], cells: Sequence[Cell]) -> Balance:
+    """Put together what ``_pack`` took apart."""
+    served: dict[tuple[Cell, int], list[tuple[int, int]]] = {}
+    for cell, member, kind, count in kept["served"].tolist():
+        served.setdefault((cells[cell], member), []).append((kind, count))
+    reached, bound, cap, share, proved = kept["figures"].tolist()
+    return Balance(
+        groups={cells[i]: int(kept["groups"][i]) for i in np.flatnonzero(kept["groups"]).tolist()},
+        served=served,
+        reached=int(reached),
+        bound=bound,
+        cap=None if np.isnan(cap) else int(cap),
+        share=None if np.isnan(share) else share,
+        proved=bool(proved),
+    )
+
+
+def find_balance(types: Types, cells: Sequence[Cell], *, per_study: int, share: float | None) -> Balance:
+    """Find what ``balance_split`` returns, without looking at what is kept."""
     whole = state_problem(types, cells, per_study)
     if not whole.cells:
         return Balance({}, {}, 0, 0.0, None, share, True)

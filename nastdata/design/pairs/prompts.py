@@ -1,8 +1,8 @@
 """The retrieval prompts of CON (arXiv 2512.17121): 99 ways to say that one finding is there, or is not.
 
 Structured prompts are the key-value and telegraphic forms of templates and headings; natural ones are
-sentences. ``{t}`` is the finding, ``{a}`` and ``{A}`` the finding with its article, ``{is}`` and ``{was}``
-the verb.
+sentences. ``{t}`` is the finding, ``{a}`` and ``{A}`` the finding with its article, ``{is}`` its
+verb.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ PATTERNS: dict[tuple[Style, Polarity], tuple[str, ...]] = {
         "Impression: negative for {t}",
     ),
     ("natural", "positive"): (
-        *("There {is} {a}.", "There {is} evidence of {a}.", "There {was} {a}.", "{A} {is} present."),
+        *("There {is} {a}.", "There {is} evidence of {a}.", "{A} {is} identified.", "{A} {is} present."),
         *("{A} {is} seen.", "{A} {is} noted.", "{A} {is} evident.", "{A} {is} visible."),
         *("The {s} shows {a}.", "The {s} demonstrates {a}.", "The {s} reveals {a}.", "This {s} shows {a}."),
         *("This {s} is positive for {t}.", "The {s} shows evidence of {a}.", "The {s} shows signs of {a}."),
@@ -66,7 +66,7 @@ PATTERNS: dict[tuple[Style, Polarity], tuple[str, ...]] = {
         *(
             "There {is} no {t}.",
             "There is no evidence of {a}.",
-            "There {was} no {t}.",
+            "No {t} {is} identified.",
             "No {t} {is} present.",
         ),
         *("No {t} {is} seen.", "No {t} {is} noted.", "No {t} {is} evident.", "{A} {is} not seen."),
@@ -106,7 +106,6 @@ def retrieval_prompts(ontology: Ontology, condition: str) -> list[Prompt]:
         "A": named[0].upper() + named[1:],
         "s": ontology.subject.text,
         "is": "are" if plural else "is",
-        "was": "were" if plural else "was",
     }
     return [
         Prompt(condition, pattern.format_map(words), style, polarity)

@@ -19,8 +19,9 @@ def ask_presence(ontology: Ontology, condition: str) -> str:
 
 
 def ask_absence(ontology: Ontology, condition: str) -> str:
-    """Return "Is this chest radiograph free of pleural effusion?"."""
-    return f"Is this {ontology.subject.text} free of {ontology.condition_by_name[condition].text}?"
+    """Return "Is this chest radiograph free of any pleural effusion?"."""
+    known = ontology.condition_by_name[condition]
+    return f"Is this {ontology.subject.text} free of {'any ' if known.article else ''}{known.text}?"
 
 
 def name_finding(ontology: Ontology, condition: str) -> str:

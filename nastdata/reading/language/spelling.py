@@ -30,6 +30,8 @@ PLAINLY = str.maketrans(
 _ACCENTS = dict(zip("áàâäãåçéèêëíìîïñóòôöõúùûüý", "aaaaaaceeeeiiiinooooouuuuy", strict=True))
 _CHOICE = re.compile(r"\(([^()]*\|[^()]*)\)")
 _SHORT = 4
+_LONGEST = 60
+"""Letters of a word; what is longer is none, and would take the stemmer long."""
 _MOST = 50_000
 """Words whose stems are kept."""
 
@@ -114,6 +116,8 @@ def _make_stemmer(language: str) -> Callable[[str], str]:
     once = snowballstemmer.stemmer(language).stemWord
 
     def stem(word: str) -> str:
+        if len(word) > _LONGEST:
+            return word
         while (shorter := once(word)) != word:
             word = shorter
         return word

@@ -123,7 +123,7 @@ def _read_annotation(note: Mapping[str, Any], columns: tuple[str, ...]) -> Row:
     for result in note["result"]:
         name, value = result["from_name"], result["value"]
         if name not in columns:
-            raise ValueError(f"'{name}' is no question of this review")
+            raise ValueError(f"'{name}' is not a question of this review")
         found = value["choices"] if result["type"] == "choices" else value["text"]
         if result["type"] == "choices" and len(found) != 1:
             raise ValueError(f"'{name}' has {len(found)} answers")

@@ -168,7 +168,7 @@ def _read_answer(row: Row, item: Item, name: str) -> Answer:
         if q not in item.questions:
             raise ValueError(f"'{q}' is not asked of item {item.n}")
         if value not in VALUES:
-            raise ValueError(f"'{row[q]}' is no answer to '{q}' (yes, no or unsure)")
+            raise ValueError(f"'{row[q]}' is not an answer to '{q}' (yes, no or unsure)")
     lacking = [q for q in item.questions if q not in given]
     if given and lacking:
         raise ValueError(f"item {item.n} has no answer to {', '.join(lacking)}")
@@ -179,7 +179,7 @@ def _read_answer(row: Row, item: Item, name: str) -> Answer:
         raise ValueError(f"item {item.n} has a comment or a correction, but no answers")
     seconds = row.get("seconds", "").strip().removesuffix(".0")
     if seconds and not (seconds.isascii() and seconds.isdigit() and len(seconds) < 8):
-        raise ValueError(f"'{row['seconds']}' is no number of seconds")
+        raise ValueError(f"'{row['seconds']}' is not a number of seconds")
     return Answer(
         item.n,
         name,
@@ -200,7 +200,7 @@ def _read_corrections(row: Row, item: Item) -> dict[str, str]:
             continue
         if not colon or slot not in item.slots or not text:
             raise ValueError(
-                f"'{line[:60]}' is no correction: write 'SLOT: text', with one of {', '.join(item.slots)}"
+                f"'{line[:60]}' is not a correction: write 'SLOT: text', with one of {', '.join(item.slots)}"
             )
         if len(text) > LONGEST_TEXT:
             raise ValueError(f"the correction of {slot} is longer than {LONGEST_TEXT:,} characters")
@@ -218,7 +218,7 @@ def check_name(name: str) -> str:
     """
     clean = clean_line(name)
     if not clean or clean != name.strip() or len(clean) > 60:
-        raise ValueError(f"'{name[:60]}' is no name: 1 to 60 characters in one line")
+        raise ValueError(f"'{name[:60]}' is not a name: 1 to 60 characters in one line")
     return clean
 
 

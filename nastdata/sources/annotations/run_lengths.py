@@ -44,9 +44,9 @@ def measure_runs(text: str, width: int, height: int) -> MaskArea:
     try:
         numbers = np.array(text.split(), dtype=np.int64)
     except (ValueError, OverflowError):
-        raise ValueError("run lengths that are no numbers") from None
+        raise ValueError("run lengths that are not numbers") from None
     if len(numbers) == 0 or len(numbers) % 2:
-        raise ValueError("run lengths that are no pairs")
+        raise ValueError("run lengths that are not pairs")
     gaps, lengths = numbers[::2], numbers[1::2]
     if (gaps < 0).any() or (lengths < 1).any():
         raise ValueError("a run length below one")

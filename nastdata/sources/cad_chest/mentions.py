@@ -151,7 +151,7 @@ def list_entities(record: dict[str, Any]) -> list[dict[str, Any]]:
             {"entity_name": k, **_tidy_keys(v)} if isinstance(v, dict) else v for k, v in entity.items()
         ]
     if not isinstance(entity, list) or not all(isinstance(e, dict) for e in entity):
-        raise ValueError("its 'entity' is no list of mentions")
+        raise ValueError("its 'entity' is not a list of mentions")
     return entity
 
 

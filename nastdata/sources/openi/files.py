@@ -100,7 +100,7 @@ def read_report(data: bytes) -> Report:
     uid = root.find("uId")
     name = uid.get("id", "").strip() if uid is not None else ""
     if not name:
-        raise ValueError("no report: no uId")
+        raise ValueError("not a report: it has no uId")
     texts = [
         SPACES.sub(" ", "".join(part.itertext())).strip()
         for part in root.iter("AbstractText")

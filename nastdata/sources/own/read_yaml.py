@@ -94,7 +94,7 @@ def load_plain(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise UserError("nested too deep", where=str(path)) from None
     except (ValueError, TypeError) as e:
-        raise UserError(f"holds a value that is none ({str(e)[:120]})", where=str(path)) from None
+        raise UserError(f"holds a value that can't be read ({str(e)[:120]})", where=str(path)) from None
     if not isinstance(data, dict):
         raise UserError("holds no keys", where=str(path), how="see docs/own-data.md, or nastdata sources new")
     return data

@@ -10,6 +10,7 @@ from nastdata.ontology import Ontology
 from nastdata.reading.parse import get_parser
 from nastdata.records import Fact
 from nastdata.sources.denials import find_narrower
+from nastdata.sources.normal_findings import find_normal
 from nastdata.sources.places import is_partial, read_map
 
 REGISTER, LANGUAGE = "spanish", "es"
@@ -36,7 +37,7 @@ class ReportSentences:
     """Reads the sentences of PadChest's reports."""
 
     def __init__(self, ontology: Ontology) -> None:
-        self._parser = get_parser(ontology, REGISTER)
+        self._ontology, self._parser = ontology, get_parser(ontology, REGISTER)
         self._whole = {p.name for p in ontology.places if p.side == "both" and p.region is None}
         self._known: dict[str, Sentence] = {}
 
@@ -53,10 +54,11 @@ class ReportSentences:
     def _read_new(self, sentence: str) -> Sentence:
         text = f"{sentence} ."
         reading = self._parser.parse(text, report=True)
+        normal = [] if _CHANGE.search(sentence) else find_normal([sentence], LANGUAGE, self._ontology)
         if not reading.facts:
-            return _NOTHING
+            return Sentence(tuple(normal)) if normal else _NOTHING
         partial = is_partial(sentence, LANGUAGE)
-        facts, gone = [], set()
+        facts, gone = normal, set()
         for parsed in reading.facts:
             fact = parsed.fact
             if parsed.time in GONE or (fact.existence == "absent" and _CHANGE.search(sentence)):

@@ -110,7 +110,9 @@ def read_votes(table: Table, images: dict[str, ImageReadings], labels: LabelMap,
     unknown = [c for c in columns if not labels.knows(c)]
     if unknown:
         raise UserError(
-            f"column '{unknown[0]}' is no label of VinDr-CXR", where=str(table.path), how="correct the file"
+            f"column '{unknown[0]}' is not a label of VinDr-CXR",
+            where=str(table.path),
+            how="correct the file",
         )
     looked_for = tuple(c for c in columns if fold(c) != NORMAL)
     for cells in table.frame.iter_rows(named=True):
@@ -140,7 +142,7 @@ def read_sizes(tables: Iterator[Table]) -> dict[str, tuple[float, float]]:
     """Return image -> (width, height) from tables of sizes.
 
     Raises:
-        UserError: if a cell is no number.
+        UserError: if a cell is not a number.
     """
     sizes: dict[str, tuple[float, float]] = {}
     for table in tables:

@@ -137,6 +137,8 @@ class FactGrammar:
         """
         found: dict[str, str] = {}
         for plan_id, text in self._generate(fact):
+            if fact.qualifier and text.split().count(fact.qualifier) > 1:  # "a visible effusion is visible"
+                continue
             found.setdefault(f"{capitalize(text)}.", plan_id)
         return tuple(Sentence(plan_id, text) for text, plan_id in found.items())
 
@@ -146,8 +148,8 @@ class FactGrammar:
         place = self._ontology.place_by_name[fact.location] if fact.location is not None else None
         column = 2 if fact.existence == "absent" or fact.denies else 1
         if fact.denies is None:
-            for noun in self._make_nouns(condition, fact.severity, place):
-                graded = fact.severity is not None and condition.article is not None
+            for noun in self._make_nouns(condition, fact.severity, place, fact.qualifier):
+                graded = (fact.severity or fact.qualifier) is not None and condition.article is not None
                 yield from self._say(noun, column, bare=not graded)
             if place is not None:
                 noun = self._make_noun(condition, fact.severity, many=place.side == "both")
@@ -232,10 +234,12 @@ class FactGrammar:
             "do": "do" if many else "does",
         }
 
-    def _make_nouns(self, condition: Condition, grade: str | None, place: Place | None) -> Iterator[_Noun]:
+    def _make_nouns(
+        self, condition: Condition, grade: str | None, place: Place | None, qualifier: str | None = None
+    ) -> Iterator[_Noun]:
         """Yield the noun phrases of a finding: its place before the noun, or still to come."""
         if place is None:
-            yield self._make_noun(condition, grade)
+            yield self._make_noun(condition, grade, qualifier=qualifier)
             return
         both = place.side == "both"
         if place.adjective is not None and not self._misleads(place, condition):
@@ -247,10 +251,13 @@ class FactGrammar:
     def _misleads(self, place: Place, condition: Condition) -> bool:
         """Whether the adjective can't stand before the name.
 
-        It can't if it and the name's first words name another place ("right" + "lung lesion"), or if a word
-        would come twice ("right upper lung zone" + "lung lesion").
+        It can't if the ontology says so ("a right fracture"), if it and the name's first words name another
+        place ("right" + "lung lesion"), or if a word would come twice ("right upper lung zone" + "lung
+        lesion").
         """
         words = condition.text.split(" ")
+        if place.name in condition.after_noun:
+            return True
         if set(str(place.adjective).split(" ")) & set(words):
             return True
         starts = {f"{place.adjective} {' '.join(words[:n])}" for n in range(1, len(words))}
@@ -258,7 +265,13 @@ class FactGrammar:
         return any(starts & {p.name, p.adjective, *p.synonyms} for p in others)
 
     def _make_noun(
-        self, condition: Condition, grade: str | None, adjective: str | None = None, *, many: bool = False
+        self,
+        condition: Condition,
+        grade: str | None,
+        adjective: str | None = None,
+        *,
+        many: bool = False,
+        qualifier: str | None = None,
     ) -> _Noun:
         """Build a noun phrase.
 
@@ -267,13 +280,14 @@ class FactGrammar:
             grade: before everything else; as an adverb before a participle ("mildly enlarged ...").
             adjective: of place.
             many: whether the finding is on both sides, which takes a plural or no article.
+            qualifier: before everything else, in place of a grade ("focal consolidation").
         """
         plural = find_plural(condition) if many else None
         name = plural or condition.text
         if adverb := self._find_adverb(condition, str(grade)):
             words = [adjective, adverb, name]
         else:
-            words = [grade and self._ontology.word_grade(condition.name, grade), adjective, name]
+            words = [qualifier, grade and self._ontology.word_grade(condition.name, grade), adjective, name]
         bare = " ".join(w for w in words if w)
         counted = condition.article is not None and not many
         articled = f"{choose_article(bare)} {bare}" if counted else bare

@@ -135,7 +135,8 @@ class ModelWriter:
 
 def name_fact(fact: Fact) -> tuple[str, ...]:
     """Return a fact's values as the draws about it are named."""
-    return tuple(str(v) for v in (fact.condition, fact.existence, fact.location, fact.severity, fact.denies))
+    parts = (fact.condition, fact.existence, fact.location, fact.severity, fact.denies)
+    return tuple(str(v) for v in (*parts, *((fact.qualifier,) if fact.qualifier else ())))
 
 
 def describe_fact(fact: Fact, ontology: Ontology) -> dict[str, str | None]:
@@ -150,7 +151,7 @@ def describe_fact(fact: Fact, ontology: Ontology) -> dict[str, str | None]:
     if fact.existence == "absent" and (fact.location or fact.severity):
         statement = "there is none of the place and grade named below"
     return {
-        "text": ontology.condition_by_name[fact.condition].text,
+        "text": " ".join(w for w in (fact.qualifier, ontology.condition_by_name[fact.condition].text) if w),
         "statement": statement,
         "location": place,
         "severity": fact.severity,

@@ -297,7 +297,7 @@ def test_join_by_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "rows", "what"),
     [
-        (["study_id", "Edema"], [("s50000001", "0.73")], "line 2, column 'Edema'.*'0.73' is no label"),
+        (["study_id", "Edema"], [("s50000001", "0.73")], "line 2, column 'Edema'.*'0.73' is not a label"),
         (
             ["study_id", "Edema", "Fracture"],
             [("s50000001", "1", "2"), ("s50000002", "1", "3")],
@@ -313,7 +313,7 @@ def test_join_by_row(tmp_path: Path) -> None:
         (
             ["study_id", "facts"],
             [("s50000001", '[{"condition": "Edema", "existence": "perhaps so"}]')],
-            "no label",
+            "not a label",
         ),
         (["study_id", "facts"], [("s50000001", '[{"condition": "Hernia"}]')], "no label and no fact"),
         (

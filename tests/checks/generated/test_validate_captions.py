@@ -44,7 +44,7 @@ def test_exit_codes_follow_the_share_of_contradictions(run: Run, tables: Path, t
     assert run("validate", "good.csv", *out, cwd=tables).returncode == 0
     done = run("validate", "bad.csv", *out, cwd=tables)
     assert done.returncode == 1
-    assert "findings contradicted" in done.stderr
+    assert "findings are contradicted" in done.stderr
     assert run("validate", "bad.csv", *out, "--max-contradicted", "0.5", cwd=tables).returncode == 0
     assert run("validate", "bad.csv", "--against", "nosuch.csv", cwd=tables).returncode == 2
     assert run("validate", "nosuch.csv", "--against", "labels.csv", cwd=tables).returncode == 2

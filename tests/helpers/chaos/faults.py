@@ -112,9 +112,11 @@ def build_without_memory(lab: Lab) -> Trial:
     code = run.finish()
     if code == 0:
         return Trial(hit=False)
-    # polars ends the process itself where it gets no memory: then there is nothing of ours to say
-    aborted = code == -signal.SIGABRT
-    return again(lab, out, in_words=run.in_words and (aborted or code == 2))
+    # A library that gets no memory may end the process itself, by a signal: then nothing of ours can speak.
+    aborted = code in (-signal.SIGABRT, -signal.SIGSEGV)
+    in_words = run.in_words and (aborted or code == 2)
+    note = "" if in_words else f"exit code {code}: " + " / ".join(run.lines[-6:])
+    return again(lab, out, in_words=in_words, note=note)
 
 
 def _limit_memory(pid: int, more: int) -> None:

@@ -46,10 +46,11 @@ def answers_damaged(lab: Lab) -> Trial:
         run = _start(lab, out, url, cache)
         code = run.finish(300)
         told = run.in_words and code in (0, 1, 2)
+        note = "" if told else f"exit code {code}: " + " / ".join(run.lines[-6:])
         sound = is_whole(out) or not out.exists()
         for path in out.parent.glob("a.sqlite*"):
             path.unlink()
-        return _finish(lab, out, url, cache, told, sound)
+        return _finish(lab, out, url, cache, told, sound, note)
 
 
 def _start(lab: Lab, out: Path, url: str, cache: Path) -> Run:
@@ -57,7 +58,7 @@ def _start(lab: Lab, out: Path, url: str, cache: Path) -> Run:
     return lab.start(out, *more, recipe=RECIPE, environment=KEY)
 
 
-def _finish(lab: Lab, out: Path, url: str, cache: Path, told: bool, sound: bool) -> Trial:
+def _finish(lab: Lab, out: Path, url: str, cache: Path, told: bool, sound: bool, note: str = "") -> Trial:
     """Run again with the server well, and compare with a build of its own."""
     run = _start(lab, out, url, cache)
     code = run.finish(300)
@@ -65,7 +66,7 @@ def _finish(lab: Lab, out: Path, url: str, cache: Path, told: bool, sound: bool)
     other = _start(lab, whole, url, out.parent / "b.sqlite")
     if other.finish(300) != 0 or code != 0:
         return Trial(True, told, sound, code == 0, False, " ".join([*run.lines, *other.lines])[-300:])
-    return Trial(True, told, sound, True, hash_tree(out) == hash_tree(whole))
+    return Trial(True, told, sound, True, hash_tree(out) == hash_tree(whole), note)
 
 
 def open_lab(root: Path, seed: int) -> Lab:

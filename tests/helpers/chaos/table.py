@@ -18,7 +18,11 @@ FAULTS: dict[str, tuple[str, Fault, int]] = {
     "SIGINT": ("at a random point", faults.hit_by_signal(signal.SIGINT, 130), 2),
     "worker killed": ("kill -9 of a worker process", faults.worker_killed, 1),
     "out of memory in a worker": ("RLIMIT_AS of a worker process", faults.worker_without_memory, 1),
-    "out of memory": ("RLIMIT_AS of the build, from a random stage on", faults.build_without_memory, 2),
+    "out of memory": (
+        "RLIMIT_AS of the build, from a random stage on (a library may end the process by a signal)",
+        faults.build_without_memory,
+        2,
+    ),
     "disk full": ("a tmpfs too small, then with room", faults.disk_full, 2),
     "files too large": ("RLIMIT_FSIZE, as a quota would", faults.file_limit, 1),
     "read-only output": ("a tmpfs made read-only, before or during", faults.read_only, 2),

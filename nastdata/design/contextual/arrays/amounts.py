@@ -2,8 +2,8 @@
 
 Rows of one kind of negation about the same conditions are a *cell*. What is sought is how many rows of
 each cell to keep, so that there are as many as possible while no condition is above its cap and the kinds
-are near
-their shares.
+are near their shares. Many choices keep that many; of these, one in which the conditions with few rows keep
+theirs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ ENOUGH = 0.95
 SCARCE = 0.5
 """Part of the rows below which the scarcest kind no longer holds the others back: it is taken whole, and the
 others keep their proportions among themselves."""
+
+
+NEARLY = 0.98
+"""Part of the rows that is enough while rows are dealt to the conditions that have few."""
+EVEN, FIRST, WEIGHT = 1.0, 0.25, 4.0
+"""A condition's rows count up to an even share, and more up to a quarter of one."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +63,26 @@ def choose_amounts(
     full = (shares > 0) & (np.bincount(cells.kind, cells.have, len(shares)) > 0)
     while True:
         for slack in SLACKS:
-            found = _solve(cells, target, cap, unit, np.where(full, shares, 0.0), slack)
+            named = np.where(full, shares, 0.0)
+            found = _solve(cells, target, cap, unit, named, slack)
             if found.sum() >= ENOUGH * most:
-                return found
+                break
         if found.sum() >= SCARCE * most or full.sum() < 2:
-            return found
+            return _solve(cells, target, cap, unit, named, slack, NEARLY * found.sum())
         have = np.bincount(cells.kind, cells.have, len(shares))
         full[np.where(full, have / np.where(full, shares, 1.0), np.inf).argmin()] = False
 
 
 def _solve(
-    cells: Cells, target: float, cap: float | None, unit: Floats, shares: Floats | None, slack: float
+    cells: Cells,
+    target: float,
+    cap: float | None,
+    unit: Floats,
+    shares: Floats | None,
+    slack: float,
+    least: float | None = None,
 ) -> Floats:
-    """Return the amounts that keep the most rows.
+    """Return the amounts that keep the most rows, or those that are most even and keep ``least``.
 
     ``shares`` that are 0 hold nothing back; the others hold among the kinds that have one.
     """
@@ -77,7 +90,8 @@ def _solve(
 
     if not cells.have.sum():
         return np.zeros_like(cells.have)
-    left, right = [np.ones((1, len(cells.have)))], [np.array([float(target)])]
+    n, conditions = cells.about.shape
+    left, right = [np.ones((1, n))], [np.array([float(target)])]
     if cap is not None:
         left.append((cells.about - cap).T)
         right.append(unit * (1.0 - cap))
@@ -87,14 +101,26 @@ def _solve(
         for kind in np.flatnonzero((shares > 0) & (each < 1)):
             left.append(((cells.kind == kind) - each[kind] * bound)[None, :].astype(np.float64))
             right.append(np.zeros(1))
+    worth, most = np.ones(n), cells.have
+    if least is not None:
+        # two more numbers a condition: its rows, counted up to an even share and up to a part of it
+        steps = 2 * conditions
+        left = [np.pad(part, ((0, 0), (0, steps))) for part in left]
+        counted = np.concatenate([-cells.about.T, -cells.about.T])
+        left += [np.concatenate([counted, np.eye(steps)], axis=1)]
+        left += [np.concatenate([-np.ones((1, n)), np.zeros((1, steps))], axis=1)]
+        right += [np.zeros(steps), np.array([-least])]
+        share = least / max(int((cells.about.T @ cells.have > 0).sum()), 1)
+        worth = np.concatenate([np.zeros(n), np.ones(conditions), np.full(conditions, WEIGHT)])
+        most = np.concatenate([most, np.full(conditions, EVEN * share), np.full(conditions, FIRST * share)])
     solved = linprog(
-        -np.ones(len(cells.have)),
+        -worth,
         A_ub=np.concatenate(left),
         b_ub=np.concatenate(right),
-        bounds=np.stack([np.zeros(len(cells.have)), cells.have], axis=1),
+        bounds=np.stack([np.zeros(len(most)), most], axis=1),
         method="highs",
     )
     if solved.x is None:
         raise AssertionError(f"the programme of shares has no solution: {solved.message}")
-    found: Floats = np.maximum(solved.x, 0.0)
+    found: Floats = np.maximum(solved.x[:n], 0.0)
     return found

@@ -61,7 +61,8 @@ def _judge(records: _Records, fact: Fact) -> Answer:
         return (not_so, so) if fact.existence == "absent" else (so, not_so)
     rest = (None, fact.severity) if fact.denies == "location" else (fact.location, None)
     rest_so, rest_not = records.ask(*rest)
-    return rest_so & not_so, rest_not | so
+    seen = records.show(fact.location)
+    return rest_so & not_so & seen, (rest_not | so) & seen
 
 
 def _depart(records: _Records, fact: Fact, gone: Bools, unknown: Bools) -> Verdicts:
@@ -142,6 +143,12 @@ class _Records:
         if place is not None and self._logic.atlas.has_side(place):
             so, not_so = so & self._sides, not_so & self._sides
         return so, not_so
+
+    def show(self, place: str | None) -> Bools:
+        """Of each state: whether its image shows the side of a place, if it has one."""
+        if place is not None and self._logic.atlas.has_side(place):
+            return self._sides
+        return np.ones(len(self._states), bool)
 
     def _is_free(self, spot: Spot, lobes: bool) -> Bools:
         """Of each state: neither its records nor what may show as them touch a spot."""

@@ -12,7 +12,7 @@ import numpy as np
 from nastdata.design.contextual.study_states import Ints
 from nastdata.design.contextual.truth_table import TRUE, UNUSABLE, Bools, Scope, Sheet
 from nastdata.records import NegationType
-from nastdata.seeded import draw_int, draw_unit
+from nastdata.seeded import draw_after, draw_unit
 
 MOST_STATES = 384
 """Joint states, the commonest ones, that a search looks at."""
@@ -64,6 +64,13 @@ class Board:
         """Studies in which each statement is true."""
         return self.weight @ self.true
 
+    @cached_property
+    def exclusive(self) -> Bools:
+        """Columns x columns: each is true in a study in which the other is false, and they fit together."""
+        alone = (self.weight[:, None] * self.true).T @ self.false
+        fit: Bools = (alone >= 1) & (alone.T >= 1)
+        return fit if self.single is ALL else fit & self.single
+
 
 def set_board(
     scope: Scope, sheet: Sheet, counts: Ints | None = None, apart: Bools | None = None
@@ -112,11 +119,7 @@ def prune_board(board: Board, kind: NegationType, k: int) -> Board | None:
         The smaller board; None if no family can be on it.
     """
     allowed, wanted = _columns(board, kind)
-    weighted = board.weight[:, None] * board.true
-    alone = weighted.T @ board.false
-    fit = (alone >= 1) & (alone.T >= 1)
-    if board.single is not ALL:
-        fit &= board.single
+    fit = board.exclusive
     keep = allowed & (board.support > 0)
     while True:
         company = (fit & keep).sum(axis=1)
@@ -165,6 +168,7 @@ def search_families(
     ranked = starts[np.argsort(-board.support[starts], kind="stable")]
     # The square leans towards frequent statements without ever shutting out the rare ones.
     first = [int(ranked[int(draw_unit(seed, *key, "start") ** 2 * len(ranked))]) for key in keys]
+    draws_of = [draw_after(seed, *key) for key in keys]
     live = np.arange(len(keys))
     picked = np.full((len(keys), k), -1, np.int64)
     picked[:, 0] = first
@@ -184,10 +188,11 @@ def search_families(
         live, good = live[going], good[going]
         if not len(live):
             break
-        new = np.empty(len(live), np.int64)
-        for i, (attempt, fit) in enumerate(zip(live, good, strict=True)):
-            options = np.flatnonzero(fit)
-            new[i] = options[draw_int(seed, *keys[attempt], n) % len(options)]
+        draws = np.array([draws_of[attempt](n) for attempt in live], np.uint64)
+        # the columns that are good, row after row: of each row the one that the draw picks
+        count = good.sum(axis=1)
+        at = (draws % count.astype(np.uint64)).astype(np.int64)
+        new = np.nonzero(good)[1][np.cumsum(count) - count + at]
         true, false = board.true_of[new], board.false_of[new]
         members[live, n] = free[live] * true
         members[live, :n] *= false[:, None, :]

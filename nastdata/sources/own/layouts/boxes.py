@@ -18,7 +18,7 @@ NUMBER = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?"
 
 
 def list_numbers(columns: tuple[str, ...], decimal: str) -> list[pl.Expr]:
-    """Return the four numbers of a box as expressions; null where a cell is no number."""
+    """Return the four numbers of a box as expressions; null where a cell is not a number."""
 
     def number(text: pl.Expr) -> pl.Expr:
         clean = text.str.replace(",", ".", literal=True) if decimal == "," else text
