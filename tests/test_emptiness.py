@@ -38,7 +38,7 @@ def test_an_empty_config_says_why_and_what_to_do() -> None:
     empty = pl.DataFrame({"split": []}, schema={"split": pl.String})
     told = explain_empty({"contextual_claims": empty, "contextual_captions": empty}, studies, recipe)
     assert told["contextual_claims"].startswith(
-        "a set of five claims needs a finding with five different states"
+        "a set of two claims needs a finding with two different states"
     )
     assert "2 facts with no places and no grades" in told["contextual_claims"]
     assert "--set claims.enabled=false" in told["contextual_claims"]
@@ -110,7 +110,7 @@ def test_existence_alone_makes_captions_and_says_that_there_are_no_claims(run: R
     done = run(*args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (
-        "contextual_claims: none: a set of five claims needs a finding with five different states"
+        "contextual_claims: none: a set of two claims needs a finding with two different states"
         in done.stdout
     )
     assert "warning: contextual_captions: no rows in " in done.stderr

@@ -41,8 +41,8 @@ def _explain(config: str, studies: pl.DataFrame, recipe: BuildRecipe) -> str:
         if config == "contextual_claims":
             k = recipe.claims.least
             return (
-                f"a set of {_spell(k)} claims needs a finding with {_spell(k)} different states, by place or "
-                f"grade, each seen in a study of the same split; the source gives {known}. Use a source with "
+                f"a set of {_spell(k)} claims needs a finding with {_spell(k)} different states, each seen "
+                f"in a study of the same split; the source gives {known}. Use a source with "
                 "places or grades, add studies, or leave claims out (--set claims.enabled=false)"
             )
         return (

@@ -34,10 +34,10 @@ Role = Literal["findings", "parts", "silent"]
 
 _GOES_ON = frozenset(
     symbols(
-        "article other some_of relative all denial none_of neither not preposition of auxiliary past modal can_be and or"
-        " nor comma open_bracket close_bracket shows there_is with together sign_of presence doubt_next property"
-        " grade grade_adverb colon slash such_as accompanied causes number fails resolution nearly excluding"
-        " previous lies asks follows"
+        "article other some_of relative all denial none_of neither not preposition of auxiliary past modal"
+        " can_be and or nor comma open_bracket close_bracket shows there_is with together sign_of presence"
+        " doubt_next property grade grade_adverb colon slash such_as accompanied causes number fails"
+        " resolution nearly excluding previous lies asks follows"
     )
 )
 """After one of these a line isn't complete."""

@@ -107,7 +107,8 @@ def test_a_cache_that_is_not_there_yet_is_no_error(run: object, tmp_path: Path) 
     place = tmp_path / "answers.sqlite"
     for command in ("list", "show"):
         done = run("cache", command, "--cache", str(place))  # type: ignore[operator]
-        assert (done.returncode, done.stdout) == (0, f"no answers are kept yet ({place})\n"), done.stderr
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"no answers are kept yet ({place})\n")
     assert run("cache", "list", "--json", "--cache", str(place)).stdout == "[]\n"  # type: ignore[operator]
     done = run("cache", "clear", "--yes", "--cache", str(place))  # type: ignore[operator]
     assert done.returncode == 2 and "no answers are kept yet" in done.stderr

@@ -108,7 +108,7 @@ def test_tables_of_negbench(native: Any, tiny: tuple[Path, Path], tmp_path: Path
     [
         ("a,b\n1,2\n", "neither of NegBench"),
         ("correct_answer,caption_0,caption_1,image_path\n7,a,b,x.png\n", "row 2"),
-        ("filepath,captions\nx.png,not a list\n", "no list of strings"),
+        ("filepath,captions\nx.png,not a list\n", "not a list of strings"),
     ],
 )
 def test_a_wrong_table_is_told(text: str, says: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ _RESOLVED = symbols("resolved")
 _RESOLUTION = SYMBOL["resolution"]
 _BESIDE_SUBJECT = frozenset(symbols("preposition article place place_adverbial filler"))
 _STOP = SYMBOL["full_stop"]
+_PROPERTY = SYMBOL["property"]
 _RECURRED = symbols("recurred")
 _FINITE = frozenset(symbols("auxiliary"))
 _GONE = frozenset(symbols("resolved absent"))
@@ -91,7 +92,8 @@ class Cues(Exceptions):
         if self._aside:
             return
         if "finite" in self.entries[i].roles and self._group and self._is_subject(i):
-            if not self._is_definite(self._group[-1].at):
+            needs = self._original[i + 1 : i + 2] == _PROPERTY  # "a nodule would benefit from a CT"
+            if not needs and not self._is_definite(self._group[-1].at):
                 self._take_back(self._group, "supposed")  # "an effusion would blunt the angles"
         self.unsaid = True
         self._open(UNSAID, "asks")

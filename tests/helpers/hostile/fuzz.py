@@ -34,6 +34,7 @@ def _surroundings(base: Path) -> Iterator[None]:
     """Let caches and temporary files go to a place of ours, and no key or proxy be there."""
     places = {
         "XDG_CACHE_HOME": "cache",
+        "NASTDATA_CACHE": "cache",
         "TMPDIR": "tmp",
         "HOME": "home",
         "MPLCONFIGDIR": "cache",
