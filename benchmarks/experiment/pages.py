@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from machine import describe_machine
+
 from experiment import parts, plain, runs, tables, why
 from experiment.estimate_time import tell_hours
 from experiment.intervals import Runs
@@ -121,7 +123,8 @@ def _tell_setting(size: Size, out: Path) -> str:
             *micro,
             f"Size: {size.name}. {made} {tuned}",
             figures,
-            f"Processor minutes: {told}; all {sum(seconds.values()) / 60:,.0f}. Again: `make experiment`. "
+            f"Processor minutes: {told}; all {sum(seconds.values()) / 60:,.0f} (each part was last done on: "
+            f"{describe_machine()}). Again: `make experiment`. "
             "In plain words: [for clinicians](experiment-plain.md).",
         ]
     )

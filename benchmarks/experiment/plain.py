@@ -64,7 +64,7 @@ def write_text(size: Size, found: Mapping[str, Runs]) -> str:
         new: answers[f"uniform - untrained: balanced ({test})"] == "yes" for test, new in TESTS.items()
     }
     # Markdown is written, not HTML
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         micro=size.name == "micro",
         share=lambda method, what: f"{100 * estimate(measure(found[method], what)).mean:.0f}",
@@ -74,6 +74,7 @@ def write_text(size: Size, found: Mapping[str, Runs]) -> str:
         carried=[new for new, yes in carries.items() if yes],
         lost=[new for new, yes in carries.items() if not yes],
     )
+    # an empty block leaves an empty line, and more than one says nothing
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

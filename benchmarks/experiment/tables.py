@@ -24,6 +24,8 @@ PUBLISHED = {
     "NAST": ["49.5 / 65.7 / 55.6", "54.6 / 71.2 / 59.8", "4.2"],
 }
 """Figures of arXiv 2602.12498, its tables on contextual negation."""
+SHOWN = ("uniform", "trace", "negclip", "flip")
+"""Methods whose generalisation is shown."""
 KINDS = {
     "main": "the question itself",
     "control": "controls",
@@ -105,12 +107,12 @@ def generalise(found: Found) -> str:
             before, after = (estimate(measure(found[m], what, test)) for m in (UNTRAINED, "uniform"))
             gains = [
                 cell(compare(found[m], found[UNTRAINED], what, test), signed=True)
-                for m in ("uniform", "trace", "claims and groups")
+                for m in SHOWN
                 if m in found
             ]
             rows[f"{new}: {what}"] = [cell(before), cell(after), *gains]
-    names = ["untrained", "uniform", "gain", "gain of trace", "gain of claims and groups"]
-    return table(["test", *names], rows)
+    gains = [f"gain of {m}" for m in SHOWN if m in found]
+    return table(["test", "untrained", "uniform", *gains], rows)
 
 
 def ask_questions(found: Found) -> str:
@@ -209,7 +211,7 @@ def tell_agreement(traces: Sequence[Mapping[str, Any]]) -> str:
             *(f"{known[p]:.2f}" if p in known else "" for p in pairs),
             ", ".join(map(str, disputed)) or "none",
         ]
-    names = [p.replace("noising_", "").replace("_", " ") for p in pairs]
+    names = [p.replace("/ noising_", "/ ").removeprefix("noising_").replace("_", " ") for p in pairs]
     return table(["", *names, "disputed blocks"], rows)
 
 
