@@ -47,7 +47,9 @@ def write_plain(size: Size, found: Mapping[str, Runs], docs: Path) -> list[Path]
         series = {
             k: [_scale(estimate(measure(found[m], what))) for m in methods] for k, what in KINDS.items()
         }
-        labels = [LABELS[m] for m in methods]
+        # the last picture compares ways of training, the others with and without
+        names = LABELS if number == len(PICTURES) else {**LABELS, "uniform": "after\ntraining"}
+        labels = [names[m] for m in methods]
         path = docs / f"experiment-plain-{number}.png"
         pictures.append(plot_bars(path, labels, series, f"Right answers of 100, {title}", "of 100"))
     page = docs / "experiment-plain.md"
