@@ -58,7 +58,7 @@ def test_suites_name_columns_that_are_there(frames: dict[str, pl.DataFrame], con
 
 @needs_gx
 def test_good_rows_meet_every_expectation(frames: dict[str, pl.DataFrame]) -> None:
-    ledger = run(frames, k=(5, 7))
+    ledger = run(frames, k=(2, 7))
     assert {v.config for v in ledger.verdicts} == {*frames, CLAIMS}
     assert {v.outcome for v in ledger.verdicts} == {"passed"}
     assert all(v.checked >= 6 for v in ledger.verdicts)
@@ -115,14 +115,14 @@ DAMAGE = {
 def test_damage_breaks_the_expectation_that_speaks_of_it(frames: dict[str, pl.DataFrame], what: str) -> None:
     config, change, why = DAMAGE[what]
     damaged = change(frames[config]).with_columns(pl.col(COLUMN_ORDER[config][0]).alias("key"))
-    reasons = pl.concat(run({config: damaged}, k=(5, 7)).parts)["reason"].to_list()
+    reasons = pl.concat(run({config: damaged}, k=(2, 7)).parts)["reason"].to_list()
     assert any(r.startswith(why) for r in reasons)
 
 
 @needs_gx
 def test_recorded_rows_and_k_are_parameters(frames: dict[str, pl.DataFrame]) -> None:
     one = {"contextual_claims": frames["contextual_claims"]}
-    assert all(v.outcome == "passed" for v in run(one, k=(5, 7)).verdicts)
+    assert all(v.outcome == "passed" for v in run(one, k=(2, 7)).verdicts)
     reasons = pl.concat(run(one, k=(9, 9), rows={"contextual_claims": 1}).parts)["reason"].to_list()
     assert any(r.startswith("as many claims") for r in reasons)
     assert any(r.startswith("as many rows") for r in reasons)
