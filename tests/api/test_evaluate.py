@@ -114,7 +114,7 @@ def test_a_missing_extra_is_named(small: nastdata.Dataset, monkeypatch: pytest.M
 
 def test_trace_and_train_take_names(small: nastdata.Dataset) -> None:
     for call in (nastdata.trace, nastdata.train):
-        with pytest.raises(nastdata.UserError, match="can be evaluated only"):
+        with pytest.raises(nastdata.UserError, match="can only be evaluated"):
             call(Guess(), small)
     with pytest.raises(nastdata.UserError, match="builds data"):
         nastdata.train("open_clip:x", small, recipe="mednega")
