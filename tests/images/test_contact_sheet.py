@@ -123,7 +123,7 @@ def test_wrong_use(folder: Path, tmp_path: Path) -> None:
     out = ("--out", str(tmp_path / "p.html"))
     assert "no such folder, and no such source" in look("nowhere", *out)[1]
     assert "not a folder" in look(str(folder / "0.png"), *out)[1]
-    assert "where its images are" in look("chexpert", *out)[1]
+    assert "the folder of its images is not named" in look("chexpert", *out)[1]
     assert "for a source or a dataset" in look(str(folder), "--template", "{image}", *out)[1]
     (tmp_path / "empty").mkdir()
     assert "no image files" in look(str(tmp_path / "empty"), *out)[1]

@@ -105,6 +105,7 @@ def test_the_update_is_what_the_step_moved(tmp_path: Path) -> None:
     fake = Trainer.__new__(Trainer)
     fake.recipe = TrainRecipe.model_validate({"recipe": "train", "warmup": 0.5, "clip_norm": None})
     fake.steps, fake.scale = 10, 1.0
+    fake._heads = {}
     fake.scaler = torch.amp.GradScaler("cpu", enabled=False)
     fake.optimizer = torch.optim.SGD([group], lr=0.5)
     fake.model = SimpleNamespace(train=lambda _on: None)
