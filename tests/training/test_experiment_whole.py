@@ -34,6 +34,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SIZES, "micro", dataclasses.replace(MICRO, bases=1))
 
 
+@pytest.mark.slow
 def test_whole_study_in_small(
     few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -95,7 +95,7 @@ def test_prompts_that_ignore_polarity_lie_on_each_other(native: Any) -> None:
     assert found == map_prompts(native, PAIRS, seed=0)
 
 
-@pytest.mark.parametrize("layout", ["tsne", "umap"])
+@pytest.mark.parametrize("layout", ["tsne", pytest.param("umap", marks=pytest.mark.slow)])
 def test_layouts_keep_what_lies_apart_apart(layout: Any) -> None:
     """Two tight heaps far from each other stay two heaps, at the same places each time."""
     if layout == "umap":

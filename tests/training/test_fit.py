@@ -282,7 +282,7 @@ LAUNCHERS = {
 }
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("launcher", ["accelerate", pytest.param("torchrun", marks=pytest.mark.slow)])
 def test_two_processes_give_the_numbers_of_one(
     launcher: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
