@@ -226,7 +226,11 @@ def test_hostile_data_is_shown_as_text(tmp_path: Path) -> None:
             while page.locator("[data-question]:not(:has(:checked))").count():
                 page.keyboard.press("3")
             page.keyboard.press("Enter")
-            page.wait_for_function("c => (document.querySelector('#count') || {}).innerText !== c", arg=count)
+            moved = (
+                "(b, c = document.querySelector('#count'), there = document.readyState === 'complete')"
+                " => there && (c === null || c.innerText !== b)"
+            )
+            page.wait_for_function(moved, arg=count)
         assert "Done" in page.locator("h1").inner_text()
     store = ReviewStore(tmp_path / "hostile.review.sqlite")
     answers = store.read_answers()

@@ -38,7 +38,11 @@ def answer_item(page: Any, person: str) -> int:
         page.keyboard.press("Escape")
     before = page.locator("#count").inner_text()
     page.keyboard.press("Enter")
-    page.wait_for_function("before => document.querySelector('#count').innerText !== before", arg=before)
+    moved = (
+        "(b, c = document.querySelector('#count'), there = document.readyState === 'complete')"
+        " => there && (c === null || c.innerText !== b)"
+    )
+    page.wait_for_function(moved, arg=before)
     return n
 
 
