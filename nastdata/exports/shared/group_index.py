@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
+from nastdata.errors import UserError
 from nastdata.exports.job import Job
 from nastdata.exports.shared.statements import Question
 
@@ -39,8 +40,14 @@ class MateIndex:
         )
         self._db.execute("begin")
         rows = self._list()
-        while chunk := list(islice(rows, CHUNK)):
-            self._db.executemany("insert into mates values (?, ?, ?, ?, null)", chunk)
+        try:
+            while chunk := list(islice(rows, CHUNK)):
+                self._db.executemany("insert into mates values (?, ?, ?, ?, null)", chunk)
+        except sqlite3.IntegrityError:
+            self.__exit__(None, None, None)
+            raise UserError(
+                f"{self.config}, {self.split}: an item id is there twice", how="run nastdata validate on it"
+            ) from None
         self._db.execute("create index by_team on mates (team)")
         self._number()
         return self
