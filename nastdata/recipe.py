@@ -374,7 +374,7 @@ class ClaimSettings(Shares):
     """Where a patient is asked about a finding once, and never about one that implies it or follows from it,
     so that no set gives another away: in validation and test, or in all splits."""
     hard_places: Literal["leave_out", "paired", "keep"] = "paired"
-    """Sets in which one lobe stands against another of the same lung, which one frontal image hardly shows:
+    """Sets that ask about one lobe against another of the same lung, which one frontal image hardly shows:
     of studies that have a lateral image too (paired), of all (keep) or of none."""
 
     @model_validator(mode="after")
@@ -436,7 +436,7 @@ class OppositionRecipe(BuildRecipe):
 
 
 class ProtocolsRecipe(BuildRecipe):
-    """Small questions about one or two findings, paired so that no text tells its answer."""
+    """Small questions about one or two findings, paired so that no text gives its answer away."""
 
     recipe: Literal["protocols"]
     design: Literal["paired", "unpaired"] = "paired"

@@ -88,7 +88,7 @@ def measure(text: str, where: str, loader: Any) -> int:
                 sizes[name] = total - before
         total += size
         if total > MOST_VALUES:
-            raise UserError(f"stands for more than {MOST_VALUES:,} values", where=where)
+            raise UserError(f"is short for more than {MOST_VALUES:,} values", where=where)
     return total
 
 

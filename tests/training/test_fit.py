@@ -14,32 +14,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tiny_training import make_recipe  # noqa: E402
+
 from nastdata.errors import UserError  # noqa: E402
 from nastdata.models.registry import load_encoder  # noqa: E402
 from nastdata.progress import Progress  # noqa: E402
 from nastdata.training import fit as fitting  # noqa: E402
 from nastdata.training.fit import fit  # noqa: E402
-from nastdata.training.settings import TrainRecipe  # noqa: E402
 from nastdata.training.trainer import Trainer  # noqa: E402
 
 QUIET = Progress(quiet=True)
 OBJECTIVES = ("nast", "clip", "con1", "con2", "conclip", "negclip", "mcq", "two_way", "groups", "mixed")
-
-
-def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **given: Any) -> TrainRecipe:
-    settings: dict[str, Any] = {
-        "recipe": "train",
-        "model": f"open_clip:{native_folder}",
-        "data": tiny[0],
-        "images": {"tiny": tiny[1]},
-        "steps": 6,
-        "batch_size": 16,
-        "claim_sets": 12,
-        "validate_every": 2,
-        "learning_rate": 3e-3,
-        "cache": tmp_path.parent / "cache",
-    }
-    return TrainRecipe.model_validate(settings | given)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)

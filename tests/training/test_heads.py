@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
+from tiny_training import make_recipe  # noqa: E402
+
 from nastdata.errors import UserError  # noqa: E402
 from nastdata.models.text_features import TextReader, bucket  # noqa: E402
 from nastdata.progress import Progress  # noqa: E402
@@ -24,7 +26,7 @@ from nastdata.training.fit import fit  # noqa: E402
 from nastdata.training.head_weights import share_heads  # noqa: E402
 from nastdata.training.layer_weights import group_parameters, read_alphas  # noqa: E402
 from nastdata.training.lora import add_lora  # noqa: E402
-from nastdata.training.settings import LayerSettings, LoraSettings, TrainRecipe  # noqa: E402
+from nastdata.training.settings import LayerSettings, LoraSettings  # noqa: E402
 from nastdata.training.trainer import Trainer  # noqa: E402
 
 QUIET = Progress(quiet=True)
@@ -158,22 +160,6 @@ def test_heads_learn_in_proportion_to_their_weights(
     for parameter, factors in shares.items():
         wide = (torch.ones_like(parameter) * factors * alphas[0].mean()).unique()
         assert np.allclose(np.sort(wide.numpy()), np.sort(np.unique(alphas[0])), atol=1e-6)
-
-
-def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **given: Any) -> TrainRecipe:
-    settings: dict[str, Any] = {
-        "recipe": "train",
-        "model": f"open_clip:{native_folder}",
-        "data": tiny[0],
-        "images": {"tiny": tiny[1]},
-        "steps": 6,
-        "batch_size": 16,
-        "claim_sets": 12,
-        "validate_every": 2,
-        "learning_rate": 3e-3,
-        "cache": tmp_path.parent / "cache",
-    }
-    return TrainRecipe.model_validate(settings | given)
 
 
 class Killed(BaseException):

@@ -14,6 +14,7 @@ pytest.importorskip("open_clip")
 
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
+from tiny_training import make_recipe  # noqa: E402
 
 from nastdata.errors import UserError  # noqa: E402
 from nastdata.evaluation.run import EvaluateSettings, evaluate  # noqa: E402
@@ -147,27 +148,16 @@ def test_cosines_of_a_rule_rank_as_its_sums_of_scores(power: float) -> None:
     assert np.array_equal(found.argmax(dim=1), wanted.argmax(dim=1))
 
 
-def make_recipe(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path, **given: Any) -> TrainRecipe:
-    usual: dict[str, Any] = {
-        "recipe": "train",
-        "model": f"open_clip:{native_folder}",
-        "data": tiny[0],
-        "images": {"tiny": tiny[1]},
-        "steps": 20,
-        "batch_size": 16,
-        "claim_sets": 12,
-        "validate_every": 5,
-        "learning_rate": 0.1,
-        "cache": tmp_path / "cache",
-    }
-    return TrainRecipe.model_validate(usual | given)
+def make_rule(model: Path, tiny: tuple[Path, Path], folder: Path, **given: Any) -> TrainRecipe:
+    usual: dict[str, Any] = {"steps": 20, "validate_every": 5, "learning_rate": 0.1}
+    return make_recipe(model, tiny, folder, **usual | given)
 
 
 @pytest.mark.parametrize("method", ["flip", "rewrite", "ensemble", "linear"])
 def test_a_run_exports_what_evaluate_takes(
     method: str, native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    recipe = make_recipe(native_folder, tiny, tmp_path, method=method)
+    recipe = make_rule(native_folder, tiny, tmp_path, method=method)
     about = fit(recipe, tmp_path / "run", QUIET)
     again = fit(recipe, tmp_path / "again", QUIET)
     assert about["history"] == again["history"]
@@ -193,7 +183,7 @@ def test_a_run_exports_what_evaluate_takes(
 def test_flipped_prompts_rank_images_the_other_way_round(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    about = fit(make_recipe(native_folder, tiny, tmp_path, method="flip"), tmp_path / "run", QUIET)
+    about = fit(make_rule(native_folder, tiny, tmp_path, method="flip"), tmp_path / "run", QUIET)
     reader = TextReader(load_encoder(about["exported"]))
     yes, no = reader.embed(["There is pulmonary edema.", "No edema is seen."])
     head = load_encoder(about["exported"]).head  # type: ignore[attr-defined]
@@ -204,7 +194,7 @@ def test_flipped_prompts_rank_images_the_other_way_round(
 def test_a_linear_map_learns_what_the_objective_asks(
     native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    about = fit(make_recipe(native_folder, tiny, tmp_path, method="linear", steps=40), tmp_path / "r", QUIET)
+    about = fit(make_rule(native_folder, tiny, tmp_path, method="linear", steps=40), tmp_path / "r", QUIET)
     scores = [h["claim_accuracy"] for h in about["history"]]
     assert about["failed"] is None and max(scores) > scores[0]
     inner = load_encoder(f"open_clip:{native_folder}")
@@ -213,7 +203,7 @@ def test_a_linear_map_learns_what_the_objective_asks(
 
 
 def test_folders_that_lie_are_refused(native_folder: Path, tiny: tuple[Path, Path], tmp_path: Path) -> None:
-    about = fit(make_recipe(native_folder, tiny, tmp_path, method="flip"), tmp_path / "run", QUIET)
+    about = fit(make_rule(native_folder, tiny, tmp_path, method="flip"), tmp_path / "run", QUIET)
     model = tmp_path / "run/model"
     facts = json.loads((model / "post_hoc.json").read_text())
     with pytest.raises(UserError, match="no post-hoc model here"):

@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from tiny_training import make_recipe  # noqa: E402
+
 from nastdata.errors import UserError  # noqa: E402
 from nastdata.progress import Progress  # noqa: E402
 from nastdata.training.fit import fit  # noqa: E402
@@ -33,12 +35,6 @@ def read_events(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 def read_lines(run: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-
-
-def make_recipe(model: Path, tiny: tuple[Path, Path], cache: Path, **given: Any) -> TrainRecipe:
-    settings = {"model": f"open_clip:{model}", "data": tiny[0], "images": {"tiny": tiny[1]}, "cache": cache}
-    settings |= {"steps": 6, "batch_size": 16, "claim_sets": 12, "validate_every": 2, "learning_rate": 3e-3}
-    return TrainRecipe.model_validate({"recipe": "train", **settings, **given})
 
 
 class Killed(BaseException):

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nastdata.cli.modelling.model_options import image_options, need_train, read_roots
+from nastdata.cli.modelling.model_options import (
+    image_options,
+    models_option,
+    need_train,
+    out_option,
+    read_roots,
+)
 from nastdata.cli.modelling.vision_options import read_vision, vision_options
 from nastdata.errors import CheckFailedError
 
@@ -17,20 +23,8 @@ if TYPE_CHECKING:
 
 @click.command("evaluate", short_help="Evaluate models on datasets: accuracy, recall, AUC, gaps.")
 @click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    required=True,
-    help="A model; give the option again for others, which are compared with the first.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("evaluation"),
-    show_default=True,
-    help="Folder to write.",
-)
+@models_option
+@out_option("evaluation")
 @click.option("--split", default="test", show_default=True, help="Split to evaluate on; 'all' for every row.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many rows of each config.")
 @click.option(

@@ -7,25 +7,19 @@ from typing import Any, Literal
 
 import click
 
-from nastdata.cli.modelling.model_options import image_options, need_train, read_roots
+from nastdata.cli.modelling.model_options import (
+    image_options,
+    models_option,
+    need_train,
+    out_option,
+    read_roots,
+)
 
 
 @click.command("explain", short_help="Explain how models read negation.")
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    required=True,
-    help="A model; give the option again for others, which are compared with the first.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("explanation"),
-    show_default=True,
-    help="Folder to write.",
-)
+@models_option
+@out_option("explanation")
 @click.option("--split", help="Rows of one split only.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=500, show_default=True, help="Use at most this many rows."

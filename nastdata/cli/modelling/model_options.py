@@ -13,6 +13,28 @@ from nastdata.errors import UserError
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def models_option(function: F) -> F:
+    """Add ``--model``, for one model or several."""
+    return click.option(
+        "--model",
+        "models",
+        multiple=True,
+        required=True,
+        help="A model; give the option again for others, which are compared with the first.",
+    )(function)
+
+
+def out_option(default: str) -> Callable[[F], F]:
+    """Return what adds ``--out``, a folder with a default name."""
+    return click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        default=Path(default),
+        show_default=True,
+        help="Folder to write.",
+    )
+
+
 def image_options(function: F) -> F:
     """Add the options that say where images are and where models run."""
     decorators = [

@@ -6,19 +6,13 @@ from pathlib import Path
 
 import click
 
-from nastdata.cli.modelling.model_options import image_options, need_train, read_roots
+from nastdata.cli.modelling.model_options import image_options, need_train, out_option, read_roots
 
 
 @click.command("trace", short_help="Trace negation through a model's text encoder.")
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="E.g. open_clip:ViT-B-32@openai, open_clip:FOLDER.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("trace"),
-    show_default=True,
-    help="Folder to write.",
-)
+@out_option("trace")
 @click.option("--split", help="Rows of one split only.")
 @click.option("--limit", type=click.IntRange(min=1), help="Use at most this many rows.")
 @click.option(

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import click
 
-from nastdata.cli.modelling.model_options import need_train, read_roots
+from nastdata.cli.modelling.model_options import need_train, out_option, read_roots
 
 
 @click.command("train", short_help="Fine-tune a model's text encoder on a dataset.")
 @click.argument("recipe", default="train")
 @click.option("--model", help="E.g. open_clip:ViT-B-32@openai, open_clip:FOLDER, transformers:FOLDER.")
 @click.option("--data", type=click.Path(path_type=Path), help="Dataset folder.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("run"), show_default=True, help="Folder to write."
-)
+@out_option("run")
 @click.option(
     "--trace", type=click.Path(path_type=Path), help="Folder of `nastdata trace`, for layer weights."
 )

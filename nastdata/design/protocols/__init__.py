@@ -1,1 +1,1 @@
-"""Protocols: small questions about one or two findings, paired so that no text tells its answer."""
+"""Protocols: small questions about one or two findings, paired so that no text gives its answer away."""

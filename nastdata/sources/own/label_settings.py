@@ -95,7 +95,7 @@ class ListLabels(Part):
     @classmethod
     def _not_blank(cls, value: str) -> str:
         if not value:
-            raise ValueError("what stands between two words of the list, e.g. '|' or ';', or 'list'")
+            raise ValueError("what is between two words of the list, e.g. '|' or ';', or 'list'")
         return {"comma": ",", "semicolon": ";", "bar": "|", "pipe": "|", "tab": "\t"}.get(value, value)
 
 

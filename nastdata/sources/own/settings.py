@@ -235,7 +235,7 @@ class OwnSettings(Part):
     """A whole file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-    """Short: letters, digits, dots, dashes. Stands in every row as its source."""
+    """Short: letters, digits, dots, dashes. Every row has it as its source."""
     title: str | None = None
     version: Word | None = None
     rights: Rights = Rights()
