@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).parents[1] / "nastdata"
 ORDER = (
     # small modules that know nothing of the rest
     ("errors",),
-    ("resources", "seeded", "terms", "offline", "compat", "computed"),
-    ("statistics", "registry", "text_input", "extras", "progress"),
+    ("resources", "seeded", "terms", "offline", "compat"),
+    ("computed", "statistics", "registry", "text_input", "extras", "progress"),
     ("ontology", "recipe"),
     ("records",),
     ("frames",),

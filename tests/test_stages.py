@@ -256,7 +256,7 @@ def test_nothing_is_taken_up_from_another_recipe_or_other_code(
     build(other, whole, Progress(quiet=True))
     assert hash_tree(out) == hash_tree(whole)
     interrupt()
-    monkeypatch.setattr(keys, "_hash_code", lambda: "edited")
+    monkeypatch.setattr(keys, "hash_code", lambda: "edited")
     build(make_recipe(), out, Progress())
     assert "kept from" not in capsys.readouterr().err
     interrupt()

@@ -2,5 +2,5 @@
 
 In: a name, all that a result follows from, and how to make it.
 Out: the result, kept or made now; what is kept, to be listed and deleted.
-May import: nothing of ours.
+May import: resources.
 """

@@ -4,9 +4,8 @@ What is kept is a pure function of its key: the name, everything it was asked, o
 libraries. So a build gives the same bytes with the cache, without it, and with a damaged one: an entry whose
 checksum does not fit is made anew. Nothing in it is code, and nothing of it is needed: delete it at any time.
 
-The folder is ``NASTDATA_CACHE``, else ``nastdata/computed`` where the platform keeps what can be made again
-(``XDG_CACHE_HOME`` or ``~/.cache``; macOS ``~/Library/Caches``; Windows ``LOCALAPPDATA``).
-``NASTDATA_CACHE=off`` keeps nothing.
+The folder is ``NASTDATA_CACHE``, else ``nastdata/computed`` below ``XDG_CACHE_HOME`` or ``~/.cache``, beside
+the answers of language models. ``NASTDATA_CACHE=off`` keeps nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nastdata.resources import find_caches, hash_code
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -38,7 +39,6 @@ STALE = 3600.0
 MOST_BYTES = 200_000_000
 """Size of all entries above which those that were not used for longest go."""
 LIBRARIES = ("numpy", "scipy", "polars")
-PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def find_folder() -> Path | None:
     if given is not None:
         return Path(given)
     try:
-        return _find_caches() / "nastdata" / "computed"
+        return find_caches() / "computed"
     except RuntimeError:  # a user without a home
         return None
 
@@ -106,34 +106,21 @@ def clear_entries(folder: Path | None = None) -> list[Entry]:
     return gone
 
 
-def _find_caches() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return Path(local) if local else Path.home() / "AppData" / "Local"
-    home = os.environ.get("XDG_CACHE_HOME")
-    return Path(home) if home else Path.home() / ".cache"
-
-
 def _hash_key(name: str, asked: Any) -> str:
-    text = json.dumps([name, _hash_code(), asked], sort_keys=True, default=str)
+    text = json.dumps([name, hash_code(), _list_versions(), asked], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
 @lru_cache(maxsize=1)
-def _hash_code() -> str:
-    """Return a hash of this package's code, of Python and of the libraries that results come from."""
-    digest = hashlib.sha256(f"{sys.version}\0{sys.byteorder}".encode())
+def _list_versions() -> list[str]:
+    """Return what else than our code a result comes from: Python and libraries."""
+    found = [sys.version, sys.byteorder]
     for library in LIBRARIES:
         try:
-            digest.update(f"{library} {version(library)}\0".encode())
+            found.append(f"{library} {version(library)}")
         except PackageNotFoundError:
             continue
-    for path in sorted(PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(PACKAGE).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return found
 
 
 def _read(path: Path) -> Arrays | None:

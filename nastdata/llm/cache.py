@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from nastdata.errors import UserError
 from nastdata.llm.base import Answer, Request
+from nastdata.resources import find_caches
 
 SCHEMA = """
 create table if not exists answers (
@@ -44,8 +44,7 @@ def find_cache(path: Path | None) -> Path:
     """Return the cache file: the one given, or ``answers.sqlite`` in the user's cache folder."""
     if path is not None:
         return path
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "nastdata" / "answers.sqlite"
+    return find_caches() / "answers.sqlite"
 
 
 class _DamagedError(ValueError):

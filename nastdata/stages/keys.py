@@ -6,7 +6,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import polars as pl
 from nastdata.ontology import Ontology
 from nastdata.provenance import LIBRARIES, find_version
 from nastdata.recipe import BuildRecipe, dump_recipe
-from nastdata.resources import PACKAGE, find_resource
+from nastdata.resources import hash_code, hash_folders
 from nastdata.sources.base import Source
 from nastdata.stages.inputs import describe_source, hash_listing
 
@@ -24,8 +23,6 @@ AFTER_DESIGN = ("writer", "audit")
 """Parts of a recipe that the design knows nothing of."""
 OF_A_SOURCE = ("seed", "phantom_patients", "strength", "closed_world", "reader", "ontology")
 """Parts of a recipe that a source may know (with ``images.views``)."""
-RESOURCES = ("prompts", "ontologies")
-CODE = frozenset({".py", ".yaml", ".json", ".j2", ".tsv", ".csv", ".txt"})
 ROWS = 50_000
 
 
@@ -52,7 +49,7 @@ def hash_base(ontology: Ontology, sources: Iterable[Source]) -> str:
     """Return a hash of what every stage follows from: our code, plug-ins, libraries, the ontology."""
     plugins = sorted({m for s in sources if (m := _package_of(s)) != "nastdata"})
     return hash_parts(
-        _hash_code(),
+        hash_code(),
         [(p, _hash_package(p)) for p in plugins],
         {name: find_version(name) for name in LIBRARIES},
         sys.version,
@@ -96,22 +93,6 @@ def hash_audit(recipe: BuildRecipe, rows: Mapping[str, str]) -> str:
     return hash_parts(dict(rows), dump_recipe(recipe))
 
 
-@lru_cache(maxsize=1)
-def _hash_code() -> str:
-    folders = [PACKAGE, *(find_resource(kind) for kind in RESOURCES)]
-    return _hash_folders(folders)
-
-
-def _hash_folders(folders: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in CODE and path.is_file():
-                digest.update(f"{path.relative_to(folder)}\0".encode())
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
 def _package_of(source: Source) -> str:
     module = getattr(source.load_facts, "__module__", None) or "nastdata"
     return str(module).partition(".")[0]
@@ -121,6 +102,6 @@ def _hash_package(name: str) -> str:
     module = import_module(name)
     folders = [Path(p) for p in getattr(module, "__path__", [])]
     if folders:
-        return _hash_folders(folders)
+        return hash_folders(folders)
     file = getattr(module, "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else name
